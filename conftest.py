@@ -1,0 +1,14 @@
+"""Names the plugins."""
+
+pytest_plugins = [
+    "plugins.options",
+    "plugins.bad_input",
+    "plugins.environment",
+    "plugins.matrix",
+    "plugins.promises",
+    "plugins.subjects",
+    "plugins.golden",
+    "plugins.update_golden",
+    "plugins.measures",
+    "plugins.report",
+]

@@ -1,0 +1,93 @@
+"""The measures of drift, in float64, each with the input that is worst; a Comparison is what a promise is judged by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric over many inputs against one limit; true when every value is finite and within the limit."""
+
+    metric: str
+    values: Float64  # [N], 0 is perfect
+    limit: float
+    inputs: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.inputs):
+            raise ValueError(f"{self.metric}: {len(self.values)} values for {len(self.inputs)} inputs")
+
+    @property
+    def worst(self) -> int:
+        """Index of the largest value; NaN and Inf count as the largest."""
+        return int(np.argmax(np.where(np.isfinite(self.values), self.values, np.inf)))
+
+    @property
+    def value(self) -> float:
+        """The largest value."""
+        return float(self.values[self.worst])
+
+    def __bool__(self) -> bool:
+        return len(self.values) > 0 and bool(np.isfinite(self.values).all()) and self.value <= self.limit
+
+    def __str__(self) -> str:
+        if not len(self.values):
+            return f"{self.metric}: compared nothing"
+        beyond = int((~(self.values <= self.limit)).sum())
+        times = f" ({self.value / self.limit:.3g} times the limit)" if self.limit > 0 and np.isfinite(self.value) else ""
+        return (
+            f"{self.metric} is {self.value:.3g}, allowed {self.limit:.3g}{times}; "
+            f"worst input: {self.inputs[self.worst]}; {beyond} of {len(self.values)} inputs beyond the limit"
+        )
+
+
+def normalised(vectors: NDArray[np.floating]) -> Float64:
+    """Rows divided by their Euclidean norm, float64 [N, D]; a zero row becomes NaN and fails whatever it meets."""
+    rows = np.asarray(vectors, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
+
+
+def cosine_distance(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
+    """1 - cos per row [N], as half the squared distance of the unit vectors: exact for tiny angles."""
+    return np.asarray(0.5 * ((normalised(found) - normalised(wanted)) ** 2).sum(axis=-1))
+
+
+def max_abs(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
+    """Largest absolute difference per row, raw embeddings [N]."""
+    return np.asarray(np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64)).max(axis=-1))
+
+
+def mean_abs(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
+    """Mean absolute difference over D, raw embeddings [N]: the reference documents' "encode diff (mean)"."""
+    return np.asarray(np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64)).mean(axis=-1))
+
+
+def norm_ratio(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
+    """|found| / |wanted| - 1, absolute, per row [N]: a scaled embedding keeps its direction but not this."""
+    ratio = np.linalg.norm(np.asarray(found, np.float64), axis=-1) / np.linalg.norm(np.asarray(wanted, np.float64), axis=-1)
+    return np.asarray(np.abs(ratio - 1.0))
+
+
+METRICS = {"cosine_distance": cosine_distance, "max_abs": max_abs, "mean_abs": mean_abs, "norm_ratio": norm_ratio}
+
+
+def add_angles(*distances: float) -> float:
+    """The cosine distance that several drifts can reach together: angles on a sphere obey the triangle inequality."""
+    angle = sum(2 * np.arcsin(np.sqrt(min(max(d, 0.0), 2.0) / 2)) for d in distances)
+    return float(1 - np.cos(min(angle, np.pi))) if angle > 1e-4 else float(angle**2 / 2)
+
+
+def pixel_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> dict[str, float]:
+    """Mean, 99.9th percentile and largest absolute difference of two normalised images."""
+    difference = np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64))
+    return {
+        "mean_abs": float(difference.mean()),
+        "p999_abs": float(np.percentile(difference, 99.9)),
+        "max_abs": float(difference.max()),
+    }

@@ -1,0 +1,84 @@
+"""Where tolerances come from: the reference's own error at each precision, measured, times a factor, plus a floor."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from fixtures import truth
+from fixtures.capability import Array
+from fixtures.models import Model
+from fixtures.registry import preprocessors
+from plugins.comparison import METRICS, cosine_distance, pixel_difference
+from plugins.subjects import REFERENCE, Subjects
+
+Progress = Callable[[Iterable[int]], Iterable[int]]
+PRECISIONS = ("fp32", "fp16-output", "fp16", "bf16", "int8")
+MOST_INPUTS = 128  # per tower, evenly spaced
+FACTOR = {"fp32": 3.0, "fp16-output": 1.5, "fp16": 3.0, "bf16": 3.0, "int8": 3.0}
+RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
+TOLERANCE_RULE = (
+    "limit = factor x largest error of torch eager at this precision (int8: emulated) against float64 over the golden inputs "
+    f"(at most {MOST_INPUTS} a tower) + floor; floor = what a relative error of 2^-18 of the embedding's norm can cause"
+)
+STEP = 1 / 255 / 0.26130258  # one 8-bit level in normalised units, largest channel
+BUDGET_FACTOR = 1.25
+BUDGET_RULE = (
+    "limit = 1.25 x the largest difference from the reference that this definition makes on the golden opaque images, plus one "
+    "8-bit level for pixels and the fp32 floor for embeddings: other library versions may round differently, not resample differently"
+)
+
+
+def tolerances(model: Model, inputs: dict[str, Any], exact: dict[str, np.ndarray], progress: Progress) -> str:
+    """The text of tolerances.toml."""
+    lines = [f"# {TOLERANCE_RULE}", "# Recompute: pytest --update-golden. Tighten by hand if you like; loosening shows in the diff."]
+    work = [(precision, tower) for precision in PRECISIONS for tower in ("image", "text")]
+    for step in progress(range(len(work))):
+        precision, tower = work[step]
+        rows = np.unique(np.linspace(0, len(exact[tower]) - 1, MOST_INPUTS).astype(int))
+        found = truth.at_precision(model, precision, inputs[tower][rows], tower)  # type: ignore[arg-type]
+        lines.append(f"\n[{precision}.{tower}]")
+        for name, metric in METRICS.items():
+            measured = float(metric(found, exact[tower][rows]).max())
+            floor = _floor(name, exact[tower])
+            lines.append(_row(name, measured, FACTOR[precision], floor))
+    return "\n".join(lines) + "\n"
+
+
+def _floor(metric: str, vectors: np.ndarray) -> float:
+    norm = float(np.linalg.norm(vectors, axis=1).max())
+    return {
+        "cosine_distance": RELATIVE_FLOOR**2 / 2,
+        "norm_ratio": RELATIVE_FLOOR,
+        "max_abs": RELATIVE_FLOOR * norm,
+        "mean_abs": RELATIVE_FLOOR * norm / np.sqrt(vectors.shape[1]),
+    }[metric]
+
+
+def _row(name: str, measured: float, factor: float, floor: float) -> str:
+    limit = factor * measured + floor
+    return f"{name} = {{ limit = {limit:.3e}, measured = {measured:.3e}, factor = {factor}, floor = {floor:.3e} }}"
+
+
+def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
+    """The text of preprocessing.toml: a row for each preprocessor that promises the reference's pixels on opaque images."""
+    place = {name: i for i, name in enumerate(subjects.dataset.images)}
+    rows = [place[name] for name in names if subjects.dataset.trait(name) == "opaque"]
+    wanted = subjects.pixels(REFERENCE).rows(rows)
+    golden = truth.reference(subjects.model, wanted, "image", iter)  # type: ignore[arg-type]
+    lines = [f"# {BUDGET_RULE}", "# Recompute: pytest --update-golden."]
+    good = [p for p in preprocessors().values() if "P3" not in p.known_failures]
+    for step in progress(range(len(good))):
+        preprocessor = good[step]
+        found = subjects.pixels(preprocessor.name).rows(rows)
+        pixels = [pixel_difference(a, b) for a, b in zip(found, wanted, strict=True)]
+        lines.append(f"\n[{preprocessor.name}]")
+        for name in pixels[0]:
+            lines.append(_row(name, max(row[name] for row in pixels), BUDGET_FACTOR, 0.0 if preprocessor.exact else STEP))
+        drift = _drift(subjects, found, golden)
+        lines.append(_row("cosine_distance", drift, BUDGET_FACTOR, 0.0 if preprocessor.exact else RELATIVE_FLOOR**2 / 2))
+    return "\n".join(lines) + "\n"
+
+
+def _drift(subjects: Subjects, pixels: Array, golden: Array) -> float:
+    return float(cosine_distance(truth.reference(subjects.model, pixels, "image", iter), golden).max())  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""Golden data: read, verified against the weights and inputs in use, and handed to tests with their tolerances."""
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Array
+from fixtures.datasets import DEFAULT as DEFAULT_DATASET
+from fixtures.errors import BadInput
+from fixtures.preprocessors._shared import normalise
+from plugins.matrix import model_id
+from plugins.subjects import Subjects
+
+COMMAND = "pytest --update-golden"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Vectors of the reference and what may differ from them."""
+
+    image: Array  # [N, D], raw, rows as Dataset.images
+    text: Array  # [Q, D], raw, rows as Dataset.queries
+    pixel_names: tuple[str, ...]
+    pixels: Array  # [P, 3, R, R], the reference's pixels of `pixel_names`
+    tolerances: dict[str, Any]
+    preprocessing: dict[str, Any]
+    manifest: dict[str, Any]
+
+    def limit(self, precision: str, tower: str, metric: str) -> float:
+        """The tolerance of one precision; raises BadInput when none was derived."""
+        try:
+            return float(self.tolerances[precision][tower][metric]["limit"])
+        except KeyError:
+            raise BadInput(f"no tolerance for {precision}/{tower}/{metric}: run {COMMAND} to derive it") from None
+
+    def budget(self, preprocessor: str, metric: str) -> float:
+        """What a preprocessor may differ; one that is known to be bad has none of its own and gets the widest of the others."""
+        rows = self.preprocessing
+        if preprocessor in rows:
+            return float(rows[preprocessor][metric]["limit"])
+        return max(float(row[metric]["limit"]) for row in rows.values())
+
+
+def folder(config: pytest.Config) -> Path:
+    """Where this model's golden data of this data set are."""
+    dataset: Path = config.getoption("--dataset")
+    suffix = "" if dataset.resolve() == DEFAULT_DATASET.resolve() else f"+{dataset.name}"
+    return Path(config.getoption("--golden")) / f"{model_id(config)}{suffix}"
+
+
+def load_golden(subjects: Subjects) -> Golden:
+    """Read and verify; raises BadInput in one sentence."""
+    where = folder(subjects.config)
+    if not (where / "manifest.json").is_file():
+        raise BadInput(f"no golden data in {where}: run `{_command(subjects.config)}` once to make them from torch eager fp32")
+    manifest = _read(where / "manifest.json", lambda path: json.loads(path.read_text()))
+    for name, digest in manifest["files"].items():
+        path = where / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            hint = "" if name.endswith(".safetensors") else "; a tolerance changed by hand needs its new hash in manifest.json"
+            raise BadInput(
+                f"golden file {path} is damaged or was changed: expected SHA-256 {digest[:12]}… as in manifest.json; "
+                f"restore it from git or run `{_command(subjects.config)}`{hint}"
+            )
+    _same("weights", manifest["weights_sha256"], subjects.model.weights_sha256, where, subjects.config)
+    _same("data set", manifest["dataset_sha256"], subjects.dataset.sha256, where, subjects.config)
+    from safetensors.numpy import load_file
+
+    vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
+    names = tuple(manifest["pixel_names"])
+    return Golden(
+        vectors["image"], vectors["text"], names, np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names]),
+        _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml), manifest,
+    )  # fmt: skip
+
+
+def pixel_file(image: str) -> str:
+    """File name of the reference's pixels of an image."""
+    return image.replace("/", "_") + ".png"
+
+
+def _pixels(path: Path) -> Array:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return normalise(np.asarray(image.convert("RGB")))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
+
+
+def _read(path: Path, how: Any) -> Any:
+    try:
+        return how(path)
+    except Exception as error:  # any parser's complaint means the same to the person
+        raise BadInput(f"golden file {path} cannot be read ({error}): restore it from git") from error
+
+
+def _same(what: str, golden: str, used: str, where: Path, config: pytest.Config) -> None:
+    if golden != used:
+        raise BadInput(
+            f"the {what} in use (SHA-256 {used[:12]}…) are not those that {where.name} golden was made from ({golden[:12]}…): "
+            f"use those, or run `{_command(config)}` if the change is meant"
+        )
+
+
+def _command(config: pytest.Config) -> str:
+    options = ("model", "pretrained", "dataset", "golden")
+    default = {"model": "scenes-s", "pretrained": ""}
+    given = [f"--{o} {v}" for o in options[:2] if (v := config.getoption(f"--{o}")) != default[o]]
+    return " ".join([COMMAND, *given])
+
+
+@pytest.fixture(scope="session")
+def golden(subjects: Subjects) -> Golden:
+    """Verified golden data of this run's model and data set."""
+    return load_golden(subjects)
+
+
+def names_of(subjects: Subjects, tower: str) -> list[str]:
+    """What the rows of a tower's golden vectors are: image names, or the texts themselves."""
+    return list(subjects.dataset.images) if tower == "image" else [repr(text) for text in subjects.dataset.texts]
+
+

@@ -1,0 +1,122 @@
+"""Batch-1 latency: first call, calls until it is steady, percentiles of the steady state, and where the time goes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fixtures.capability import Array, Encoder, Preprocessor, Tower
+from fixtures.datasets import Dataset
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+MOST_WARM_UP_CALLS = 100
+MOST_WARM_UP_S = 3.0
+WINDOW = 5  # calls whose median is compared with that of the window before
+STEADY = 0.10  # two neighbouring windows closer than this, twice in a row: steady
+ROUNDS = (30, 300)
+BUDGET_S = 0.6  # per benchmark; a slow cell still gets ROUNDS[0]
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What the first calls cost: a figure that no latency contains."""
+
+    first_call_ms: float
+    calls_to_steady: int
+    steady_ms: float
+
+
+def warm_up(call: Callable[[], object]) -> WarmUp:
+    """Call until two neighbouring windows of calls agree twice in a row, or the budget ends."""
+    times: list[float] = []
+    agreed = 0
+    started = time.perf_counter()
+    while len(times) < MOST_WARM_UP_CALLS and (time.perf_counter() - started < MOST_WARM_UP_S or len(times) < 3):
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+        if len(times) >= 2 * WINDOW:
+            earlier, later = np.median(times[-2 * WINDOW : -WINDOW]), np.median(times[-WINDOW:])
+            agreed = agreed + 1 if abs(later / earlier - 1) < STEADY else 0
+            if agreed == 2:
+                break
+    steady = float(np.median(times[-WINDOW:]))
+    slow = [i for i, seconds in enumerate(times[: -WINDOW or None], 1) if seconds > 1.5 * steady]
+    return WarmUp(1e3 * times[0], max(slow, default=0), 1e3 * steady)
+
+
+def measure(benchmark: "BenchmarkFixture", call: Callable[[], object], expected_ms: float) -> dict[str, float] | None:
+    """Time `call`, which must return only when its result is on the host; None under --benchmark-disable."""
+    rounds = int(np.clip(1e3 * BUDGET_S / expected_ms, *ROUNDS))
+    benchmark.pedantic(call, rounds=rounds, warmup_rounds=2)
+    if not benchmark.enabled or benchmark.stats is None:
+        return None
+    result = percentiles(np.asarray(benchmark.stats.stats.data))
+    benchmark.extra_info.update(result)
+    return result
+
+
+def percentiles(seconds: np.ndarray) -> dict[str, float]:
+    """Milliseconds; n is a count."""
+    ms = 1e3 * np.asarray(seconds, np.float64)
+    p50, p95, p99 = (float(x) for x in np.percentile(ms, (50, 95, 99)))
+    spread = float(ms.std(ddof=1)) if len(ms) > 1 else 0.0
+    return {"p50": p50, "p95": p95, "p99": p99, "min": float(ms.min()), "max": float(ms.max()), "stddev": spread, "n": len(ms)}
+
+
+class Stages:
+    """One document from file to vector, each stage on its own clock: decode, preprocess, upload, encode, download."""
+
+    NAMES = ("decode", "preprocess", "host_to_device", "encode", "device_to_host")
+
+    def __init__(self, encoder: Encoder, preprocessor: Preprocessor, path: str, size: int) -> None:
+        self.encoder, self.preprocessor, self.path, self.size = encoder, preprocessor, path, size
+        self.times: list[list[float]] = []
+
+    def __call__(self) -> Array:
+        """Run once and note when each stage ended; the device is idle before the next stage starts."""
+        tower: Tower = "image"
+        clock = [time.perf_counter()]
+
+        def tick() -> None:
+            self.encoder.synchronize()
+            clock.append(time.perf_counter())
+
+        decoded = self.preprocessor.decode(self.path)
+        tick()
+        pixels = self.preprocessor.transform(decoded, self.size)[None]
+        tick()
+        batch = self.encoder.upload(pixels, tower)
+        tick()
+        output = self.encoder.forward(batch, tower)
+        tick()
+        embedding = self.encoder.download(output)
+        tick()
+        self.times.append(np.diff(clock).tolist())
+        return embedding
+
+    def medians(self) -> dict[str, float]:
+        """Median milliseconds of each stage."""
+        return dict(zip(self.NAMES, (1e3 * np.median(self.times, axis=0)).tolist(), strict=True))
+
+
+def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, size: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds of decode and transform on the first scene and, where the data set has one, its largest odd file."""
+    files = [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
+    figures = {}
+    for name in files:
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            decoded = preprocessor.decode(dataset.path(name))
+            middle = time.perf_counter()
+            preprocessor.transform(decoded, size)
+            times.append((middle - start, time.perf_counter() - middle))
+        decode, transform = 1e3 * np.median(times, axis=0)
+        figures[name] = {"decode": float(decode), "transform": float(transform)}
+    return figures

@@ -1,0 +1,134 @@
+"""Which cells there are: model × backend × precision × preprocessor × device, their ids, marks and order."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from fixtures import cuda
+from fixtures.capability import KnownFailure
+from fixtures.errors import BadInput, nearest
+from fixtures.registry import backends, pick, preprocessors
+from plugins.options import names
+
+TOWERS = ("image", "text")
+
+
+@dataclass(frozen=True)
+class EncoderKey:
+    """A cell without its preprocessor: what is built once."""
+
+    model: str
+    backend: str
+    precision: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.model}-{self.backend}-{self.precision}-{self.device}"
+
+    def known_failures(self) -> dict[str, KnownFailure]:
+        """Declared by the backend, for all its precisions or for this one ("E2:int8")."""
+        declared = backends()[self.backend].known_failures.items()
+        return {
+            promise.split(":")[0]: known
+            for promise, known in declared
+            if ":" not in promise or promise.endswith(f":{self.precision}")
+        }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the report."""
+
+    encoder: EncoderKey
+    preprocessor: str
+
+    def __str__(self) -> str:
+        e = self.encoder
+        return f"{e.model}-{e.backend}-{e.precision}-{self.preprocessor}-{e.device}"
+
+    def known_failures(self) -> dict[str, KnownFailure]:
+        """Declared by the preprocessor or the backend."""
+        return {**self.encoder.known_failures(), **preprocessors()[self.preprocessor].known_failures}
+
+
+def model_id(config: pytest.Config) -> str:
+    """The model's part of every id."""
+    name, pretrained = config.getoption("--model"), config.getoption("--pretrained")
+    return f"{name}@{pretrained}".replace("/", "_") if pretrained else name.replace("/", "_")
+
+
+def devices(config: pytest.Config) -> list[str]:
+    """cuda cells exist where a device is, and wherever someone asks for them by name."""
+    wanted = config.getoption("--device")
+    if wanted != "auto":
+        return [wanted]
+    asked = "gpu" in (config.getoption("markexpr") or "").split()
+    return ["cpu", "cuda"] if asked or cuda.device_count() else ["cpu"]
+
+
+def encoders(config: pytest.Config) -> list[EncoderKey]:
+    """All encoders that the options select; raises BadInput when they select none."""
+    chosen = [backends()[name] for name in pick("backend", names(config, "--backend"), list(backends()))]
+    offered = sorted({precision for backend in chosen for precision in backend.precisions})
+    wanted = names(config, "--precision")
+    for precision in wanted:
+        if precision not in offered:
+            raise BadInput(
+                f"unknown precision '{precision}' for {', '.join(b.name for b in chosen)}: {nearest(precision, offered)}"
+            )
+    model = model_id(config)
+    keys = [
+        EncoderKey(model, backend.name, precision, device)
+        for backend in chosen
+        for precision in backend.precisions
+        if not wanted or precision in wanted
+        for device in devices(config)
+        if device in backend.devices
+    ]
+    if not keys:
+        raise BadInput(f"no cell for device {config.getoption('--device')}: {', '.join(b.name for b in chosen)} lack it")
+    return keys
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `cell`, `encoder_key`, `tower` or `preprocessor_name` runs for each."""
+    config = metafunc.config
+    wanted = set(metafunc.fixturenames)
+    if wanted & {"cell", "encoder_key", "preprocessor_name"}:
+        keys = encoders(config)
+        chosen = pick("preprocessor", names(config, "--preprocessor"), list(preprocessors()))
+        if "cell" in wanted:
+            cells = [Cell(key, name) for key in keys for name in chosen]
+            metafunc.parametrize("cell", [pytest.param(c, id=str(c), marks=_marks(c.encoder)) for c in cells])
+        elif "encoder_key" in wanted:
+            metafunc.parametrize("encoder_key", [pytest.param(k, id=str(k), marks=_marks(k)) for k in keys])
+        else:
+            metafunc.parametrize("preprocessor_name", chosen)
+    if "tower" in wanted:
+        metafunc.parametrize("tower", TOWERS)
+
+
+def _marks(key: EncoderKey) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.gpu] if key.device == "cuda" else []
+
+
+def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
+    """What a test is about: a cell, an encoder, a preprocessor's name, or nothing of the matrix."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return params.get("cell") or params.get("encoder_key") or params.get("preprocessor_name")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort so that each encoder is built once and freed; without a CUDA device, selected gpu cells end the run."""
+    order = {str(key): place for place, key in enumerate(encoders(config))} if any(map(subject, items)) else {}
+
+    def place(item: pytest.Item) -> int:
+        about = subject(item)
+        key = about.encoder if isinstance(about, Cell) else about
+        return order[str(key)] if isinstance(key, EncoderKey) else -1
+
+    items.sort(key=place)
+    gpu = {str(subject(item)) for item in items if item.get_closest_marker("gpu")}
+    if gpu and not cuda.device_count() and not config.option.collectonly:
+        raise BadInput(f"0 of {len(gpu)} gpu cells could run: no CUDA device")

@@ -1,0 +1,88 @@
+"""What suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval against golden's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Array, Tokens
+from plugins.classes import Retrieval, retrieve
+from plugins.comparison import METRICS, Comparison, add_angles
+from plugins.golden import Golden, names_of
+from plugins.matrix import Cell, EncoderKey
+from plugins.subjects import BATCH, Subjects
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Vectors found and wanted, row by row, with the limit of each metric."""
+
+    inputs: Array | Tokens
+    found: Array
+    wanted: Array
+    names: list[str]
+    limits: dict[str, float]
+
+    def comparison(self, metric: str) -> Comparison:
+        """One metric over all rows."""
+        return Comparison(metric, METRICS[metric](self.found, self.wanted), self.limits[metric], self.names)
+
+    def report(self) -> dict[str, Any]:
+        """The report's form of drift."""
+        cosine, norm = self.comparison("cosine_distance"), self.comparison("norm_ratio")
+        quantiles = dict(zip(("median", "p99", "max"), np.percentile(cosine.values, (50, 99, 100)).tolist(), strict=True))
+        return {
+            "cosine_distance": quantiles,
+            "max_abs": self.comparison("max_abs").value,
+            "mean_abs": self.comparison("mean_abs").value,
+            "norm_ratio": norm.value,
+            "tolerance": cosine.limit,
+            "worst_input": cosine.inputs[cosine.worst],
+        }
+
+
+@pytest.fixture
+def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str) -> Drift:
+    """An encoder on golden pixels or golden tokens: no preprocessor has a share in it."""
+    limits = {metric: golden.limit(encoder_key.precision, tower, metric) for metric in METRICS}
+    if tower == "text":
+        found = subjects.text_embeddings(encoder_key)
+        return Drift(subjects.tokens, found, golden.text, names_of(subjects, "text"), limits)
+    encode = subjects.encoder(encoder_key).encoder.encode_image
+    rows = [subjects.dataset.images.index(name) for name in golden.pixel_names]
+    found = subjects.once(
+        ("golden pixels", str(encoder_key)),
+        lambda: np.concatenate([encode(golden.pixels[i : i + BATCH]) for i in range(0, len(golden.pixels), BATCH)]),
+    )
+    return Drift(golden.pixels, found, golden.image[rows], list(golden.pixel_names), limits)
+
+
+@pytest.fixture
+def cell_drift(subjects: Subjects, golden: Golden, cell: Cell) -> Drift:
+    """A cell from file to vector, on all images whose kind its preprocessor does not declare to differ on."""
+    known = cell.known_failures()
+    excused = {trait for trait, name in TRAIT_PROMISES.items() if trait != "opaque" and name in known}
+    images = subjects.dataset.images
+    rows = [i for i, name in enumerate(images) if subjects.trait(name) not in excused]
+    limits = {metric: golden.limit(cell.encoder.precision, "image", metric) for metric in METRICS}
+    limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
+    found = subjects.image_embeddings(cell)[rows]
+    return Drift(found, found, golden.image[rows], [images[i] for i in rows], limits)
+
+
+TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "indexed": "P6"}
+
+
+@pytest.fixture
+def retrieval(subjects: Subjects, golden: Golden, cell: Cell) -> Retrieval:
+    """A cell's rankings and golden's, in every mixture; skipped where recall means nothing."""
+    if subjects.model.random:
+        pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
+    n = len(subjects.dataset.scenes)
+    images, texts = subjects.image_embeddings(cell), subjects.text_embeddings(cell.encoder)
+    limits = tuple(golden.limit("fp32", tower, "cosine_distance") for tower in ("image", "text"))
+    return subjects.once(
+        ("retrieval", str(cell)),
+        lambda: retrieve(subjects.dataset, images[:n], texts, golden.image[:n], golden.text, (limits[0], limits[1])),
+    )

@@ -1,0 +1,30 @@
+"""The command line: which model, which cells, which data."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.datasets import DEFAULT as DEFAULT_DATASET
+from fixtures.models import DEFAULT as DEFAULT_MODEL
+
+
+def names(config: pytest.Config, option: str) -> list[str]:
+    """A repeatable option whose values may hold several names, comma-separated."""
+    return [name.strip() for value in config.getoption(option) or [] for name in value.split(",") if name.strip()]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every selector may be repeated or take a comma-separated list; none given means all."""
+    group = parser.getgroup("clip-conformance")
+    group.addoption("--model", default=DEFAULT_MODEL, metavar="NAME", help="open_clip name or hf-hub:ORG/REPO [%(default)s]")
+    group.addoption("--pretrained", default="", metavar="TAG", help="open_clip tag, checkpoint file, or random:SEED")
+    for option in ("backend", "precision", "preprocessor"):
+        group.addoption(f"--{option}", action="append", metavar="NAME", help=f"only this {option} (repeatable)")
+    group.addoption(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: the CPU, and CUDA where there is one"
+    )
+    group.addoption("--dataset", type=Path, default=DEFAULT_DATASET, help="folder with images/ and captions.jsonl")
+    group.addoption("--golden", type=Path, default=Path(__file__).parent.parent / "golden", help="folder of golden data")
+    group.addoption("--update-golden", action="store_true", help="rewrite the model's golden data and fail this run")
+    group.addoption("--report", type=Path, default=Path("report.json"), help="where report.json goes [%(default)s]")
+    group.addoption("--strict-cells", action="store_true", help="a skipped cell fails the run too")

@@ -1,0 +1,159 @@
+"""Collects what every test found and writes one row a cell: report.json, and the table at the end."""
+
+import datetime
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugins import environment
+from plugins.matrix import Cell, subject
+from plugins.promises import promise, reproduce
+from plugins.subjects import SUBJECTS
+from plugins.table import summary
+
+Record = Callable[[str, Any], None]
+
+
+class Results:
+    """Outcomes and measures by subject: a cell, an encoder or a preprocessor."""
+
+    def __init__(self) -> None:
+        self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.cells: dict[str, Cell] = {}
+        self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary a cell, in the report's form."""
+        return [self._row(cell) for cell in self.cells.values()]
+
+    def _row(self, cell: Cell) -> dict[str, Any]:
+        about = (str(cell), str(cell.encoder), cell.preprocessor)
+        outcomes = [outcome for key in about for outcome in self.outcomes[key]]
+        row: dict[str, Any] = {
+            "id": str(cell), "backend": cell.encoder.backend, "precision": cell.encoder.precision,
+            "preprocessor": cell.preprocessor, "device": cell.encoder.device,
+        }  # fmt: skip
+        failed = [(p, why) for p, outcome, why in outcomes if outcome == "failed"]
+        expected = [(p, why) for p, outcome, why in outcomes if outcome == "xfailed"]
+        skipped = [why for _, outcome, why in outcomes if outcome == "skipped"]
+        if failed:
+            row |= {"verdict": "fail", "reason": failed[0][1], "broken_promises": sorted({p for p, _ in failed})}
+        elif not any(outcome in ("passed", "xfailed") for _, outcome, _ in outcomes):
+            row |= {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
+        elif expected:
+            reasons = dict.fromkeys(why for _, why in expected)
+            row |= {"verdict": "expected-failure", "reason": "; ".join(reasons), "broken_promises": sorted({p for p, _ in expected})}
+        else:
+            row |= {"verdict": "pass", "reason": "", "broken_promises": []}
+        for key in reversed(about):
+            _merge(row, self.measures[key])
+        return row
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
+
+
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One collection of results a session."""
+    config.stash[RESULTS] = Results()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Record:
+    """`record("drift.image", {...})` adds a measure of this test's subject to its rows of the report."""
+    about = str(subject(request.node))
+
+    def add(path: str, value: Any) -> None:
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        _merge(pytestconfig.stash[RESULTS].measures[about], value)
+
+    return add
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Note the outcome of each test of the matrix."""
+    report: pytest.TestReport = yield
+    about = subject(item)
+    if about is None or (report.when != "call" and report.outcome == "passed") or report.when == "teardown":
+        return report
+    results = item.config.stash[RESULTS]
+    if isinstance(about, Cell):
+        results.cells.setdefault(str(about), about)
+    results.outcomes[str(about)].append((promise(item)[0] or item.name, *_outcome(report)))
+    report.user_properties.append(("promise", " ".join(promise(item))))
+    if report.failed and "again: pytest" not in report.longreprtext:
+        report.sections.append(("again", reproduce(item)))
+    return report
+
+
+def _outcome(report: pytest.TestReport) -> tuple[str, str]:
+    if hasattr(report, "wasxfail"):
+        return ("xfailed" if report.skipped else "failed", str(report.wasxfail))
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        return "skipped", reason.removeprefix("Skipped: ")
+    return report.outcome, report.longreprtext.strip().splitlines()[0] if report.failed else ""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write report.json when cells ran; cells that compared nothing, or skips under --strict-cells, fail the run."""
+    config = session.config
+    rows = config.stash[RESULTS].rows()
+    if not rows:
+        return
+    ran = [row for row in rows if row["verdict"] != "skipped"]
+    if session.exitstatus == pytest.ExitCode.OK and (not ran or (config.getoption("--strict-cells") and len(ran) < len(rows))):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    write(config, rows)
+
+
+def write(config: pytest.Config, rows: list[dict[str, Any]]) -> None:
+    """report.json, by a temporary file and a rename."""
+    run = {
+        "started": config.stash[RESULTS].started, "commit": environment.commit(), "strict": config.getoption("--strict-cells"),
+        "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
+    }  # fmt: skip
+    report: dict[str, Any] = {"schema": 1, "run": run, "environment": environment.fingerprint()}
+    subjects = config.stash.get(SUBJECTS, None)
+    if subjects is not None and "model" in vars(subjects):
+        model = subjects.model
+        report["model"] = {
+            "name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256,
+            "parameters": model.parameters, "embed_dim": model.embed_dim,
+        }  # fmt: skip
+    report["cells"] = rows
+    target: Path = config.getoption("--report")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(report, file, indent=1, ensure_ascii=False)
+    os.chmod(name, 0o644)
+    os.replace(name, target)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table, then where the report is."""
+    rows = config.stash[RESULTS].rows()
+    if rows:
+        summary(terminalreporter, rows)
+        terminalreporter.write_line(f"report: {config.getoption('--report')}")
+
+

@@ -1,0 +1,172 @@
+"""The fixtures that tests take by name. Each thing is computed once: pixels per preprocessor, embeddings per cell."""
+
+import hashlib
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Array, Encoder, Preprocessor, Tokens
+from fixtures.datasets import Dataset, load_dataset
+from fixtures.errors import BadInput, Unavailable
+from fixtures.models import Model, load_model
+from fixtures.registry import backends, preprocessors
+from plugins.latency import WarmUp, warm_up
+from plugins.matrix import Cell, EncoderKey
+
+BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
+REFERENCE = "original_clip"
+T = TypeVar("T")
+
+
+@dataclass
+class Pixels:
+    """One preprocessor's output for every image: rows into a store that equal images of all preprocessors share."""
+
+    keys: list[bytes]
+    store: dict[bytes, Array]
+
+    def rows(self, indices: list[int] | range) -> Array:
+        """float32 [n, 3, R, R]."""
+        return np.stack([self.store[self.keys[i]] for i in indices])
+
+
+@dataclass
+class LoadedEncoder:
+    """The one encoder that is alive, what its first calls cost, and every embedding it has computed."""
+
+    key: EncoderKey
+    encoder: Encoder
+    load_s: float
+    warm_up: dict[str, WarmUp]
+    rows: dict[bytes, Array] = field(default_factory=dict)
+
+
+class Subjects:
+    """Everything under test in this session, made when first asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self._pixels: dict[str, Pixels] = {}
+        self._store: dict[bytes, Array] = {}
+        self._made: dict[Hashable, Any] = {}
+        self._alive: LoadedEncoder | Unavailable | None = None
+        self._alive_key: EncoderKey | None = None
+
+    @cached_property
+    def model(self) -> Model:
+        """The model of --model and --pretrained."""
+        return load_model(self.config.getoption("--model"), self.config.getoption("--pretrained"))
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data of --dataset."""
+        return load_dataset(self.config.getoption("--dataset"))
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Queries as the model's tokeniser gives them, int64 [Q, L]."""
+        return self.model.tokenize(self.dataset.texts)
+
+    def preprocessor(self, name: str) -> Preprocessor:
+        """The preprocessor, or a skip with its reason."""
+        chosen = preprocessors()[name]
+        try:
+            chosen.available()
+        except Unavailable as reason:
+            pytest.skip(f"{name}: {reason}")
+        return chosen
+
+    def pixels(self, name: str) -> Pixels:
+        """All images through one preprocessor; raises BadInput for a file that cannot be read."""
+        if name not in self._pixels:
+            preprocess, keys = self.preprocessor(name), []
+            for image in self.dataset.images:
+                try:
+                    row = preprocess(self.dataset.path(image), self.model.resolution)
+                except OSError as error:
+                    raise BadInput(
+                        f"image {self.dataset.path(image)} cannot be decoded ({error}): expected a whole image file; "
+                        "replace it or take it out of the data set"
+                    ) from error
+                keys.append(hashlib.sha256(row.tobytes()).digest())
+                self._store.setdefault(keys[-1], row)
+            self._pixels[name] = Pixels(keys, self._store)
+        return self._pixels[name]
+
+    def encoder(self, key: EncoderKey) -> LoadedEncoder:
+        """The encoder, built when it is not the one alive; the previous one is freed first."""
+        if self._alive_key != key:
+            self._alive, self._alive_key = None, key
+            try:
+                backends()[key.backend].available(key.device)
+                self._alive = self._load(key)
+            except Unavailable as reason:
+                self._alive = reason
+        if isinstance(self._alive, Unavailable):
+            pytest.skip(f"{key}: {self._alive}")
+        assert self._alive is not None
+        return self._alive
+
+    def _load(self, key: EncoderKey) -> LoadedEncoder:
+        """Build an encoder and bring both towers to steady state with one image and one text."""
+        pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
+        started = time.perf_counter()
+        encoder = backends()[key.backend].load(self.model, key.precision, key.device)
+        load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
+        calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
+        return LoadedEncoder(key, encoder, load_s, {tower: warm_up(call) for tower, call in calls.items()})
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The result of `make`, kept for the session."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]  # type: ignore[no-any-return]
+
+    def trait(self, image: str) -> str:
+        """The data set's trait of an image."""
+        return self.once(("trait", image), lambda: self.dataset.trait(image))
+
+    def image_embeddings(self, cell: Cell) -> Array:
+        """Raw embeddings of all images, float32 [N, D]; equal pixels are encoded once."""
+        loaded, pixels = self.encoder(cell.encoder), self.pixels(cell.preprocessor)
+        first = {key: row for row, key in reversed(list(enumerate(pixels.keys))) if key not in loaded.rows}
+        todo = sorted(first.values())
+        for start in range(0, len(todo), BATCH):
+            part = todo[start : start + BATCH]
+            for row, embedding in zip(part, loaded.encoder.encode_image(pixels.rows(part)), strict=True):
+                loaded.rows[pixels.keys[row]] = embedding
+        return np.stack([loaded.rows[key] for key in pixels.keys])
+
+    def text_embeddings(self, key: EncoderKey) -> Array:
+        """Raw embeddings of all queries, float32 [Q, D]."""
+        loaded, name = self.encoder(key), b"texts"
+        if name not in loaded.rows:
+            batches = range(0, len(self.tokens), BATCH)
+            loaded.rows[name] = np.concatenate([loaded.encoder.encode_text(self.tokens[i : i + BATCH]) for i in batches])
+        return loaded.rows[name]
+
+
+SUBJECTS = pytest.StashKey[Subjects]()
+
+
+@pytest.fixture(scope="session")
+def subjects(pytestconfig: pytest.Config) -> Iterator[Subjects]:
+    """The session's subjects."""
+    yield pytestconfig.stash.setdefault(SUBJECTS, Subjects(pytestconfig))
+
+
+@pytest.fixture
+def encoder(subjects: Subjects, encoder_key: EncoderKey) -> Encoder:
+    """The encoder under test, warmed up."""
+    return subjects.encoder(encoder_key).encoder
+
+
+@pytest.fixture
+def preprocessor(subjects: Subjects, preprocessor_name: str) -> Preprocessor:
+    """The preprocessor under test."""
+    return subjects.preprocessor(preprocessor_name)

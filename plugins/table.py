@@ -1,0 +1,62 @@
+"""The table at the end of a run: one aligned line a cell, coloured by verdict."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+COLOURS = {"pass": "green", "fail": "red", "skipped": "yellow", "expected-failure": "cyan"}
+HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "encode", "text", "document")
+
+
+def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> None:
+    """Write the table, what its columns mean, the reasons, and the count."""
+    terminal.section("conformance")
+    lines = [HEADER, *(_line(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
+    for line, row in zip(lines, [None, *rows], strict=True):
+        text = "  ".join(cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        terminal.write_line(text.rstrip(), **({COLOURS[row["verdict"]]: True} if row else {"bold": True}))
+    terminal.write_line(
+        "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
+        "with its 95 % interval; encode, text, document: batch-1 p50 in ms (document: from file to vector)"
+    )
+    reasons = dict.fromkeys((row["verdict"], ",".join(row["broken_promises"]), row["reason"]) for row in rows if row["reason"])
+    for verdict, promises, reason in reasons:
+        count = sum(row["reason"] == reason for row in rows)
+        terminal.write_line(f"  {verdict} ({count}) {promises}: {reason}", **{COLOURS[verdict]: True})
+    counts = Counter(row["verdict"] for row in rows)
+    ran = len(rows) - counts["skipped"]
+    terminal.write_line(f"{ran} of {len(rows)} cells ran: " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())), bold=True)
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    latency, drift = row.get("latency_ms", {}), row.get("drift", {})
+    return (
+        row["id"],
+        row["verdict"],
+        row.get("class", "-"),
+        _share(drift.get("image")),
+        _share(drift.get("text")),
+        _recall(row.get("retrieval")),
+        *(_p50(latency.get(what)) for what in ("image", "text", "document")),
+    )
+
+
+def _share(drift: dict[str, Any] | None) -> str:
+    if not drift:
+        return "-"
+    limit = drift["tolerance"]
+    share = f"{drift['cosine_distance']['max'] / limit:4.0%}" if limit else ("0%" if not drift["cosine_distance"]["max"] else "inf")
+    return f"{drift['cosine_distance']['max']:.1e} {share:>5}"
+
+
+def _recall(retrieval: dict[str, Any] | None) -> str:
+    if not retrieval:
+        return "-"
+    low, high = retrieval["text_to_image"]["ci95"]
+    return f"{retrieval['text_to_image']['change']:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _p50(latency: dict[str, float] | None) -> str:
+    return f"{latency['p50']:.2f}" if latency else "-"

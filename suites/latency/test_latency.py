@@ -1,0 +1,66 @@
+"""What latency figures promise: they are of one input, synchronised, in the steady state. No absolute time is judged."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fixtures.capability import Preprocessor
+from plugins.golden import Golden
+from plugins.latency import Stages, decode_and_transform, measure
+from plugins.matrix import Cell, EncoderKey
+from plugins.promises import Judge
+from plugins.report import Record
+from plugins.subjects import Subjects
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+
+def test_encode(
+    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str,
+    benchmark: "BenchmarkFixture", judge: Judge, record: Record,
+) -> None:  # fmt: skip
+    """L1 encoding one input is timed host to host in the steady state, and gives the right vector while it is timed."""
+    loaded = subjects.encoder(encoder_key)
+    warm_up = loaded.warm_up[tower]
+    results: list[np.ndarray] = []
+    if tower == "image":
+        batch, wanted = golden.pixels[:1], golden.image[[subjects.dataset.images.index(golden.pixel_names[0])]]
+    else:
+        batch, wanted = subjects.tokens[:1], golden.text[:1]
+    encode = loaded.encoder.encode_image if tower == "image" else loaded.encoder.encode_text
+    figures = measure(benchmark, lambda: results.append(encode(batch)), warm_up.steady_ms)
+    record("load_s", loaded.load_s)
+    if loaded.encoder.build_s is not None:
+        record("build_s", loaded.encoder.build_s)
+    if figures:
+        steady = {"first_call": warm_up.first_call_ms, "calls_to_steady": warm_up.calls_to_steady}
+        benchmark.extra_info.update(steady)
+        record(f"latency_ms.{tower}", {**figures, **steady})
+    judge(results and all(np.array_equal(r, results[0]) for r in results), "timed calls gave different vectors")
+    judge(np.allclose(results[0] @ wanted.T / (np.linalg.norm(results[0]) * np.linalg.norm(wanted)), 1, atol=0.01),
+          "the timed call did not give the golden input's vector")  # fmt: skip
+
+
+def test_preprocess(
+    subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge, record: Record
+) -> None:
+    """L2 decoding and transforming are two figures, each measured on the reference documents' two kinds of file."""
+    figures = decode_and_transform(preprocessor, subjects.dataset, subjects.model.resolution)
+    record("preprocess_ms", figures)
+    judge(figures and all(v > 0 for row in figures.values() for v in row.values()), "nothing was measured")
+
+
+def test_document(
+    subjects: Subjects, cell: Cell, benchmark: "BenchmarkFixture", judge: Judge, record: Record
+) -> None:
+    """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole."""
+    loaded, preprocess = subjects.encoder(cell.encoder), subjects.preprocessor(cell.preprocessor)
+    stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.resolution)
+    figures = measure(benchmark, stages, 40 * loaded.warm_up["image"].steady_ms)
+    if figures:
+        record("latency_ms.document", figures)
+        record("stages_ms", stages.medians())
+        whole = np.median([sum(times) for times in stages.times])
+        judge(sum(stages.medians().values()) < 1.5e3 * whole, "stages overlap")
+    judge(stages.times, "nothing was measured")

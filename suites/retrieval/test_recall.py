@@ -1,0 +1,52 @@
+"""What a cell promises about search: golden's hits, and which vectors may stand beside which."""
+
+
+from plugins.classes import GOLDEN, MIXTURES, PURE, Retrieval
+from plugins.promises import Judge
+from plugins.ranking import neighbour_agreement, recalls
+from plugins.report import Record
+
+
+def score(ranks) -> float:  # type: ignore[no-untyped-def]
+    """Percent of queries whose gold item is ranked first; a tie is a miss."""
+    return float(100 * (ranks == 0).mean())
+
+
+def test_text_to_image(retrieval: Retrieval, judge: Judge, record: Record) -> None:
+    """R1 text→image: single-, double- and triple-label queries keep golden's hits, as far as chance can tell."""
+    found: dict[str, object] = {**recalls(retrieval.text_to_image[PURE])}
+    everything = retrieval.flips("text_to_image")
+    found |= {"change": everything.change, "ci95": everything.interval, "n": everything.n}
+    for labels in sorted(set(retrieval.labels.tolist())):
+        chosen, flips = retrieval.labels == labels, retrieval.flips("text_to_image", labels=labels)
+        found[str(labels)] = {
+            "score": score(retrieval.text_to_image[PURE][chosen]),
+            "golden": score(retrieval.text_to_image[GOLDEN][chosen]),
+            "flips": flips.lost + flips.won,
+            "n": flips.n,
+        }
+    record("retrieval.text_to_image", found)
+    judge(everything.kept, f"R@1 changed by {everything}")
+    for labels in sorted(set(retrieval.labels.tolist())):
+        flips = retrieval.flips("text_to_image", labels=labels)
+        judge(flips.kept, f"R@1 of queries that name {labels} changed by {flips}")
+
+
+def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> None:
+    """R2 image→text keeps golden's hits, as far as chance can tell."""
+    flips = retrieval.flips("image_to_text")
+    scores = {"score": score(retrieval.image_to_text[PURE]), "golden": score(retrieval.image_to_text[GOLDEN])}
+    record("retrieval.image_to_text", {**recalls(retrieval.image_to_text[PURE]), **scores, "flips": flips.lost + flips.won, "n": flips.n})
+    judge(flips.kept, f"R@1 changed by {flips}")
+
+
+def test_class(retrieval: Retrieval, judge: Judge, record: Record) -> None:
+    """C2 the cell's vectors may stand beside golden's in one index: every mixture keeps golden's recall."""
+    overlap, tau = neighbour_agreement(retrieval.images[1], retrieval.images[0])
+    record("retrieval.image_to_image", {"overlap_at_10": overlap, "kendall_tau": tau})
+    record("class", retrieval.verdict)
+    mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
+    record("mixtures_keep_recall", mixtures)
+    judge(retrieval.verdict in ("identical", "interchangeable"), f"class {retrieval.verdict}: {retrieval.evidence}")
+
+
