@@ -6,6 +6,7 @@ pytest_plugins = [
     "plugins.environment",
     "plugins.matrix",
     "plugins.promises",
+    "plugins.promise_list",
     "plugins.subjects",
     "plugins.golden",
     "plugins.update_golden",

@@ -25,13 +25,16 @@ STEP = 1 / 255 / 0.26130258  # one 8-bit level in normalised units, largest chan
 BUDGET_FACTOR = 1.25
 BUDGET_RULE = (
     "limit = 1.25 x the largest difference from the reference that this definition makes on the golden opaque images, plus one "
-    "8-bit level for pixels and the fp32 floor for embeddings: other library versions may round differently, not resample differently"
+    "8-bit level for pixels and the fp32 floor for embeddings: other versions may round differently, not resample"
 )
 
 
 def tolerances(model: Model, inputs: dict[str, Any], exact: dict[str, np.ndarray], progress: Progress) -> str:
     """The text of tolerances.toml."""
-    lines = [f"# {TOLERANCE_RULE}", "# Recompute: pytest --update-golden. Tighten by hand if you like; loosening shows in the diff."]
+    lines = [
+        f"# {TOLERANCE_RULE}",
+        "# Recompute: pytest --update-golden. Tighten by hand if you like; loosening shows in the diff.",
+    ]
     work = [(precision, tower) for precision in PRECISIONS for tower in ("image", "text")]
     for step in progress(range(len(work))):
         precision, tower = work[step]
@@ -47,12 +50,13 @@ def tolerances(model: Model, inputs: dict[str, Any], exact: dict[str, np.ndarray
 
 def _floor(metric: str, vectors: np.ndarray) -> float:
     norm = float(np.linalg.norm(vectors, axis=1).max())
-    return {
+    floors: dict[str, float] = {
         "cosine_distance": RELATIVE_FLOOR**2 / 2,
         "norm_ratio": RELATIVE_FLOOR,
         "max_abs": RELATIVE_FLOOR * norm,
         "mean_abs": RELATIVE_FLOOR * norm / np.sqrt(vectors.shape[1]),
-    }[metric]
+    }
+    return floors[metric]
 
 
 def _row(name: str, measured: float, factor: float, floor: float) -> str:
@@ -65,7 +69,7 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
     place = {name: i for i, name in enumerate(subjects.dataset.images)}
     rows = [place[name] for name in names if subjects.dataset.trait(name) == "opaque"]
     wanted = subjects.pixels(REFERENCE).rows(rows)
-    golden = truth.reference(subjects.model, wanted, "image", iter)  # type: ignore[arg-type]
+    golden = truth.reference(subjects.model, wanted, "image", iter)
     lines = [f"# {BUDGET_RULE}", "# Recompute: pytest --update-golden."]
     good = [p for p in preprocessors().values() if "P3" not in p.known_failures]
     for step in progress(range(len(good))):
@@ -81,4 +85,4 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
 
 
 def _drift(subjects: Subjects, pixels: Array, golden: Array) -> float:
-    return float(cosine_distance(truth.reference(subjects.model, pixels, "image", iter), golden).max())  # type: ignore[arg-type]
+    return float(cosine_distance(truth.reference(subjects.model, pixels, "image", iter), golden).max())

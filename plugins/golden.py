@@ -127,5 +127,3 @@ def golden(subjects: Subjects) -> Golden:
 def names_of(subjects: Subjects, tower: str) -> list[str]:
     """What the rows of a tower's golden vectors are: image names, or the texts themselves."""
     return list(subjects.dataset.images) if tower == "image" else [repr(text) for text in subjects.dataset.texts]
-
-

@@ -1,6 +1,7 @@
 """Which cells there are: model × backend × precision × preprocessor × device, their ids, marks and order."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -114,8 +115,9 @@ def _marks(key: EncoderKey) -> list[pytest.MarkDecorator]:
 
 def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
     """What a test is about: a cell, an encoder, a preprocessor's name, or nothing of the matrix."""
-    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return params.get("cell") or params.get("encoder_key") or params.get("preprocessor_name")
+    params: dict[str, Any] = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    about: Cell | EncoderKey | str | None = params.get("cell") or params.get("encoder_key") or params.get("preprocessor_name")
+    return about
 
 
 @pytest.hookimpl(trylast=True)

@@ -49,11 +49,13 @@ def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: st
     if tower == "text":
         found = subjects.text_embeddings(encoder_key)
         return Drift(subjects.tokens, found, golden.text, names_of(subjects, "text"), limits)
-    encode = subjects.encoder(encoder_key).encoder.encode_image
+    encoder = subjects.encoder(encoder_key).encoder
     rows = [subjects.dataset.images.index(name) for name in golden.pixel_names]
     found = subjects.once(
         ("golden pixels", str(encoder_key)),
-        lambda: np.concatenate([encode(golden.pixels[i : i + BATCH]) for i in range(0, len(golden.pixels), BATCH)]),
+        lambda: np.concatenate(
+            [encoder.encode_image(golden.pixels[i : i + BATCH]) for i in range(0, len(golden.pixels), BATCH)]
+        ),
     )
     return Drift(golden.pixels, found, golden.image[rows], list(golden.pixel_names), limits)
 

@@ -1,16 +1,25 @@
-"""A promise is the first line of a test's docstring. A test that breaks one says which, by how much, and how to see it again."""
+"""A promise is the first line of a test's docstring; breaking one says which, by how much, and how to see it again."""
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 import pytest
 
+from fixtures.capability import KnownFailure
+from fixtures.registry import preprocessors
 from plugins.comparison import Comparison
 from plugins.matrix import Cell, EncoderKey, subject
 
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
-Judge = Callable[[object, str], None]
+
+
+class Judge(Protocol):
+    """`judge(comparison)` or `judge(condition, "what was found")`."""
+
+    def __call__(self, verdict: object, found: str = "") -> None:
+        """Fail the test unless `verdict` is true."""
 
 
 def promise(item: pytest.Item) -> tuple[str, str]:
@@ -26,7 +35,7 @@ def reproduce(item: pytest.Item) -> str:
     for name in ("model", "pretrained", "dataset", "golden"):
         value = item.config.getoption(f"--{name}")
         if any(str(arg).startswith(f"--{name}") for arg in item.config.invocation_params.args):
-            options.append(f"--{name} {shlex.quote(str(value))}")
+            options.append(f"--{name}={shlex.quote(str(value))}")
     return " ".join(["pytest", shlex.quote(item.nodeid), *options])
 
 
@@ -40,12 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=known.strict, raises=pytest.fail.Exception))
 
 
-def _known(about: Cell | EncoderKey | str | None):  # type: ignore[no-untyped-def]
+def _known(about: Cell | EncoderKey | str | None) -> Mapping[str, KnownFailure]:
     if isinstance(about, Cell | EncoderKey):
         return about.known_failures()
     if isinstance(about, str):
-        from fixtures.registry import preprocessors
-
         return preprocessors()[about].known_failures
     return {}
 

@@ -49,7 +49,11 @@ class Results:
             row |= {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
         elif expected:
             reasons = dict.fromkeys(why for _, why in expected)
-            row |= {"verdict": "expected-failure", "reason": "; ".join(reasons), "broken_promises": sorted({p for p, _ in expected})}
+            row |= {
+                "verdict": "expected-failure",
+                "reason": "; ".join(reasons),
+                "broken_promises": sorted({p for p, _ in expected}),
+            }
         else:
             row |= {"verdict": "pass", "reason": "", "broken_promises": []}
         for key in reversed(about):
@@ -145,8 +149,8 @@ def write(config: pytest.Config, rows: list[dict[str, Any]]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(report, file, indent=1, ensure_ascii=False)
-    os.chmod(name, 0o644)
-    os.replace(name, target)
+    Path(name).chmod(0o644)
+    Path(name).replace(target)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -155,5 +159,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if rows:
         summary(terminalreporter, rows)
         terminalreporter.write_line(f"report: {config.getoption('--report')}")
-
-

@@ -1,5 +1,6 @@
 """The fixtures that tests take by name. Each thing is computed once: pixels per preprocessor, embeddings per cell."""
 
+import gc
 import hashlib
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -54,7 +55,7 @@ class Subjects:
         self._pixels: dict[str, Pixels] = {}
         self._store: dict[bytes, Array] = {}
         self._made: dict[Hashable, Any] = {}
-        self._alive: LoadedEncoder | Unavailable | None = None
+        self._alive: LoadedEncoder | Exception | None = None
         self._alive_key: EncoderKey | None = None
 
     @cached_property
@@ -102,14 +103,18 @@ class Subjects:
         """The encoder, built when it is not the one alive; the previous one is freed first."""
         if self._alive_key != key:
             self._alive, self._alive_key = None, key
+            gc.collect()
             try:
                 backends()[key.backend].available(key.device)
                 self._alive = self._load(key)
-            except Unavailable as reason:
-                self._alive = reason
+            except BadInput:
+                raise
+            except Exception as error:  # it costs this encoder's cells, once, and not the run
+                self._alive = error
         if isinstance(self._alive, Unavailable):
             pytest.skip(f"{key}: {self._alive}")
-        assert self._alive is not None
+        if not isinstance(self._alive, LoadedEncoder):
+            pytest.fail(f"{key} could not be built: {type(self._alive).__name__}: {self._alive}", pytrace=False)
         return self._alive
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:

@@ -15,7 +15,9 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
     lines = [HEADER, *(_line(row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
     for line, row in zip(lines, [None, *rows], strict=True):
-        text = "  ".join(cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        text = "  ".join(
+            cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
         terminal.write_line(text.rstrip(), **({COLOURS[row["verdict"]]: True} if row else {"bold": True}))
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
@@ -27,7 +29,9 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
         terminal.write_line(f"  {verdict} ({count}) {promises}: {reason}", **{COLOURS[verdict]: True})
     counts = Counter(row["verdict"] for row in rows)
     ran = len(rows) - counts["skipped"]
-    terminal.write_line(f"{ran} of {len(rows)} cells ran: " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())), bold=True)
+    terminal.write_line(
+        f"{ran} of {len(rows)} cells ran: " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())), bold=True
+    )
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
@@ -47,7 +51,9 @@ def _share(drift: dict[str, Any] | None) -> str:
     if not drift:
         return "-"
     limit = drift["tolerance"]
-    share = f"{drift['cosine_distance']['max'] / limit:4.0%}" if limit else ("0%" if not drift["cosine_distance"]["max"] else "inf")
+    share = (
+        f"{drift['cosine_distance']['max'] / limit:4.0%}" if limit else ("0%" if not drift["cosine_distance"]["max"] else "inf")
+    )
     return f"{drift['cosine_distance']['max']:.1e} {share:>5}"
 
 

@@ -3,7 +3,6 @@
 import datetime
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -118,8 +117,8 @@ def _write(
         (work / "manifest.json").write_text(json.dumps(_manifest(subjects, names, hashes), indent=1, ensure_ascii=False))
         if where.exists():
             shutil.rmtree(where.with_suffix(".old"), ignore_errors=True)
-            os.replace(where, where.with_suffix(".old"))
-        os.replace(work, where)
+            where.replace(where.with_suffix(".old"))
+        work.replace(where)
         shutil.rmtree(where.with_suffix(".old"), ignore_errors=True)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
@@ -150,5 +149,3 @@ def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str]) -> d
         "environment": environment.fingerprint(),
         "files": hashes,
     }
-
-

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fixtures.capability import Preprocessor
+from fixtures.capability import Preprocessor, Tower
 from plugins.golden import Golden
 from plugins.latency import Stages, decode_and_transform, measure
 from plugins.matrix import Cell, EncoderKey
@@ -17,19 +17,16 @@ if TYPE_CHECKING:
 
 
 def test_encode(
-    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str,
+    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower,
     benchmark: "BenchmarkFixture", judge: Judge, record: Record,
 ) -> None:  # fmt: skip
     """L1 encoding one input is timed host to host in the steady state, and gives the right vector while it is timed."""
     loaded = subjects.encoder(encoder_key)
     warm_up = loaded.warm_up[tower]
     results: list[np.ndarray] = []
-    if tower == "image":
-        batch, wanted = golden.pixels[:1], golden.image[[subjects.dataset.images.index(golden.pixel_names[0])]]
-    else:
-        batch, wanted = subjects.tokens[:1], golden.text[:1]
-    encode = loaded.encoder.encode_image if tower == "image" else loaded.encoder.encode_text
-    figures = measure(benchmark, lambda: results.append(encode(batch)), warm_up.steady_ms)
+    batch = golden.pixels[:1] if tower == "image" else subjects.tokens[:1]
+    wanted = golden.image[[subjects.dataset.images.index(golden.pixel_names[0])]] if tower == "image" else golden.text[:1]
+    figures = measure(benchmark, lambda: results.append(loaded.encoder.encode(batch, tower)), warm_up.steady_ms)
     record("load_s", loaded.load_s)
     if loaded.encoder.build_s is not None:
         record("build_s", loaded.encoder.build_s)
@@ -51,9 +48,7 @@ def test_preprocess(
     judge(figures and all(v > 0 for row in figures.values() for v in row.values()), "nothing was measured")
 
 
-def test_document(
-    subjects: Subjects, cell: Cell, benchmark: "BenchmarkFixture", judge: Judge, record: Record
-) -> None:
+def test_document(subjects: Subjects, cell: Cell, benchmark: "BenchmarkFixture", judge: Judge, record: Record) -> None:
     """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole."""
     loaded, preprocess = subjects.encoder(cell.encoder), subjects.preprocessor(cell.preprocessor)
     stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.resolution)

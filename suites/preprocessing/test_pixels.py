@@ -74,7 +74,7 @@ def test_geometry(subjects: Subjects, preprocessor: Preprocessor, shape: tuple[i
 
 def test_opaque(differences, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:  # type: ignore[no-untyped-def]
     """P3 opaque images (RGB, grey, CMYK) give the reference's pixels within the preprocessor's budget."""
-    names, rows = differences("opaque")
+    _, rows = differences("opaque")
     record("pixels", {metric: max(row[metric] for row in rows) for metric in METRICS})
     hold_to_budget(differences, golden, preprocessor_name, "opaque", judge)
 

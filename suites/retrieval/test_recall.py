@@ -1,6 +1,5 @@
 """What a cell promises about search: golden's hits, and which vectors may stand beside which."""
 
-
 from plugins.classes import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.promises import Judge
 from plugins.ranking import neighbour_agreement, recalls
@@ -36,7 +35,10 @@ def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> No
     """R2 image→text keeps golden's hits, as far as chance can tell."""
     flips = retrieval.flips("image_to_text")
     scores = {"score": score(retrieval.image_to_text[PURE]), "golden": score(retrieval.image_to_text[GOLDEN])}
-    record("retrieval.image_to_text", {**recalls(retrieval.image_to_text[PURE]), **scores, "flips": flips.lost + flips.won, "n": flips.n})
+    record(
+        "retrieval.image_to_text",
+        {**recalls(retrieval.image_to_text[PURE]), **scores, "flips": flips.lost + flips.won, "n": flips.n},
+    )
     judge(flips.kept, f"R@1 changed by {flips}")
 
 
@@ -48,5 +50,3 @@ def test_class(retrieval: Retrieval, judge: Judge, record: Record) -> None:
     mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
     record("mixtures_keep_recall", mixtures)
     judge(retrieval.verdict in ("identical", "interchangeable"), f"class {retrieval.verdict}: {retrieval.evidence}")
-
-

@@ -1,0 +1,54 @@
+"""Builds are kept by content, whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.cache import cached
+
+WHAT = {"kind": "test", "weights": "abc"}
+
+
+def build(folder: Path) -> None:
+    """Something that takes long."""
+    (folder / "model.onnx").write_bytes(b"graph" * 1000)
+
+
+def test_second_time_nothing_is_built(tmp_path: Path) -> None:
+    """The folder is the same, and no build time is reported."""
+    first, seconds = cached(WHAT, build, tmp_path)
+    second, none = cached(WHAT, build, tmp_path)
+    assert first == second
+    assert seconds is not None
+    assert none is None
+
+
+@pytest.mark.parametrize("key", ["weights", "precision", "onnxruntime"])
+def test_every_ingredient_is_in_the_key(tmp_path: Path, key: str) -> None:
+    """Other weights, precision or library version: another folder."""
+    assert cached(WHAT, build, tmp_path)[0] != cached({**WHAT, key: "other"}, build, tmp_path)[0]
+
+
+@pytest.mark.parametrize("damage", [b"", b"graph" * 999, None])
+def test_damage_is_seen_and_mended(tmp_path: Path, damage: bytes | None) -> None:
+    """A truncated, changed or missing file is built again, and the run says so."""
+    folder, _ = cached(WHAT, build, tmp_path)
+    if damage is None:
+        (folder / "model.onnx").unlink()
+    else:
+        (folder / "model.onnx").write_bytes(damage)
+    with pytest.warns(UserWarning, match="damaged: building it again"):
+        cached(WHAT, build, tmp_path)
+    assert (folder / "model.onnx").read_bytes() == b"graph" * 1000
+
+
+def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    """An error in the middle leaves no folder that a later run could take for a build."""
+
+    def fails(folder: Path) -> None:
+        build(folder)
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        cached(WHAT, fails, tmp_path)
+    assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
