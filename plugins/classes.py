@@ -8,7 +8,7 @@ import numpy as np
 
 from fixtures.capability import Array
 from fixtures.datasets import Dataset
-from plugins.comparison import cosine_distance
+from plugins.comparison import Float64, cosine_distance
 from plugins.ranking import Flips, Ints, flips, gold_ranks
 
 Class = Literal["identical", "interchangeable", "re-index", "broken"]
@@ -64,9 +64,9 @@ def retrieve(
     texts: Array,
     golden_images: Array,
     golden_texts: Array,
-    limits: tuple[float, float],
+    limits: tuple[Float64, Float64],
 ) -> Retrieval:
-    """Rank everything in all four mixtures. `limits` are the fp32 cosine tolerances of both towers."""
+    """Rank everything in all four mixtures. `limits` are the fp32 cosine tolerances of both towers, one for each row."""
     of_images, of_texts = {"golden": golden_images, "cell": images}, {"golden": golden_texts, "cell": texts}
     described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
     gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]

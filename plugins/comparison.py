@@ -11,11 +11,11 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric over many inputs against one limit; true when every value is finite and within the limit."""
+    """One metric over many inputs, each against its limit; true when every value is finite and within its limit."""
 
     metric: str
     values: Float64  # [N], 0 is perfect
-    limit: float
+    limits: Float64 | float  # [N], or one for all
     inputs: Sequence[str]
 
     def __post_init__(self) -> None:
@@ -23,22 +23,34 @@ class Comparison:
             raise ValueError(f"{self.metric}: {len(self.values)} values for {len(self.inputs)} inputs")
 
     @property
+    def shares(self) -> Float64:
+        """Values as shares of their limits [N]; NaN, Inf, and anything but 0 against a limit of 0, are infinite."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = np.where(self.values == 0, 0.0, self.values / self.limits)
+        return np.where(np.isfinite(shares) & np.isfinite(self.values), shares, np.inf)
+
+    @property
     def worst(self) -> int:
-        """Index of the largest value; NaN and Inf count as the largest."""
-        return int(np.argmax(np.where(np.isfinite(self.values), self.values, np.inf)))
+        """Index of the input that uses the largest share of its limit."""
+        return int(np.argmax(self.shares))
 
     @property
     def value(self) -> float:
-        """The largest value."""
+        """The worst input's value."""
         return float(self.values[self.worst])
 
+    @property
+    def limit(self) -> float:
+        """The worst input's limit."""
+        return float(np.broadcast_to(self.limits, self.values.shape)[self.worst])
+
     def __bool__(self) -> bool:
-        return len(self.values) > 0 and bool(np.isfinite(self.values).all()) and self.value <= self.limit
+        return len(self.values) > 0 and bool((self.shares <= 1).all())
 
     def __str__(self) -> str:
         if not len(self.values):
             return f"{self.metric}: compared nothing"
-        beyond = int((~(self.values <= self.limit)).sum())
+        beyond = int((self.shares > 1).sum())
         times = f" ({self.value / self.limit:.3g} times the limit)" if self.limit > 0 and np.isfinite(self.value) else ""
         return (
             f"{self.metric} is {self.value:.3g}, allowed {self.limit:.3g}{times}; "
@@ -77,10 +89,10 @@ def norm_ratio(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Flo
 METRICS = {"cosine_distance": cosine_distance, "max_abs": max_abs, "mean_abs": mean_abs, "norm_ratio": norm_ratio}
 
 
-def add_angles(*distances: float) -> float:
+def add_angles(*distances: Float64 | float) -> Float64:
     """The cosine distance that several drifts can reach together: angles on a sphere obey the triangle inequality."""
-    angle = sum(2 * np.arcsin(np.sqrt(min(max(d, 0.0), 2.0) / 2)) for d in distances)
-    return float(1 - np.cos(min(angle, np.pi))) if angle > 1e-4 else float(angle**2 / 2)
+    halves = [np.arcsin(np.sqrt(np.clip(d, 0.0, 2.0) / 2)) for d in distances]
+    return np.asarray(2 * np.sin(np.minimum(sum(halves), np.pi / 2)) ** 2)
 
 
 def pixel_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> dict[str, float]:

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fixtures.capability import Array
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
@@ -32,12 +34,15 @@ class Golden:
     preprocessing: dict[str, Any]
     manifest: dict[str, Any]
 
-    def limit(self, precision: str, tower: str, metric: str) -> float:
-        """The tolerance of one precision; raises BadInput when none was derived."""
+    def limits(self, precision: str, tower: str, metric: str, names: Sequence[str]) -> NDArray[np.float64]:
+        """The tolerance of one precision for each input [N]; raises BadInput when none was derived."""
         try:
-            return float(self.tolerances[precision][tower][metric]["limit"])
+            table = self.tolerances[precision][tower]
+            usual = float(table[metric]["limit"])
         except KeyError:
             raise BadInput(f"no tolerance for {precision}/{tower}/{metric}: run {COMMAND} to derive it") from None
+        exceptions = table.get("exceptions", {})
+        return np.array([float(exceptions.get(name, {}).get(metric, {"limit": usual})["limit"]) for name in names])
 
     def budget(self, preprocessor: str, metric: str) -> float:
         """What a preprocessor may differ; one that is known to be bad has none of its own and gets the widest of the others."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fixtures.capability import Array, Tokens
 from plugins.classes import Retrieval, retrieve
@@ -22,7 +23,7 @@ class Drift:
     found: Array
     wanted: Array
     names: list[str]
-    limits: dict[str, float]
+    limits: dict[str, NDArray[np.float64]]  # by metric, [N]
 
     def comparison(self, metric: str) -> Comparison:
         """One metric over all rows."""
@@ -38,6 +39,7 @@ class Drift:
             "mean_abs": self.comparison("mean_abs").value,
             "norm_ratio": norm.value,
             "tolerance": cosine.limit,
+            "share_of_tolerance": float(cosine.shares.max()),
             "worst_input": cosine.inputs[cosine.worst],
         }
 
@@ -45,10 +47,10 @@ class Drift:
 @pytest.fixture
 def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str) -> Drift:
     """An encoder on golden pixels or golden tokens: no preprocessor has a share in it."""
-    limits = {metric: golden.limit(encoder_key.precision, tower, metric) for metric in METRICS}
+    names = names_of(subjects, "text") if tower == "text" else list(golden.pixel_names)
+    limits = {metric: golden.limits(encoder_key.precision, tower, metric, names) for metric in METRICS}
     if tower == "text":
-        found = subjects.text_embeddings(encoder_key)
-        return Drift(subjects.tokens, found, golden.text, names_of(subjects, "text"), limits)
+        return Drift(subjects.tokens, subjects.text_embeddings(encoder_key), golden.text, names, limits)
     encoder = subjects.encoder(encoder_key).encoder
     rows = [subjects.dataset.images.index(name) for name in golden.pixel_names]
     found = subjects.once(
@@ -57,7 +59,7 @@ def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: st
             [encoder.encode_image(golden.pixels[i : i + BATCH]) for i in range(0, len(golden.pixels), BATCH)]
         ),
     )
-    return Drift(golden.pixels, found, golden.image[rows], list(golden.pixel_names), limits)
+    return Drift(golden.pixels, found, golden.image[rows], names, limits)
 
 
 @pytest.fixture
@@ -67,13 +69,14 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell) -> Drift:
     excused = {trait for trait, name in TRAIT_PROMISES.items() if trait != "opaque" and name in known}
     images = subjects.dataset.images
     rows = [i for i, name in enumerate(images) if subjects.trait(name) not in excused]
-    limits = {metric: golden.limit(cell.encoder.precision, "image", metric) for metric in METRICS}
+    names = [images[i] for i in rows]
+    limits = {metric: golden.limits(cell.encoder.precision, "image", metric, names) for metric in METRICS}
     limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
     found = subjects.image_embeddings(cell)[rows]
-    return Drift(found, found, golden.image[rows], [images[i] for i in rows], limits)
+    return Drift(found, found, golden.image[rows], names, limits)
 
 
-TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "indexed": "P6"}
+TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "indexed": "P6", "small": "P8"}
 
 
 @pytest.fixture
@@ -83,8 +86,9 @@ def retrieval(subjects: Subjects, golden: Golden, cell: Cell) -> Retrieval:
         pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
     n = len(subjects.dataset.scenes)
     images, texts = subjects.image_embeddings(cell), subjects.text_embeddings(cell.encoder)
-    limits = tuple(golden.limit("fp32", tower, "cosine_distance") for tower in ("image", "text"))
+    of_scenes = golden.limits("fp32", "image", "cosine_distance", subjects.dataset.scenes)
+    of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text"))
     return subjects.once(
         ("retrieval", str(cell)),
-        lambda: retrieve(subjects.dataset, images[:n], texts, golden.image[:n], golden.text, (limits[0], limits[1])),
+        lambda: retrieve(subjects.dataset, images[:n], texts, golden.image[:n], golden.text, (of_scenes, of_texts)),
     )

@@ -134,7 +134,7 @@ class Subjects:
 
     def trait(self, image: str) -> str:
         """The data set's trait of an image."""
-        return self.once(("trait", image), lambda: self.dataset.trait(image))
+        return self.once(("trait", image), lambda: self.dataset.trait(image, self.model.resolution))
 
     def image_embeddings(self, cell: Cell) -> Array:
         """Raw embeddings of all images, float32 [N, D]; equal pixels are encoded once."""

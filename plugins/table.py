@@ -50,11 +50,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
 def _share(drift: dict[str, Any] | None) -> str:
     if not drift:
         return "-"
-    limit = drift["tolerance"]
-    share = (
-        f"{drift['cosine_distance']['max'] / limit:4.0%}" if limit else ("0%" if not drift["cosine_distance"]["max"] else "inf")
-    )
-    return f"{drift['cosine_distance']['max']:.1e} {share:>5}"
+    return f"{drift['cosine_distance']['max']:.1e} {drift['share_of_tolerance']:5.0%}"
 
 
 def _recall(retrieval: dict[str, Any] | None) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fixtures import truth
-from fixtures.capability import Array
+from fixtures.capability import Array, Tower
 from fixtures.errors import BadInput
 from plugins import environment
 from plugins.bad_input import one_sentence
@@ -56,12 +56,12 @@ def update(subjects: Subjects) -> str:
     where = folder(subjects.config)
     model, dataset = subjects.model, subjects.dataset
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)
-    inputs = {"image": subjects.pixels(REFERENCE).rows(range(len(dataset.images))), "text": subjects.tokens}
-    vectors: dict[str, Array] = {}
-    exact: dict[str, np.ndarray] = {}
-    for tower in ("image", "text"):
-        vectors[tower] = truth.reference(model, inputs[tower], tower, progress(f"{tower} fp32"))  # type: ignore[arg-type]
-        exact[tower] = truth.float64(model, inputs[tower], tower, progress(f"{tower} float64"))  # type: ignore[arg-type]
+    inputs: dict[Tower, Any] = {"image": subjects.pixels(REFERENCE).rows(range(len(dataset.images))), "text": subjects.tokens}
+    vectors: dict[Tower, Array] = {}
+    exact: dict[Tower, np.ndarray] = {}
+    for tower, batch in inputs.items():
+        vectors[tower] = truth.reference(model, batch, tower, progress(f"{tower} fp32"))
+        exact[tower] = truth.float64(model, batch, tower, progress(f"{tower} float64"))
     if not all(np.isfinite(v).all() for v in vectors.values()):
         raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
     errors = {
@@ -69,7 +69,7 @@ def update(subjects: Subjects) -> str:
     }
     names = [*dataset.scenes[::EVERY], *dataset.odd]
     files = {
-        "tolerances.toml": tolerances(model, inputs, exact, progress("tolerances")).encode(),
+        "tolerances.toml": tolerances(subjects, inputs, exact, progress("tolerances")).encode(),
         "preprocessing.toml": budgets(subjects, names, progress("preprocessors")).encode(),
     }
     changed = _difference(subjects, vectors)
@@ -78,7 +78,7 @@ def update(subjects: Subjects) -> str:
     return f"{where}: {changed}; certified error of the golden vectors: cosine distance to float64 at most {worst:.2g}"
 
 
-def _difference(subjects: Subjects, vectors: dict[str, Array]) -> str:
+def _difference(subjects: Subjects, vectors: dict[Tower, Array]) -> str:
     try:
         before = load_golden(subjects)
     except BadInput as reason:
@@ -92,7 +92,7 @@ def _difference(subjects: Subjects, vectors: dict[str, Array]) -> str:
 def _write(
     where: Path,
     subjects: Subjects,
-    vectors: dict[str, Array],
+    vectors: dict[Tower, Array],
     errors: dict[str, np.ndarray],
     names: list[str],
     files: dict[str, bytes],
@@ -104,7 +104,7 @@ def _write(
     where.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{where.name}.", dir=where.parent))
     try:
-        files["vectors.safetensors"] = save({**vectors, **errors})
+        files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
         (work / "pixels").mkdir()
         place = {name: i for i, name in enumerate(subjects.dataset.images)}
         for name in names:

@@ -48,7 +48,7 @@ def test_batch(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> No
     for how, found in (("alone", alone), ("in reversed order", turned)):
         distances = cosine_distance(found, together)
         metric = f"cosine distance of a row {how} to the same row in its batch"
-        judge(Comparison(metric, distances, drift.limits["cosine_distance"], names))
+        judge(Comparison(metric, distances, drift.limits["cosine_distance"][rows], names))
 
 
 def test_repeat(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:

@@ -66,9 +66,7 @@ def test_weights_that_are_not_goldens(run: Run, golden: Path) -> None:
     manifest = json.loads((golden / "manifest.json").read_text())
     manifest["weights_sha256"] = "0" * 64
     (golden / "manifest.json").write_text(json.dumps(manifest))
-    sentence(
-        run(ONE, *FEW, f"--golden={golden.parent}"), "weights in use", "are not those that scenes-s golden was made from"
-    )
+    sentence(run(ONE, *FEW, f"--golden={golden.parent}"), "weights in use", "are not those that scenes-s golden was made from")
 
 
 def test_golden_cut_in_half(run: Run, golden: Path) -> None:
@@ -97,9 +95,7 @@ def test_truncated_image(run: Run, dataset: Path) -> None:
     """A damaged image file is named."""
     path = dataset / "images" / "scene_000.jpg"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    sentence(
-        run("--update-golden", *FEW, f"--dataset={dataset}", f"--golden={dataset}"), "scene_000.jpg", "cannot be decoded"
-    )
+    sentence(run("--update-golden", *FEW, f"--dataset={dataset}", f"--golden={dataset}"), "scene_000.jpg", "cannot be decoded")
 
 
 @pytest.mark.parametrize(
