@@ -131,6 +131,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return order[str(key)] if isinstance(key, EncoderKey) else -1
 
     items.sort(key=place)
-    gpu = {str(subject(item)) for item in items if item.get_closest_marker("gpu")}
+    about = {subject(item) for item in items if item.get_closest_marker("gpu")}
+    gpu = [key for key in about if isinstance(key, Cell)] or list(about)
     if gpu and not cuda.device_count() and not config.option.collectonly:
         raise BadInput(f"0 of {len(gpu)} gpu cells could run: no CUDA device")

@@ -21,4 +21,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 found[name] = (text, item.path.relative_to(session.config.rootpath))
         lines = ["| id | promise | suite |", "|---|---|---|"]
         lines += [f"| {name} | {text} | `{path.parent}` |" for name, (text, path) in sorted(found.items())]
-        pytest.exit("\n".join(["promises", *lines]), 0)
+        for line in lines:
+            session.config.get_terminal_writer().line(line)
+        pytest.exit(f"{len(found)} promises", 0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Array, Encoder, Tokens, Tower
+from fixtures.preprocessors._shared import SQUASHES
 from fixtures.preprocessors.original_clip import OriginalClip
 from fixtures.registry import backends, preprocessors
 
@@ -63,6 +64,8 @@ def pytest_configure() -> None:
     for name in filter(None, os.environ.get("PLANT", "").split(",")):
         if name in OUTPUTS:
             backends()[name] = _backend(name, OUTPUTS[name])
+        elif name in ("absent", "crashing"):
+            backends()[name] = _unusable(name)
         else:
             preprocessors()[name] = _preprocessor(name)
 
@@ -78,9 +81,22 @@ def _backend(fault: str, alter: Callable[[Array, str], Array]) -> TorchEager:
     return Faulty()
 
 
+def _unusable(fault: str) -> TorchEager:
+    class Faulty(TorchEager):
+        name = fault
+        precisions = ("fp32",)
+        packages = {"no_such_package": "pip install no-such-package"} if fault == "absent" else {}
+
+        def load(self, model, precision, device):  # type: ignore[no-untyped-def]
+            raise RuntimeError("no engine for this device")
+
+    return Faulty()
+
+
 def _preprocessor(fault: str) -> OriginalClip:
     class Faulty(OriginalClip):
         name = fault
+        known_failures = {"P2": SQUASHES} if fault == "pessimist" else {}
 
         def transform(self, decoded, size):  # type: ignore[no-untyped-def]
             pixels = super().transform(decoded, size)
@@ -90,6 +106,6 @@ def _preprocessor(fault: str) -> OriginalClip:
                 return np.ascontiguousarray(np.roll(pixels, 1, axis=2))
             if fault == "rescaled-twice":
                 return np.ascontiguousarray(pixels / np.float32(255))
-            raise ValueError(f"no fault '{fault}'")
+            return pixels
 
     return Faulty()
