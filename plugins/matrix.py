@@ -132,6 +132,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     items.sort(key=place)
     about = {subject(item) for item in items if item.get_closest_marker("gpu")}
-    gpu = [key for key in about if isinstance(key, Cell)] or list(about)
+    gpu = len([key for key in about if isinstance(key, Cell)]) or len(about)
     if gpu and not cuda.device_count() and not config.option.collectonly:
-        raise BadInput(f"0 of {len(gpu)} gpu cells could run: no CUDA device")
+        raise BadInput(f"0 of {gpu} gpu cells could run: no CUDA device")
