@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Preprocessor
-from fixtures.preprocessors._shared import MEAN, STD
+from fixtures.preprocessors._shared import MEAN, STD, crop_box
 from plugins.comparison import Comparison, pixel_difference
 from plugins.golden import Golden
 from plugins.measures import TRAIT_PROMISES
@@ -51,28 +51,36 @@ def test_form(subjects: Subjects, preprocessor: Preprocessor, preprocessor_name:
         judge(np.isfinite(pixels).all(), f"NaN or Inf in the pixels of {name}")
 
 
-@pytest.mark.parametrize("shape", [(640, 425), (425, 640), (2162, 762), (300, 300)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_geometry(subjects: Subjects, preprocessor: Preprocessor, shape: tuple[int, int], judge: Judge) -> None:
+SHAPES = ((640, 425), (425, 640), (2162, 762), (300, 300))
+
+
+@pytest.mark.parametrize("axis", ["horizontal", "vertical"])
+def test_geometry(subjects: Subjects, preprocessor: Preprocessor, axis: str, judge: Judge) -> None:
     """P2 geometry: the shorter side becomes R, then the centre is cropped, to a quarter of a pixel."""
+    size = subjects.model.resolution
+    along = 0 if axis == "horizontal" else 1
+    displacements, places = [], []
+    for shape in SHAPES:
+        level = seen_level(preprocessor, shape, along, size)
+        new, corner = crop_box(*shape, size)
+        seen = np.arange(8, size - 8)
+        # A line through all positions: one alone is off by up to a pixel, because the ramp has 256 levels.
+        found = np.polyval(np.polyfit(seen, level[seen] * (shape[along] - 1), 1), [0, size - 1])
+        wanted = (corner[along] + np.array([0, size - 1]) + 0.5) * shape[along] / new[along] - 0.5
+        displacements += (np.abs(found - wanted) * new[along] / shape[along]).tolist()
+        places += [f"{edge} edge of a {shape[0]}x{shape[1]} {axis} ramp" for edge in ("first", "last")]
+    judge(Comparison("displacement in output pixels", np.array(displacements), 0.25, places))
+
+
+def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, size: int) -> np.ndarray:
+    """Brightness 0..1 at each output position [R] of an image whose brightness rises evenly along one axis."""
     from PIL import Image
 
-    size = subjects.model.resolution
-    width, height = shape
-    y, x = np.mgrid[0:height, 0:width]
-    for axis, ramp, extent in (("horizontal", x, width), ("vertical", y, height)):
-        grey = np.rint(ramp * (255 / (extent - 1))).astype(np.uint8)
-        image = Image.fromarray(np.repeat(grey[..., None], 3, axis=2))
-        pixels = preprocessor.transform(preprocessor.from_pil(image), size)
-        level = (pixels * STD[:, None, None] + MEAN[:, None, None]).mean(axis=0).astype(np.float64) * 255
-        seen = np.arange(8, size - 8)
-        source = level.mean(axis=0 if axis == "horizontal" else 1)[seen] * (extent - 1) / 255
-        scale = min(width, height) / size
-        wanted = (np.arange(size) - (size - 1) / 2) * scale + (extent - 1) / 2
-        # A line through all positions: one alone is off by up to a pixel, because the ramp has 256 levels.
-        found = np.polyval(np.polyfit(seen, source, 1), [0, size - 1])
-        off = np.abs(found - wanted[[0, -1]]) / scale
-        where = [f"{side} edge of a {width}x{height} {axis} ramp" for side in ("first", "last")]
-        judge(Comparison("displacement in output pixels", off, 0.25, where))
+    ramp = np.rint(np.linspace(0, 255, shape[along])).astype(np.uint8)
+    grey = np.broadcast_to(ramp[None, :] if along == 0 else ramp[:, None], (shape[1], shape[0]))
+    image = Image.fromarray(np.repeat(grey[..., None], 3, axis=2))
+    pixels = preprocessor.transform(preprocessor.from_pil(image), size) * STD[:, None, None] + MEAN[:, None, None]
+    return np.asarray(pixels.mean(axis=(0, 1 if along == 0 else 2)), np.float64)
 
 
 def test_opaque(differences, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:  # type: ignore[no-untyped-def]
