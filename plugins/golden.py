@@ -61,7 +61,7 @@ def folder(config: pytest.Config) -> Path:
 
 def load_golden(subjects: Subjects) -> Golden:
     """Read and verify; raises BadInput in one sentence."""
-    where = folder(subjects.config)
+    where, model, dataset = folder(subjects.config), subjects.model, subjects.dataset  # their own errors come first
     if not (where / "manifest.json").is_file():
         raise BadInput(f"no golden data in {where}: run `{_command(subjects.config)}` once to make them from torch eager fp32")
     manifest = _read(where / "manifest.json", lambda path: json.loads(path.read_text()))
@@ -73,8 +73,8 @@ def load_golden(subjects: Subjects) -> Golden:
                 f"golden file {path} is damaged or was changed: expected SHA-256 {digest[:12]}… as in manifest.json; "
                 f"restore it from git or run `{_command(subjects.config)}`{hint}"
             )
-    _same("weights", manifest["weights_sha256"], subjects.model.weights_sha256, where, subjects.config)
-    _same("data set", manifest["dataset_sha256"], subjects.dataset.sha256, where, subjects.config)
+    _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects.config)
+    _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects.config)
     from safetensors.numpy import load_file
 
     vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))

@@ -56,6 +56,8 @@ class Results:
             }
         else:
             row |= {"verdict": "pass", "reason": "", "broken_promises": []}
+        if skipped and row["verdict"] != "skipped":
+            row["not_judged"] = list(dict.fromkeys(skipped))
         for key in reversed(about):
             _merge(row, self.measures[key])
         return row

@@ -27,6 +27,8 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
     for verdict, promises, reason in reasons:
         count = sum(row["reason"] == reason for row in rows)
         terminal.write_line(f"  {verdict} ({count}) {promises}: {reason}", **{COLOURS[verdict]: True})
+    for reason in dict.fromkeys(why for row in rows for why in row.get("not_judged", [])):
+        terminal.write_line(f"  not judged: {reason}", yellow=True)
     counts = Counter(row["verdict"] for row in rows)
     ran = len(rows) - counts["skipped"]
     terminal.write_line(

@@ -1,6 +1,7 @@
 """What an encoder promises on golden pixels and golden tokens, before any preprocessor has a share in it."""
 
 import numpy as np
+import pytest
 
 from fixtures.capability import Encoder, Tower
 from plugins.comparison import Comparison, cosine_distance, normalised
@@ -11,7 +12,7 @@ from plugins.report import Record
 
 def test_form(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
     """E1 an embedding is finite, float32, C-contiguous and of shape [N, D], for a batch of one too."""
-    for n in (1, 3):
+    for n in (1, min(3, len(drift.inputs))):
         found = encoder.encode(drift.inputs[:n], tower)
         wanted = (n, drift.wanted.shape[1])
         judge(found.shape == wanted, f"shape {found.shape} for {n} inputs, expected {wanted}")
@@ -62,13 +63,15 @@ def test_ownership(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -
     first = drift.inputs[:1].copy()
     result = encoder.encode(first, tower)
     kept = result.copy()
-    encoder.encode(drift.inputs[1:2], tower)
+    encoder.encode(drift.inputs[-1:], tower)
     judge(np.array_equal(result, kept), "the next call changed an earlier result: an output buffer is reused")
     judge(np.array_equal(first, drift.inputs[:1]), "the call wrote to its input")
 
 
 def test_difference(drift: Drift, judge: Judge) -> None:
     """E8 different inputs give different embeddings."""
+    if len(drift.found) < 2:
+        pytest.skip("the data set has one input for this tower: add a second to see whether the output is constant")
     cosines = normalised(drift.found[:32]) @ normalised(drift.found[:32]).T
     wanted = normalised(drift.wanted[:32]) @ normalised(drift.wanted[:32]).T
     spread, golden_spread = (1 - c[np.triu_indices(len(c), 1)].min() for c in (cosines, wanted))

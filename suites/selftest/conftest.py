@@ -1,6 +1,8 @@
 """Runs the suite from inside itself, in a process of its own, with a fault planted or a bad input given."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,3 +26,16 @@ def start(folder: Path, *args: str, env: dict[str, str] | None = None) -> subpro
 def run(tmp_path: Path) -> Run:
     """`run("--backend", "x", env={...})` is an inner run whose report goes to tmp_path/report.json."""
     return partial(start, tmp_path)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A small data set of its own: three scenes, two queries."""
+    folder, scenes = tmp_path / "mine", ROOT / "fixtures" / "datasets" / "scenes" / "images"
+    (folder / "images").mkdir(parents=True)
+    names = [f"scene_{i:03d}.jpg" for i in range(3)]
+    for name in names:
+        shutil.copy(scenes / name, folder / "images")
+    queries = [{"text": "a monkey", "images": names[:1]}, {"text": "a gorilla", "images": names[1:2]}]
+    (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    return folder

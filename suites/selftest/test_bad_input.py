@@ -10,7 +10,6 @@ from suites.selftest.conftest import ROOT, Run
 
 ONE = "suites/embeddings/test_encoder.py"
 FEW = ("--backend", "torch-eager", "--precision", "fp32")
-SCENES = ROOT / "fixtures" / "datasets" / "scenes"
 
 
 def sentence(result, *parts: str) -> None:  # type: ignore[no-untyped-def]
@@ -79,16 +78,6 @@ def test_golden_cut_in_half(run: Run, golden: Path) -> None:
 def test_no_golden(run: Run, tmp_path: Path) -> None:
     """Without golden data the run fails and says how to make them."""
     sentence(run(ONE, *FEW, f"--golden={tmp_path}"), "no golden data", "pytest --update-golden")
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    """A small data set of its own."""
-    folder = tmp_path / "mine"
-    (folder / "images").mkdir(parents=True)
-    shutil.copy(SCENES / "images" / "scene_000.jpg", folder / "images")
-    (folder / "captions.jsonl").write_text(json.dumps({"text": "a monkey", "images": ["scene_000.jpg"]}))
-    return folder
 
 
 def test_truncated_image(run: Run, dataset: Path) -> None:

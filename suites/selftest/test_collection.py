@@ -37,13 +37,13 @@ def test_nothing_heavy_is_imported() -> None:
     assert result.returncode == 0, result.stdout[-2000:]
 
 
-def test_collection_costs_little_more_than_pytest_itself() -> None:
-    """A ratio, because absolute times prove nothing here: collecting costs at most six bare starts of pytest."""
-    commands = {"bare": ["--version"], "collect": ["--collect-only", "-q"]}
+def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
+    """A ratio, because an absolute time proves nothing here: importing open_clip alone costs three times as much or more."""
+    commands = {"collect": ["-m", "pytest", "--collect-only", "-q"], "import": ["-c", "import open_clip"]}
     best = dict.fromkeys(commands, float("inf"))
     for _ in range(3):
         for name, args in commands.items():
             started = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "pytest", *args], cwd=ROOT, capture_output=True, check=True, timeout=120)
+            subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, check=True, timeout=120)
             best[name] = min(best[name], time.perf_counter() - started)
-    assert best["collect"] < 6 * best["bare"], best
+    assert best["collect"] < best["import"] / 3, best

@@ -96,11 +96,13 @@ def test_nothing_selected_is_no_success(run: Run) -> None:
     assert run("-k", "no_such_cell").returncode != 0
 
 
-def test_random_weights_are_not_judged_by_recall(run: Run, tmp_path: Path) -> None:
+def test_random_weights_are_not_judged_by_recall(run: Run, dataset: Path, tmp_path: Path) -> None:
     """Recall of random weights is skipped with its reason; drift is judged."""
     cells = ("--backend", "torch-eager,onnxruntime", "--precision", "fp32", "--preprocessor", "original_clip")
-    given = ("--pretrained", "random:0", f"--golden={tmp_path}/golden", *cells)
+    given = ("--pretrained", "random:0", f"--dataset={dataset}", f"--golden={tmp_path}/golden", *cells)
     assert run("--update-golden", *given).returncode == 1
     result = run(*given, "-rs", "suites/embeddings", "suites/retrieval")
     assert result.returncode == 0, result.stdout[-3000:]
-    assert "has random weights: its recall says nothing" in result.stdout
+    assert "not judged: scenes-s@random:0 has random weights: its recall says nothing" in result.stdout
+    rows = json.loads((tmp_path / "report.json").read_text())["cells"]
+    assert all("random weights" in row["not_judged"][0] and "class" not in row for row in rows)
