@@ -95,8 +95,8 @@ def add_angles(*distances: Float64 | float) -> Float64:
     return np.asarray(2 * np.sin(np.minimum(sum(halves), np.pi / 2)) ** 2)
 
 
-def pixel_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> dict[str, float]:
-    """Mean, 99.9th percentile and largest absolute difference of two normalised images."""
+def absolute_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> dict[str, float]:
+    """Mean, 99.9th percentile and largest absolute difference of all values: the documents' "diff" of pixels or embeddings."""
     difference = np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64))
     return {
         "mean_abs": float(difference.mean()),

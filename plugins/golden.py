@@ -17,6 +17,7 @@ from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import normalise
 from plugins.matrix import model_id
+from plugins.options import given
 from plugins.subjects import Subjects
 
 COMMAND = "pytest --update-golden"
@@ -74,7 +75,11 @@ def load_golden(subjects: Subjects) -> Golden:
                 f"restore it from git or run `{_command(subjects.config)}`{hint}"
             )
     _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects.config)
+    if manifest["dataset_sha256"] != dataset.sha256:
+        dataset.check()  # a damaged image file is the likelier reason, and the clearer message
     _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects.config)
+    tokens = hashlib.sha256(subjects.tokens.tobytes()).hexdigest()
+    _same("tokens of the tokeniser", manifest["tokens_sha256"], tokens, where, subjects.config)
     from safetensors.numpy import load_file
 
     vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
@@ -117,10 +122,7 @@ def _same(what: str, golden: str, used: str, where: Path, config: pytest.Config)
 
 
 def _command(config: pytest.Config) -> str:
-    options = ("model", "pretrained", "dataset", "golden")
-    default = {"model": "scenes-s", "pretrained": ""}
-    given = [f"--{o} {v}" for o in options[:2] if (v := config.getoption(f"--{o}")) != default[o]]
-    return " ".join([COMMAND, *given])
+    return " ".join([COMMAND, *given(config)])
 
 
 @pytest.fixture(scope="session")

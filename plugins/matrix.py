@@ -91,13 +91,25 @@ def encoders(config: pytest.Config) -> list[EncoderKey]:
     return keys
 
 
+def chosen_preprocessors(config: pytest.Config) -> list[str]:
+    """Names of all preprocessors that the options select."""
+    return pick("preprocessor", names(config, "--preprocessor"), list(preprocessors()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """A selection that names something unknown ends here, once, and not in every file."""
+    encoders(session.config)
+    chosen_preprocessors(session.config)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `cell`, `encoder_key`, `tower` or `preprocessor_name` runs for each."""
     config = metafunc.config
     wanted = set(metafunc.fixturenames)
     if wanted & {"cell", "encoder_key", "preprocessor_name"}:
         keys = encoders(config)
-        chosen = pick("preprocessor", names(config, "--preprocessor"), list(preprocessors()))
+        chosen = chosen_preprocessors(config)
         if "cell" in wanted:
             cells = [Cell(key, name) for key in keys for name in chosen]
             metafunc.parametrize("cell", [pytest.param(c, id=str(c), marks=_marks(c.encoder)) for c in cells])

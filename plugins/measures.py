@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fixtures.capability import Array, Tokens
 from plugins.classes import Retrieval, retrieve
-from plugins.comparison import METRICS, Comparison, add_angles
+from plugins.comparison import METRICS, Comparison, absolute_difference, add_angles
 from plugins.golden import Golden, names_of
 from plugins.matrix import Cell, EncoderKey
 from plugins.subjects import BATCH, Subjects
@@ -38,6 +38,7 @@ class Drift:
             "max_abs": self.comparison("max_abs").value,
             "mean_abs": self.comparison("mean_abs").value,
             "norm_ratio": norm.value,
+            "encode_diff": absolute_difference(self.found, self.wanted),
             "tolerance": cosine.limit,
             "share_of_tolerance": float(cosine.shares.max()),
             "worst_input": cosine.inputs[cosine.worst],

@@ -1,5 +1,6 @@
 """The command line: which model, which cells, which data."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,16 @@ from fixtures.models import DEFAULT as DEFAULT_MODEL
 def names(config: pytest.Config, option: str) -> list[str]:
     """A repeatable option whose values may hold several names, comma-separated."""
     return [name.strip() for value in config.getoption(option) or [] for name in value.split(",") if name.strip()]
+
+
+def given(config: pytest.Config) -> list[str]:
+    """The options of this run that choose model and data, as they must be typed to choose them again."""
+    typed = [str(arg) for arg in config.invocation_params.args]
+    return [
+        f"--{name}={shlex.quote(str(config.getoption(f'--{name}')))}"
+        for name in ("model", "pretrained", "dataset", "golden")
+        if any(arg == f"--{name}" or arg.startswith(f"--{name}=") for arg in typed)
+    ]
 
 
 @pytest.hookimpl(tryfirst=True)

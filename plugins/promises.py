@@ -11,6 +11,7 @@ from fixtures.capability import KnownFailure
 from fixtures.registry import preprocessors
 from plugins.comparison import Comparison
 from plugins.matrix import Cell, EncoderKey, subject
+from plugins.options import given
 
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
@@ -31,12 +32,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    options = []
-    for name in ("model", "pretrained", "dataset", "golden"):
-        value = item.config.getoption(f"--{name}")
-        if any(str(arg).startswith(f"--{name}") for arg in item.config.invocation_params.args):
-            options.append(f"--{name}={shlex.quote(str(value))}")
-    return " ".join(["pytest", shlex.quote(item.nodeid), *options])
+    return " ".join(["pytest", shlex.quote(item.nodeid), *given(item.config)])
 
 
 @pytest.hookimpl(trylast=True)

@@ -45,19 +45,24 @@ class Flips:
 
     @property
     def interval(self) -> tuple[float, float]:
+        """The 95 % interval of `change`, for reading."""
+        return self.interval_at(0.95)
+
+    def interval_at(self, confidence: float) -> tuple[float, float]:
         """Exact conditional (McNemar) interval: Clopper-Pearson on the share of won among all flips."""
         from scipy.stats import binomtest
 
         flips = self.won + self.lost
         if flips == 0:
             return (0.0, 0.0)
-        share = binomtest(self.won, flips).proportion_ci(0.95, method="exact")
+        share = binomtest(self.won, flips).proportion_ci(confidence, method="exact")
         return (100 * flips * (2 * share.low - 1) / self.n, 100 * flips * (2 * share.high - 1) / self.n)
 
     @property
     def kept(self) -> bool:
-        """False when the whole interval lies below zero: recall fell, and not by chance."""
-        return self.n > 0 and self.interval[1] >= 0
+        """False when the whole 99.9 % interval lies below zero: recall fell, and not by chance. So strict because a
+        run makes hundreds of such comparisons; eleven hits lost and none won are enough."""
+        return self.n > 0 and self.interval_at(0.999)[1] >= 0
 
     def __str__(self) -> str:
         low, high = self.interval

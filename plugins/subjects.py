@@ -90,10 +90,7 @@ class Subjects:
                 try:
                     row = preprocess(self.dataset.path(image), self.model.resolution)
                 except OSError as error:
-                    raise BadInput(
-                        f"image {self.dataset.path(image)} cannot be decoded ({error}): expected a whole image file; "
-                        "replace it or take it out of the data set"
-                    ) from error
+                    raise self.dataset.unreadable(image, error) from error
                 keys.append(hashlib.sha256(row.tobytes()).digest())
                 self._store.setdefault(keys[-1], row)
             self._pixels[name] = Pixels(keys, self._store)

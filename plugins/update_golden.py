@@ -79,10 +79,12 @@ def update(subjects: Subjects) -> str:
 
 
 def _difference(subjects: Subjects, vectors: dict[Tower, Array]) -> str:
+    if not folder(subjects.config).exists():
+        return "new golden data"
     try:
         before = load_golden(subjects)
     except BadInput as reason:
-        return f"new golden data ({reason})"
+        return f"nothing to compare with ({reason})"
     return "against the previous golden data: " + ", ".join(
         f"{tower} cosine distance at most {cosine_distance(vectors[tower], getattr(before, tower)).max():.2g}"
         for tower in vectors

@@ -5,7 +5,7 @@ import pytest
 
 from fixtures.capability import Preprocessor
 from fixtures.preprocessors._shared import MEAN, STD, crop_box
-from plugins.comparison import Comparison, pixel_difference
+from plugins.comparison import Comparison, absolute_difference
 from plugins.golden import Golden
 from plugins.measures import TRAIT_PROMISES
 from plugins.promises import Judge
@@ -25,7 +25,7 @@ def differences(subjects: Subjects, golden: Golden, preprocessor_name: str):  # 
         names = [name for name in golden.pixel_names if subjects.trait(name) == trait]
         wanted = golden.pixels[[golden.pixel_names.index(name) for name in names]]
         rows = found.rows([images.index(name) for name in names]) if names else wanted
-        return names, [pixel_difference(a, b) for a, b in zip(rows, wanted, strict=True)]
+        return names, [absolute_difference(a, b) for a, b in zip(rows, wanted, strict=True)]
 
     return of
 

@@ -13,11 +13,12 @@ FEW = ("--backend", "torch-eager", "--precision", "fp32")
 
 
 def sentence(result, *parts: str) -> None:  # type: ignore[no-untyped-def]
-    """All parts stand in one line of the output, no traceback does, and the run failed."""
+    """All parts stand in exactly one line of the output, nothing looks like a crash, and the run failed."""
     output = result.stdout + result.stderr
     assert result.returncode != 0
-    assert any(all(part in line for part in parts) for line in output.splitlines()), output[-3000:]
+    assert sum(all(part in line for part in parts) for line in output.splitlines()) == 1, output[-3000:]
     assert "Traceback" not in output
+    assert "BadInput" not in output
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,28 @@ def test_golden_cut_in_half(run: Run, golden: Path) -> None:
 def test_no_golden(run: Run, tmp_path: Path) -> None:
     """Without golden data the run fails and says how to make them."""
     sentence(run(ONE, *FEW, f"--golden={tmp_path}"), "no golden data", "pytest --update-golden")
+
+
+def test_truncated_image_beside_golden_data(run: Run, dataset: Path, golden: Path) -> None:
+    """The damaged file is named, rather than a hash that does not match."""
+    golden.rename(golden.with_name("scenes-s+mine"))
+    path = dataset / "images" / "scene_001.jpg"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    sentence(run(ONE, *FEW, f"--dataset={dataset}", f"--golden={golden.parent}"), "scene_001.jpg", "cannot be decoded")
+
+
+def test_other_images_than_goldens(run: Run, dataset: Path, golden: Path) -> None:
+    """Golden vectors of other images are an error, never a comparison."""
+    golden.rename(golden.with_name("scenes-s+mine"))
+    sentence(run(ONE, *FEW, f"--dataset={dataset}", f"--golden={golden.parent}"), "data set in use", "are not those")
+
+
+def test_tokens_that_are_not_goldens(run: Run, golden: Path) -> None:
+    """Another tokeniser, context length or truncation is an error too."""
+    manifest = json.loads((golden / "manifest.json").read_text())
+    manifest["tokens_sha256"] = "0" * 64
+    (golden / "manifest.json").write_text(json.dumps(manifest))
+    sentence(run(ONE, *FEW, f"--golden={golden.parent}"), "tokens of the tokeniser in use", "are not those")
 
 
 def test_truncated_image(run: Run, dataset: Path) -> None:

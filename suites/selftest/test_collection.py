@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import time
+from itertools import groupby
 
+from fixtures.registry import backends
 from suites.selftest.conftest import ROOT
 
 HEAVY = (
@@ -47,3 +49,16 @@ def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
             subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, check=True, timeout=120)
             best[name] = min(best[name], time.perf_counter() - started)
     assert best["collect"] < best["import"] / 3, best
+
+
+def test_each_encoder_is_built_once() -> None:
+    """In the order of the run, all tests of an encoder stand together; those that need none come first."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+    names = [f"{backend.name}-{precision}-" for backend in backends().values() for precision in backend.precisions]
+    names.sort(key=len, reverse=True)  # "fp16-output" before "fp16"
+    ids = [line for line in listed.splitlines() if "::" in line]
+    order = [next((name for name in names if f"-{name}" in item), "none") for item in ids]
+    groups = [name for name, _ in groupby(order)]
+    assert groups[0] == "none"
+    assert len(groups) == len(set(groups)) == len(names) + 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plugins.comparison import METRICS, Comparison, add_angles, cosine_distance, norm_ratio, pixel_difference
+from plugins.comparison import METRICS, Comparison, absolute_difference, add_angles, cosine_distance, norm_ratio
 from plugins.latency import percentiles, warm_up
 from plugins.ranking import Flips, gold_ranks, neighbour_agreement, recalls
 
@@ -80,6 +80,12 @@ def test_flips_interval_is_exact_and_small_numbers_prove_nothing() -> None:
     assert fallen.interval[0] < fallen.change < fallen.interval[1] < 0
 
 
+def test_eleven_lost_and_none_won_are_enough() -> None:
+    """The smallest fall that is told from chance; two-sided 0.5^10 = 0.00098 < 0.001."""
+    assert not Flips(lost=11, won=0, n=1300).kept
+    assert Flips(lost=10, won=0, n=1300).kept
+
+
 def test_neighbour_agreement_of_itself() -> None:
     """A gallery agrees with itself fully and with noise hardly."""
     noise = np.random.default_rng(1).normal(size=VECTORS.shape)
@@ -92,7 +98,7 @@ def test_pixel_maximum_is_not_hidden_by_the_mean() -> None:
     a = np.zeros((3, 8, 8))
     b = a.copy()
     b[0, 0, 0] = 3.8
-    assert pixel_difference(a, b)["max_abs"] == pytest.approx(3.8)
+    assert absolute_difference(a, b)["max_abs"] == pytest.approx(3.8)
 
 
 def test_percentiles_are_ordered() -> None:
