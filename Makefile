@@ -37,7 +37,7 @@ train: $(READY)
 scenes: $(READY)
 	$(RUN) -m fixtures.datasets.scenes.render $(ARGS)
 
-lock:
+lock:  # needs uv
 	for extra in cpu gpu; do \
 	  (echo "# Made by \`make lock\` from pyproject.toml, extra \`$$extra\`: every version and hash that this extra installs, on every platform."; \
 	  uv pip compile pyproject.toml --extra $$extra --group dev --universal --python-version 3.11 --generate-hashes \
