@@ -83,8 +83,7 @@ def _row(name: str, measured: float, factor: float, floor: float) -> str:
 
 def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
     """The text of preprocessing.toml: a row for each preprocessor that promises the reference's pixels on opaque images."""
-    place = {name: i for i, name in enumerate(subjects.dataset.images)}
-    rows = [place[name] for name in names if subjects.trait(name) == "opaque"]
+    rows = subjects.dataset.rows([name for name in names if subjects.trait(name) == "opaque"])
     wanted = subjects.pixels(REFERENCE).rows(rows)
     opaque = [i for i, name in enumerate(subjects.dataset.images) if subjects.trait(name) == "opaque"]
     opaque = [opaque[i] for i in _sample(subjects, len(opaque))]

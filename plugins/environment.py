@@ -1,6 +1,5 @@
 """What this run ran on: everything that can change a vector or a latency, without importing any of it."""
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -8,6 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from fixtures.capability import installed
 
 PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "onnxruntime", "onnxruntime-gpu", "onnx", "tensorrt", "pillow",
@@ -26,7 +27,7 @@ def fingerprint() -> dict[str, object]:
         "cpu_isa": [flag for flag in ISA if flag in _cpu("flags").split()],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "gpu": _gpu(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := installed(name))},
     }
 
 
@@ -48,13 +49,6 @@ def _gpu() -> str:
     except (OSError, subprocess.SubprocessError):
         return "none"
     return found or "none"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def commit() -> str:

@@ -16,7 +16,7 @@ from fixtures.capability import Array
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import normalise
-from plugins.matrix import model_id
+from plugins.matrix import model_of
 from plugins.options import given
 from plugins.subjects import Subjects
 
@@ -33,7 +33,6 @@ class Golden:
     pixels: Array  # [P, 3, R, R], the reference's pixels of `pixel_names`
     tolerances: dict[str, Any]
     preprocessing: dict[str, Any]
-    manifest: dict[str, Any]
 
     def limits(self, precision: str, tower: str, metric: str, names: Sequence[str]) -> NDArray[np.float64]:
         """The tolerance of one precision for each input [N]; raises BadInput when none was derived."""
@@ -57,7 +56,7 @@ def folder(config: pytest.Config) -> Path:
     """Where this model's golden data of this data set are."""
     dataset: Path = config.getoption("--dataset")
     suffix = "" if dataset.resolve() == DEFAULT_DATASET.resolve() else f"+{dataset.name}"
-    return Path(config.getoption("--golden")) / f"{model_id(config)}{suffix}"
+    return Path(config.getoption("--golden")) / f"{model_of(config)}{suffix}"
 
 
 def load_golden(subjects: Subjects) -> Golden:
@@ -86,7 +85,7 @@ def load_golden(subjects: Subjects) -> Golden:
     names = tuple(manifest["pixel_names"])
     return Golden(
         vectors["image"], vectors["text"], names, np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names]),
-        _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml), manifest,
+        _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 from fixtures import cuda
 from fixtures.capability import KnownFailure
 from fixtures.errors import BadInput, nearest
+from fixtures.models import model_id
 from fixtures.registry import backends, pick, preprocessors
 from plugins.options import names
 
@@ -52,10 +53,9 @@ class Cell:
         return {**self.encoder.known_failures(), **preprocessors()[self.preprocessor].known_failures}
 
 
-def model_id(config: pytest.Config) -> str:
+def model_of(config: pytest.Config) -> str:
     """The model's part of every id."""
-    name, pretrained = config.getoption("--model"), config.getoption("--pretrained")
-    return f"{name}@{pretrained}".replace("/", "_") if pretrained else name.replace("/", "_")
+    return model_id(config.getoption("--model"), config.getoption("--pretrained"))
 
 
 def devices(config: pytest.Config) -> list[str]:
@@ -77,7 +77,7 @@ def encoders(config: pytest.Config) -> list[EncoderKey]:
             raise BadInput(
                 f"unknown precision '{precision}' for {', '.join(b.name for b in chosen)}: {nearest(precision, offered)}"
             )
-    model = model_id(config)
+    model = model_of(config)
     keys = [
         EncoderKey(model, backend.name, precision, device)
         for backend in chosen

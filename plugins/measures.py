@@ -12,7 +12,7 @@ from plugins.classes import Retrieval, retrieve
 from plugins.comparison import METRICS, Comparison, absolute_difference, add_angles
 from plugins.golden import Golden, names_of
 from plugins.matrix import Cell, EncoderKey
-from plugins.subjects import BATCH, Subjects
+from plugins.subjects import Subjects
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,8 @@ def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: st
     limits = {metric: golden.limits(encoder_key.precision, tower, metric, names) for metric in METRICS}
     if tower == "text":
         return Drift(subjects.tokens, subjects.text_embeddings(encoder_key), golden.text, names, limits)
-    encoder = subjects.encoder(encoder_key).encoder
-    rows = [subjects.dataset.images.index(name) for name in golden.pixel_names]
-    found = subjects.once(
-        ("golden pixels", str(encoder_key)),
-        lambda: np.concatenate(
-            [encoder.encode_image(golden.pixels[i : i + BATCH]) for i in range(0, len(golden.pixels), BATCH)]
-        ),
-    )
+    loaded, rows = subjects.encoder(encoder_key), subjects.dataset.rows(golden.pixel_names)
+    found = subjects.once(("golden pixels", str(encoder_key)), lambda: loaded.encode(golden.pixels, "image"))
     return Drift(golden.pixels, found, golden.image[rows], names, limits)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from fixtures.capability import Array, Encoder, Preprocessor, Tokens
+from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
 from fixtures.models import Model, load_model
@@ -45,6 +45,10 @@ class LoadedEncoder:
     load_s: float
     warm_up: dict[str, WarmUp]
     rows: dict[bytes, Array] = field(default_factory=dict)
+
+    def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
+        """All rows, BATCH a call."""
+        return np.concatenate([self.encoder.encode(batch[i : i + BATCH], tower) for i in range(0, len(batch), BATCH)])
 
 
 class Subjects:
@@ -148,8 +152,7 @@ class Subjects:
         """Raw embeddings of all queries, float32 [Q, D]."""
         loaded, name = self.encoder(key), b"texts"
         if name not in loaded.rows:
-            batches = range(0, len(self.tokens), BATCH)
-            loaded.rows[name] = np.concatenate([loaded.encoder.encode_text(self.tokens[i : i + BATCH]) for i in batches])
+            loaded.rows[name] = loaded.encode(self.tokens, "text")
         return loaded.rows[name]
 
 

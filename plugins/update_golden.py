@@ -108,20 +108,20 @@ def _write(
     try:
         files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
         (work / "pixels").mkdir()
-        place = {name: i for i, name in enumerate(subjects.dataset.images)}
-        for name in names:
-            pixels = to_8_bits(subjects.pixels(REFERENCE).rows([place[name]])[0])
-            Image.fromarray(pixels).save(work / "pixels" / pixel_file(name), optimize=True)
+        kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
+        for name, pixels in zip(names, kept, strict=True):
+            Image.fromarray(to_8_bits(pixels)).save(work / "pixels" / pixel_file(name), optimize=True)
         for name, content in files.items():
             (work / name).write_bytes(content)
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
         (work / "manifest.json").write_text(json.dumps(_manifest(subjects, names, hashes), indent=1, ensure_ascii=False))
+        old = where.with_name(f".{where.name}.old")  # with_suffix would cut a model's name at its dot
         if where.exists():
-            shutil.rmtree(where.with_suffix(".old"), ignore_errors=True)
-            where.replace(where.with_suffix(".old"))
+            shutil.rmtree(old, ignore_errors=True)
+            where.replace(old)
         work.replace(where)
-        shutil.rmtree(where.with_suffix(".old"), ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise

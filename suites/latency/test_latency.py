@@ -25,7 +25,7 @@ def test_encode(
     warm_up = loaded.warm_up[tower]
     results: list[np.ndarray] = []
     batch = golden.pixels[:1] if tower == "image" else subjects.tokens[:1]
-    wanted = golden.image[[subjects.dataset.images.index(golden.pixel_names[0])]] if tower == "image" else golden.text[:1]
+    wanted = golden.image[subjects.dataset.rows(golden.pixel_names[:1])] if tower == "image" else golden.text[:1]
     figures = measure(benchmark, lambda: results.append(loaded.encoder.encode(batch, tower)), warm_up.steady_ms)
     record("load_s", loaded.load_s)
     if loaded.encoder.build_s is not None:

@@ -1,5 +1,7 @@
 """What a preprocessor promises: the reference's pixels, as closely as its definition allows."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -13,32 +15,35 @@ from plugins.report import Record
 from plugins.subjects import Subjects
 
 METRICS = ("mean_abs", "p999_abs", "max_abs")
+Differences = Callable[[str], tuple[list[str], list[dict[str, float]]]]
 
 
 @pytest.fixture
-def differences(subjects: Subjects, golden: Golden, preprocessor_name: str):  # type: ignore[no-untyped-def]
+def differences(subjects: Subjects, golden: Golden, preprocessor_name: str) -> Differences:
     """A function from a trait to the pixel differences of all golden images that have it."""
-    images = subjects.dataset.images
     found = subjects.pixels(preprocessor_name)
 
     def of(trait: str) -> tuple[list[str], list[dict[str, float]]]:
         names = [name for name in golden.pixel_names if subjects.trait(name) == trait]
         wanted = golden.pixels[[golden.pixel_names.index(name) for name in names]]
-        rows = found.rows([images.index(name) for name in names]) if names else wanted
+        rows = found.rows(subjects.dataset.rows(names)) if names else wanted
         return names, [absolute_difference(a, b) for a, b in zip(rows, wanted, strict=True)]
 
     return of
 
 
-def hold_to_budget(differences, golden: Golden, name: str, trait: str, judge: Judge) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Judge mean, 99.9th percentile and maximum; returns the largest of each."""
+def hold_to_budget(
+    differences: Differences, golden: Golden, name: str, trait: str, judge: Judge, record: Record | None = None
+) -> None:
+    """Record the largest mean, 99.9th percentile and maximum, and judge all of them."""
     names, rows = differences(trait)
     if not rows:
         pytest.skip(f"the data set has no {trait} image: add one to its images folder to check {TRAIT_PROMISES[trait]}")
+    if record:
+        record("pixels", {metric: max(row[metric] for row in rows) for metric in METRICS})
     for metric in METRICS:
         values = np.array([row[metric] for row in rows])
         judge(Comparison(f"pixel {metric} from the reference", values, golden.budget(name, metric), names))
-    return {metric: max(row[metric] for row in rows) for metric in METRICS}
 
 
 def test_form(subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge) -> None:
@@ -83,29 +88,29 @@ def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, s
     return np.asarray(pixels.mean(axis=(0, 1 if along == 0 else 2)), np.float64)
 
 
-def test_opaque(differences, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:  # type: ignore[no-untyped-def]
+def test_opaque(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:
     """P3 opaque images (RGB, grey, CMYK) give the reference's pixels within the preprocessor's budget."""
     _, rows = differences("opaque")
     record("pixels", {metric: max(row[metric] for row in rows) for metric in METRICS})
     hold_to_budget(differences, golden, preprocessor_name, "opaque", judge)
 
 
-def test_transparent(differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:  # type: ignore[no-untyped-def]
+def test_transparent(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P4 transparent images give the reference's pixels: resampled with their alpha, which is dropped only then."""
     hold_to_budget(differences, golden, preprocessor_name, "transparent", judge)
 
 
-def test_orientation(differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:  # type: ignore[no-untyped-def]
+def test_orientation(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P5 an EXIF orientation changes nothing: like the reference, pixels are taken as they are stored."""
     hold_to_budget(differences, golden, preprocessor_name, "turned", judge)
 
 
-def test_indexed(differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:  # type: ignore[no-untyped-def]
+def test_indexed(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P6 palette, 1-bit and 16-bit images give the reference's pixels within the preprocessor's budget."""
     hold_to_budget(differences, golden, preprocessor_name, "indexed", judge)
 
 
-def test_small(differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:  # type: ignore[no-untyped-def]
+def test_small(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P8 an image smaller than R is enlarged as the reference enlarges it, within the preprocessor's budget."""
     hold_to_budget(differences, golden, preprocessor_name, "small", judge)
 

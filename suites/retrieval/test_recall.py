@@ -6,39 +6,32 @@ from plugins.ranking import neighbour_agreement, recalls
 from plugins.report import Record
 
 
-def score(ranks) -> float:  # type: ignore[no-untyped-def]
-    """Percent of queries whose gold item is ranked first; a tie is a miss."""
-    return float(100 * (ranks == 0).mean())
-
-
 def test_text_to_image(retrieval: Retrieval, judge: Judge, record: Record) -> None:
     """R1 text→image: single-, double- and triple-label queries keep golden's hits, as far as chance can tell."""
     found: dict[str, object] = {**recalls(retrieval.text_to_image[PURE])}
     everything = retrieval.flips("text_to_image")
     found |= {"change": everything.change, "ci95": everything.interval, "n": everything.n}
-    for labels in sorted(set(retrieval.labels.tolist())):
-        chosen, flips = retrieval.labels == labels, retrieval.flips("text_to_image", labels=labels)
+    by_labels = {n: retrieval.flips("text_to_image", labels=n) for n in sorted(set(retrieval.labels.tolist()))}
+    for labels, flips in by_labels.items():
+        chosen = retrieval.labels == labels
         found[str(labels)] = {
-            "score": score(retrieval.text_to_image[PURE][chosen]),
-            "golden": score(retrieval.text_to_image[GOLDEN][chosen]),
+            "score": recalls(retrieval.text_to_image[PURE][chosen])["r1"],
+            "golden": recalls(retrieval.text_to_image[GOLDEN][chosen])["r1"],
             "flips": flips.lost + flips.won,
             "n": flips.n,
         }
     record("retrieval.text_to_image", found)
     judge(everything.kept, f"R@1 changed by {everything}")
-    for labels in sorted(set(retrieval.labels.tolist())):
-        flips = retrieval.flips("text_to_image", labels=labels)
+    for labels, flips in by_labels.items():
         judge(flips.kept, f"R@1 of queries that name {labels} changed by {flips}")
 
 
 def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> None:
     """R2 image→text keeps golden's hits, as far as chance can tell."""
     flips = retrieval.flips("image_to_text")
-    scores = {"score": score(retrieval.image_to_text[PURE]), "golden": score(retrieval.image_to_text[GOLDEN])}
-    record(
-        "retrieval.image_to_text",
-        {**recalls(retrieval.image_to_text[PURE]), **scores, "flips": flips.lost + flips.won, "n": flips.n},
-    )
+    found, golden = (recalls(retrieval.image_to_text[mixture]) for mixture in (PURE, GOLDEN))
+    scores = {"score": found["r1"], "golden": golden["r1"]}
+    record("retrieval.image_to_text", {**found, **scores, "flips": flips.lost + flips.won, "n": flips.n})
     judge(flips.kept, f"R@1 changed by {flips}")
 
 
