@@ -1,6 +1,5 @@
 """What this run ran on: everything that can change a vector or a latency, without importing any of it."""
 
-import os
 import platform
 import subprocess
 from functools import cache
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.capability import installed
+from fixtures.devices import cores
 
 PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "onnxruntime", "onnxruntime-gpu", "onnx", "tensorrt", "pillow",
@@ -25,7 +25,7 @@ def fingerprint() -> dict[str, object]:
         "os": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu("model name"),
         "cpu_isa": [flag for flag in ISA if flag in _cpu("flags").split()],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "gpu": _gpu(),
         "packages": {name: version for name in PACKAGES if (version := installed(name))},
     }

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fixtures import cuda
 from fixtures.capability import KnownFailure
+from fixtures.devices import DEVICES, cuda_count, present
 from fixtures.errors import BadInput, nearest
 from fixtures.models import model_id
 from fixtures.registry import backends, pick, preprocessors
@@ -59,12 +59,12 @@ def model_of(config: pytest.Config) -> str:
 
 
 def devices(config: pytest.Config) -> list[str]:
-    """cuda cells exist where a device is, and wherever someone asks for them by name."""
+    """Cells of a device exist where the device is, and wherever someone asks for them by name."""
     wanted = config.getoption("--device")
     if wanted != "auto":
         return [wanted]
     asked = "gpu" in (config.getoption("markexpr") or "").split()
-    return ["cpu", "cuda"] if asked or cuda.device_count() else ["cpu"]
+    return [device for device in DEVICES if device in present() or (asked and device == "cuda")]
 
 
 def encoders(config: pytest.Config) -> list[EncoderKey]:
@@ -84,7 +84,7 @@ def encoders(config: pytest.Config) -> list[EncoderKey]:
         for precision in backend.precisions
         if not wanted or precision in wanted
         for device in devices(config)
-        if device in backend.devices
+        if backend.offers(precision, device)
     ]
     if not keys:
         raise BadInput(f"no cell for device {config.getoption('--device')}: {', '.join(b.name for b in chosen)} lack it")
@@ -145,5 +145,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=place)
     about = {subject(item) for item in items if item.get_closest_marker("gpu")}
     gpu = len([key for key in about if isinstance(key, Cell)]) or len(about)
-    if gpu and not cuda.device_count() and not config.option.collectonly:
+    if gpu and not cuda_count() and not config.option.collectonly:
         raise BadInput(f"0 of {gpu} gpu cells could run: no CUDA device")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
+from fixtures.devices import DEVICES
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 
 
@@ -39,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for option in ("backend", "precision", "preprocessor"):
         group.addoption(f"--{option}", action="append", metavar="NAME", help=f"only this {option} (repeatable)")
     group.addoption(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: the CPU, and CUDA where there is one"
+        "--device", choices=("auto", *DEVICES), default="auto", help="auto: the CPU, and CUDA or mps where there is one"
     )
     group.addoption("--dataset", type=Path, default=DEFAULT_DATASET, help="folder with images/ and captions.jsonl")
     group.addoption("--golden", type=Path, default=Path(__file__).parent.parent / "golden", help="folder of golden data")

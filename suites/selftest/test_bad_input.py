@@ -131,9 +131,9 @@ def test_update_golden_fails_the_run_that_wrote(run: Run, dataset: Path, tmp_pat
 
 def test_gpu_without_a_device(run: Run) -> None:
     """`pytest -m gpu` on a machine without CUDA is a failure, never a green nothing."""
-    from fixtures import cuda
+    from fixtures.devices import cuda_count
 
-    if cuda.device_count():
+    if cuda_count():
         pytest.skip("this machine has a CUDA device: run the gpu suite itself")
     result = run("-m", "gpu")
     sentence(result, "gpu cells could run: no CUDA device")
