@@ -12,7 +12,7 @@ from fixtures.errors import BadInput, Unavailable
 from fixtures.facts import facts
 from fixtures.registry import backends
 from fixtures.versions import refusal
-from plugins.environment import dotted, fingerprint, gpus
+from plugins.environment import dotted, fingerprint
 from plugins.matrix import encoders
 
 if TYPE_CHECKING:
@@ -105,11 +105,12 @@ def _columns(row: Verdict) -> tuple[str, ...]:
 def _cuda() -> list[tuple[str, str]]:
     known = facts()
     driver = f"{known.driver.version}, up to CUDA {dotted(known.driver.cuda)}" if known.driver else "none"
+    named = [f"{gpu.name}, compute capability {dotted(gpu.capability)}" for gpu in known.driver.gpus] if known.driver else []
     built = dotted(known.torch_cuda) if known.torch_cuda else "none"
     providers = [(f"onnxruntime {name}", " ".join(sorted(links))) for name, links in sorted(known.providers.items())]
     return [
         ("driver", driver),
-        *[("GPU", gpu) for gpu in gpus() or ["none"]],
+        *[("GPU", gpu) for gpu in named or ["none"]],
         ("torch's CUDA", built),
         ("libraries", " ".join(sorted(known.libraries)) or "none"),
         *[(name, f"wants {links}") for name, links in providers],
