@@ -7,6 +7,7 @@ pytest_plugins = [
     "plugins.matrix",
     "plugins.promises",
     "plugins.promise_list",
+    "plugins.environment_report",
     "plugins.subjects",
     "plugins.golden",
     "plugins.update_golden",
