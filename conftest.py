@@ -13,4 +13,5 @@ pytest_plugins = [
     "plugins.update_golden",
     "plugins.measures",
     "plugins.report",
+    "plugins.matrix_page",
 ]
