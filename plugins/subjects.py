@@ -92,7 +92,7 @@ class Subjects:
             preprocess, keys = self.preprocessor(name), []
             for image in self.dataset.images:
                 try:
-                    row = preprocess(self.dataset.path(image), self.model.resolution)
+                    row = preprocess(self.dataset.path(image), self.model.geometry)
                 except OSError as error:
                     raise self.dataset.unreadable(image, error) from error
                 keys.append(hashlib.sha256(row.tobytes()).digest())

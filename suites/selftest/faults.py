@@ -98,8 +98,8 @@ def _preprocessor(fault: str) -> OriginalClip:
         name = fault
         known_failures = {"P2": SQUASHES} if fault == "pessimist" else {}
 
-        def transform(self, decoded, size):  # type: ignore[no-untyped-def]
-            pixels = super().transform(decoded, size)
+        def transform(self, decoded, geometry):  # type: ignore[no-untyped-def]
+            pixels = super().transform(decoded, geometry)
             if fault == "bgr":
                 return np.ascontiguousarray(pixels[::-1])
             if fault == "shifted":
