@@ -135,7 +135,7 @@ class Subjects:
 
     def trait(self, image: str) -> str:
         """The data set's trait of an image."""
-        return self.once(("trait", image), lambda: self.dataset.trait(image, self.model.resolution))
+        return self.once(("trait", image), lambda: self.dataset.trait(image, self.model.geometry))
 
     def image_embeddings(self, cell: Cell) -> Array:
         """Raw embeddings of all images, float32 [N, D]; equal pixels are encoded once."""

@@ -20,6 +20,7 @@ HEAVY = (
     "openvino",
     "scipy",
     "PIL",
+    "cn_clip",
 )
 PROBE = """
 import sys, pytest
