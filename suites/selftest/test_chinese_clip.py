@@ -54,7 +54,7 @@ def test_cropping_is_caught(finished) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_exported_files_are_the_guides(finished, model: Model) -> None:  # type: ignore[no-untyped-def]
-    """Names of files, inputs and outputs are those of the deployment guide; each file is valid and gives the model's vectors."""
+    """Names of files, inputs and outputs are the deployment guide's; each file is valid and gives the model's vectors."""
     import onnx
     import onnxruntime
     import torch
@@ -140,7 +140,7 @@ def test_half_precision_is_cn_clips(model: Model) -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> Model:
     """A transformer of cn_clip's making with two thin layers, which no released architecture has."""
     thin = {"image_resolution": 64, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 32, "embed_dim": 32,
-            "text_hidden_size": 64, "text_num_hidden_layers": 2, "text_num_attention_heads": 2, "text_intermediate_size": 128}  # fmt: skip
+            "text_hidden_size": 64, "text_intermediate_size": 128, "text_num_hidden_layers": 2, "text_num_attention_heads": 2}  # fmt: skip
     config = {**chinese_clip.configuration("ViT-B-16"), **thin}
     monkeypatch.setattr(chinese_clip, "configuration", lambda architecture: config)
     return load_model("chinese-clip:ViT-B-16", RANDOM)

@@ -63,7 +63,7 @@ def test_a_failed_download_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("no route to host")
 
     monkeypatch.setattr("cn_clip.clip.utils._download", unreachable)
-    with pytest.raises(BadInput, match="could not download RN50 .found: no route to host.: give --pretrained a local file"):
+    with pytest.raises(BadInput, match=r"could not download RN50 .found: no route to host.: give --pretrained a local file"):
         load_model(NAME, "cn-clip")
 
 
@@ -99,7 +99,7 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_checkpoint_of_another_architecture(checkpoint: Path) -> None:
     """Refused with the first parameter that does not fit."""
-    with pytest.raises(BadInput, match="is no checkpoint of chinese-clip:ViT-B-16 .*parameters are missing, unknown"):
+    with pytest.raises(BadInput, match=r"is no checkpoint of chinese-clip:ViT-B-16 .*parameters are missing, unknown"):
         load_model("chinese-clip:ViT-B-16", str(checkpoint))
 
 
