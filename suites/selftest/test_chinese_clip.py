@@ -139,8 +139,9 @@ def test_half_precision_is_cn_clips(model: Model) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Model:
     """A transformer of cn_clip's making with two thin layers, which no released architecture has."""
-    thin = {"image_resolution": 64, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 32, "embed_dim": 32,
-            "text_hidden_size": 64, "text_intermediate_size": 128, "text_num_hidden_layers": 2, "text_num_attention_heads": 2}  # fmt: skip
+    image = {"image_resolution": 64, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 32, "embed_dim": 32}
+    text = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
+    thin = {**image, **{f"text_{key}": value for key, value in text.items()}}
     config = {**chinese_clip.configuration("ViT-B-16"), **thin}
     monkeypatch.setattr(chinese_clip, "configuration", lambda architecture: config)
     return load_model("chinese-clip:ViT-B-16", RANDOM)
