@@ -8,9 +8,10 @@ from typing import Protocol
 import pytest
 
 from fixtures.capability import KnownFailure
+from fixtures.models import family
 from fixtures.registry import preprocessors
 from plugins.comparison import Comparison
-from plugins.matrix import Cell, EncoderKey, subject
+from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
 
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
@@ -36,20 +37,21 @@ def reproduce(item: pytest.Item) -> str:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A declared failure is expected, strictly, and only as a broken promise: a crash is never expected."""
+    squash = family(model_of(config)).squash
     for item in items:
-        known = _known(subject(item)).get(promise(item)[0])
+        known = _known(subject(item), squash).get(promise(item)[0])
         if known:
             reason = f"{known.kind}: {known.reason}"
             item.add_marker(pytest.mark.xfail(reason=reason, strict=known.strict, raises=pytest.fail.Exception))
 
 
-def _known(about: Cell | EncoderKey | str | None) -> Mapping[str, KnownFailure]:
+def _known(about: Cell | EncoderKey | str | None, squash: bool) -> Mapping[str, KnownFailure]:
     if isinstance(about, Cell | EncoderKey):
         return about.known_failures()
     if isinstance(about, str):
-        return preprocessors()[about].known_failures
+        return preprocessors()[about].failures(squash)
     return {}
 
 

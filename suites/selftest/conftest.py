@@ -31,7 +31,12 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     """A small data set of its own: three scenes, two queries."""
-    folder, scenes = tmp_path / "mine", ROOT / "fixtures" / "datasets" / "scenes" / "images"
+    return make_dataset(tmp_path / "mine")
+
+
+def make_dataset(folder: Path) -> Path:
+    """Copy three scenes and write two captions."""
+    scenes = ROOT / "fixtures" / "datasets" / "scenes" / "images"
     (folder / "images").mkdir(parents=True)
     names = [f"scene_{i:03d}.jpg" for i in range(3)]
     for name in names:
