@@ -1,7 +1,6 @@
 """A promise is the first line of a test's docstring; breaking one says which, by how much, and how to see it again."""
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from fixtures.registry import preprocessors
 from plugins.comparison import Comparison
 from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
+from plugins.outside import again
 
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
@@ -33,7 +33,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    return " ".join(["pytest", shlex.quote(item.nodeid), *given(item.config)])
+    return " ".join(["pytest", *again(item.config, item.nodeid), *given(item.config)])
 
 
 @pytest.hookimpl(trylast=True)

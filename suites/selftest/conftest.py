@@ -30,12 +30,12 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """A small data set of its own: three scenes, two queries."""
-    return make_dataset(tmp_path / "mine")
+    """A small data set of its own."""
+    return small_dataset(tmp_path / "mine")
 
 
-def make_dataset(folder: Path) -> Path:
-    """Copy three scenes and write two captions."""
+def small_dataset(folder: Path) -> Path:
+    """Three scenes and two queries in a new folder."""
     scenes = ROOT / "fixtures" / "datasets" / "scenes" / "images"
     (folder / "images").mkdir(parents=True)
     names = [f"scene_{i:03d}.jpg" for i in range(3)]

@@ -10,7 +10,7 @@ import pytest
 from fixtures.capability import Geometry
 from fixtures.models import Model, chinese_clip, family, load_model
 from fixtures.registry import preprocessors
-from suites.selftest.conftest import ROOT, make_dataset, start
+from suites.selftest.conftest import ROOT, small_dataset, start
 
 NAME, RANDOM = "chinese-clip:RN50", "random:0"  # the smallest
 IMAGES = ROOT / "fixtures" / "datasets" / "scenes" / "images"
@@ -26,7 +26,14 @@ def model() -> Model:
 def finished(tmp_path_factory):  # type: ignore[no-untyped-def]
     """Golden data made once, then one inner run: its folder, process, report, and how to run once more."""
     folder = tmp_path_factory.mktemp("chinese")
-    given = ("--model", NAME, "--pretrained", RANDOM, f"--dataset={make_dataset(folder / 'mine')}", f"--golden={folder}/golden")
+    given = (
+        "--model",
+        NAME,
+        "--pretrained",
+        RANDOM,
+        f"--dataset={small_dataset(folder / 'mine')}",
+        f"--golden={folder}/golden",
+    )
     env = {"CLIP_CONFORMANCE_CACHE": str(folder / "cache")}
     made = start(folder, *given, "--update-golden", env=env)
     assert "new golden data" in made.stdout + made.stderr, made.stdout[-3000:]
