@@ -12,7 +12,7 @@ from fixtures.devices import cores
 
 PACKAGES = (
     "torch", "torchvision", "open_clip_torch", "onnxruntime", "onnxruntime-gpu", "onnx", "tensorrt", "pillow",
-    "opencv-python-headless", "opencv-python", "numpy", "scipy", "pytest", "pytest-benchmark",
+    "opencv-python-headless", "opencv-python", "numpy", "scipy", "pytest", "pytest-benchmark", "cn-clip",
 )  # fmt: skip
 ISA = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16")
 
