@@ -62,7 +62,7 @@ def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, 
         return "–"
     wanted = (backend, precision, name, device)
     for row in rows:
-        if (row["backend"], row["precision"], row["preprocessor"], row["device"]) == wanted:
+        if (row["backend"], row["precision"], row.get("preprocessor"), row["device"]) == wanted:
             state, why = row["verdict"], row["reason"]
             break
     else:

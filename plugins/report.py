@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plugins import environment
-from plugins.matrix import Cell, subject
+from plugins.matrix import Cell, EncoderKey, subject
 from plugins.promises import promise, reproduce
 from plugins.subjects import SUBJECTS
 from plugins.table import summary
@@ -24,20 +24,22 @@ class Results:
     def __init__(self) -> None:
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.cells: dict[str, Cell] = {}
+        self.encoders: dict[str, EncoderKey] = {}
         self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dictionary a cell, in the report's form."""
-        return [self._row(cell) for cell in self.cells.values()]
+        """One dictionary a cell, in the report's form; an encoder of which no cell was selected has a row of its own."""
+        whole = {str(cell.encoder) for cell in self.cells.values()}
+        alone = [key for name, key in self.encoders.items() if name not in whole]
+        return [self._row(cell.encoder, cell) for cell in self.cells.values()] + [self._row(key, None) for key in alone]
 
-    def _row(self, cell: Cell) -> dict[str, Any]:
-        about = (str(cell), str(cell.encoder), cell.preprocessor)
+    def _row(self, encoder: EncoderKey, cell: Cell | None) -> dict[str, Any]:
+        about = (str(cell), str(encoder), cell.preprocessor) if cell else (str(encoder),)
         outcomes = [outcome for key in about for outcome in self.outcomes[key]]
-        row: dict[str, Any] = {
-            "id": str(cell), "backend": cell.encoder.backend, "precision": cell.encoder.precision,
-            "preprocessor": cell.preprocessor, "device": cell.encoder.device,
-        }  # fmt: skip
+        row: dict[str, Any] = {"id": about[0], "backend": encoder.backend, "precision": encoder.precision}
+        row |= {"preprocessor": cell.preprocessor} if cell else {}
+        row["device"] = encoder.device
         failed = [(p, why) for p, outcome, why in outcomes if outcome == "failed"]
         expected = [(p, why) for p, outcome, why in outcomes if outcome == "xfailed"]
         skipped = [why for _, outcome, why in outcomes if outcome == "skipped"]
@@ -100,6 +102,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     results = item.config.stash[RESULTS]
     if isinstance(about, Cell):
         results.cells.setdefault(str(about), about)
+    if isinstance(about, EncoderKey):
+        results.encoders.setdefault(str(about), about)
     results.outcomes[str(about)].append((promise(item)[0] or item.name, *_outcome(report)))
     report.user_properties.append(("promise", " ".join(promise(item))))
     if report.failed and "again: pytest" not in report.longreprtext:

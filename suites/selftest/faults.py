@@ -59,11 +59,31 @@ OUTPUTS: dict[str, Callable[[Array, str], Array]] = {
 }
 
 
+LIES = {"says-fp16": "fp16", "says-fp16-afar": "fp16", "tf32-on": "fp32", "bf16-as-fp16": "fp16"}
+
+
+def _liar(lie: str) -> TorchEager:
+    """A backend that runs in another precision than the one it names; afar, nothing can be looked into."""
+
+    class Faulty(TorchEager):
+        name = lie
+        precisions = (LIES[lie],)
+
+        def load(self, model, precision, device):  # type: ignore[no-untyped-def]
+            really = {"tf32-on": "tf32", "bf16-as-fp16": "bf16"}.get(lie, "fp32")
+            encoder = super().load(model, really, device)
+            return Altered(encoder, OUTPUTS["clean"]) if lie.endswith("-afar") else encoder
+
+    return Faulty()
+
+
 def pytest_configure() -> None:
     """Register what $PLANT names."""
     for name in filter(None, os.environ.get("PLANT", "").split(",")):
         if name in OUTPUTS:
             backends()[name] = _backend(name, OUTPUTS[name])
+        elif name in LIES:
+            backends()[name] = _liar(name)
         elif name in ("absent", "crashing"):
             backends()[name] = _unusable(name)
         else:
