@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Geometry
-from fixtures.models import Model, chinese_clip, family, load_model
+from fixtures.models import Model, _cn_clip, family, load_model
 from fixtures.registry import preprocessors
 from suites.selftest.conftest import ROOT, small_dataset, start
 
@@ -110,14 +110,14 @@ def test_pixels_are_cn_clips(name: str) -> None:
         assert np.array_equal(preprocessors()[name](str(path), Geometry(224, squash=True)), wanted), path.name
 
 
-@pytest.mark.parametrize("architecture", chinese_clip.TEXT_TOWERS)
+@pytest.mark.parametrize("architecture", _cn_clip.TEXT_TOWERS)
 def test_every_architecture(architecture: str) -> None:
     """Both towers, resolution and D are cn_clip's, shown on a module that holds no weights."""
     import torch
     from cn_clip.clip.utils import _MODEL_INFO
 
-    config, module = chinese_clip.configuration(architecture), chinese_clip.empty(architecture).eval()
-    assert _MODEL_INFO[architecture]["struct"] == f"{architecture}@{chinese_clip.TEXT_TOWERS[architecture]}"
+    config, module = _cn_clip.configuration(architecture), _cn_clip.empty(architecture).eval()
+    assert _MODEL_INFO[architecture]["struct"] == f"{architecture}@{_cn_clip.TEXT_TOWERS[architecture]}"
     side, dimensions = config["image_resolution"], config["embed_dim"]
     assert side == _MODEL_INFO[architecture]["input_resolution"]
     with torch.inference_mode(), torch.device("meta"):
@@ -149,8 +149,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Model:
     image = {"image_resolution": 64, "vision_layers": 2, "vision_width": 64, "vision_patch_size": 32, "embed_dim": 32}
     text = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
     thin = {**image, **{f"text_{key}": value for key, value in text.items()}}
-    config = {**chinese_clip.configuration("ViT-B-16"), **thin}
-    monkeypatch.setattr(chinese_clip, "configuration", lambda architecture: config)
+    config = {**_cn_clip.configuration("ViT-B-16"), **thin}
+    monkeypatch.setattr(_cn_clip, "configuration", lambda architecture: config)
     return load_model("chinese-clip:ViT-B-16", RANDOM)
 
 
