@@ -5,6 +5,7 @@ pytest_plugins = [
     "plugins.bad_input",
     "plugins.environment",
     "plugins.matrix",
+    "plugins.progress",
     "plugins.promises",
     "plugins.promise_list",
     "plugins.subjects",

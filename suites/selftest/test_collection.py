@@ -5,6 +5,7 @@ import sys
 import time
 from itertools import groupby
 
+from fixtures.devices import present
 from fixtures.registry import backends
 from suites.selftest.conftest import ROOT
 
@@ -55,7 +56,12 @@ def test_each_encoder_is_built_once() -> None:
     """In the order of the run, all tests of an encoder stand together; those that need none come first."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
-    names = [f"{backend.name}-{precision}-" for backend in backends().values() for precision in backend.precisions]
+    names = [
+        f"{backend.name}-{precision}-"
+        for backend in backends().values()
+        for precision in backend.precisions
+        if any(backend.offers(precision, device) for device in present())
+    ]
     names.sort(key=len, reverse=True)  # "fp16-output" before "fp16"
     ids = [line for line in listed.splitlines() if "::" in line]
     order = [next((name for name in names if f"-{name}" in item), "none") for item in ids]

@@ -100,7 +100,7 @@ def test_evidence_is_the_inspectors(encoder: EngineEncoder) -> None:
     """Precision of the loaded engine's layers, whatever the file is called."""
     found = encoder.evidence(np.zeros((1, LENGTH), np.int64), "text")
     assert (found.precision, found.device) == ("fp16", "cpu")
-    assert "1 in fp16; TF32 off; tensorrt_on_the_host 1.0, text.fp16.trt" in found.how
+    assert "1 in fp16; TF32 in no kernel name; tensorrt_on_the_host 1.0, text.fp16.trt" in found.how
 
 
 def test_an_engine_that_does_not_load_is_one_sentence(encoder: EngineEncoder) -> None:

@@ -1,6 +1,9 @@
 """TensorRT engines are really built here, through TensorRT-RTX and for GPUs that are not there; only running them needs one."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +17,7 @@ from fixtures.backends._tensorrt import precision_of
 from fixtures.backends._tensorrt_build import Gpu, build_engine, engines
 from fixtures.errors import Unavailable
 from fixtures.models import Model, load_model
+from suites.selftest.conftest import ROOT
 
 AMPERE, ADA, BLACKWELL = Gpu("RTX 3090", (8, 6)), Gpu("RTX 4090", (8, 9)), Gpu("RTX 5090", (12, 0))
 
@@ -22,6 +26,13 @@ AMPERE, ADA, BLACKWELL = Gpu("RTX 3090", (8, 6)), Gpu("RTX 4090", (8, 9)), Gpu("
 def trt() -> Any:
     """TensorRT-RTX, whose Python interface is TensorRT's."""
     return pytest.importorskip("tensorrt_rtx", reason="package 'tensorrt_rtx' is not installed: pip install tensorrt-rtx")
+
+
+@pytest.fixture(autouse=True)
+def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Progress lines, kept from the terminal."""
+    monkeypatch.setattr(_progress, "stream", stream := io.StringIO())
+    return stream
 
 
 @pytest.fixture(scope="module")
@@ -134,16 +145,15 @@ def test_a_damaged_engine_is_rebuilt(trt: Any, model: Model, tmp_path: Path) -> 
     assert precision_of((folder / "text.fp16.layers.txt").read_text(), engine.read_bytes())[0] == "fp16"
 
 
-def test_a_build_shows_its_progress(
-    trt: Any, model: Model, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """TensorRT's phases appear on standard error; a build of a moment says nothing."""
+def test_a_build_shows_its_progress(trt: Any, model: Model, monkeypatch: pytest.MonkeyPatch, said: io.StringIO) -> None:
+    """TensorRT's phases appear one after the other; a build of a moment says nothing."""
+    monkeypatch.setattr(_progress, "QUIET_S", 60.0)
     build_engine(trt, file(model, "fp16", "text"), "text.fp16.trt", ADA)
-    assert capsys.readouterr().err == ""
+    assert said.getvalue() == ""
     monkeypatch.setattr(_progress, "QUIET_S", 0.0)
     monkeypatch.setattr(_progress, "LOG_S", 0.0)
     build_engine(trt, file(model, "fp16", "text"), "text.fp16.trt", ADA)
-    lines = capsys.readouterr().err.splitlines()
+    lines = said.getvalue().splitlines()
     start = "building text.fp16.trt for RTX 4090 (compute capability 8.9): "
     assert all(line.startswith(start) for line in lines)
     assert any("Building engine 3/6, " in line for line in lines)
@@ -172,3 +182,17 @@ def test_progress_is_one_line_that_is_rewritten() -> None:
         assert len(shown) == pytest.approx(wanted + 1, rel=0.1)
         assert shown[-1].strip() == "building: done in 20 s"
         assert stream.getvalue().count("\n") == (1 if stream.isatty() else len(shown))
+
+
+def test_progress_is_seen_although_tests_are_captured(tmp_path: Path) -> None:
+    """What a passing test writes is kept from the terminal; what a build says of itself is not."""
+    (tmp_path / "test_it.py").write_text(
+        "import sys\nfrom fixtures.backends import _progress\n"
+        "def test_it():\n    _progress.QUIET_S = 0.0\n    print('captured', file=sys.stderr)\n"
+        "    _progress.ProgressLine('building').step('half')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "plugins.progress", "--rootdir", str(tmp_path), "test_it.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr.splitlines() == ["building: half, 0 s"]
