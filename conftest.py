@@ -8,9 +8,11 @@ pytest_plugins = [
     "plugins.progress",
     "plugins.promises",
     "plugins.promise_list",
+    "plugins.environment_report",
     "plugins.subjects",
     "plugins.golden",
     "plugins.update_golden",
     "plugins.measures",
     "plugins.report",
+    "plugins.matrix_page",
 ]

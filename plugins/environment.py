@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.capability import installed
 from fixtures.devices import cores
+from fixtures.facts import facts
 
-PACKAGES = (
-    "torch", "torchvision", "open_clip_torch", "onnxruntime", "onnxruntime-gpu", "onnx", "tensorrt", "pillow",
-    "opencv-python-headless", "opencv-python", "numpy", "scipy", "pytest", "pytest-benchmark",
-)  # fmt: skip
 ISA = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16")
 
 
@@ -26,8 +22,9 @@ def fingerprint() -> dict[str, object]:
         "cpu": _cpu("model name"),
         "cpu_isa": [flag for flag in ISA if flag in _cpu("flags").split()],
         "cores": cores(),
-        "gpu": _gpu(),
-        "packages": {name: version for name in PACKAGES if (version := installed(name))},
+        "gpu": "\n".join(gpus()) or "none",
+        **_cuda(),
+        "packages": dict(facts().packages),
     }
 
 
@@ -41,14 +38,25 @@ def _cpu(field: str) -> str:
     return platform.processor()
 
 
-def _gpu() -> str:
-    """Name, driver and compute capability of each GPU, or "none"."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
-    try:
-        found = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "none"
-    return found or "none"
+def gpus() -> list[str]:
+    """Name, driver and compute capability of each GPU."""
+    driver = facts().driver
+    return [f"{gpu.name}, {driver.version}, {'.'.join(map(str, gpu.capability))}" for gpu in driver.gpus] if driver else []
+
+
+def _cuda() -> dict[str, object]:
+    """The driver and its CUDA, torch's CUDA, and the CUDA, cuDNN and TensorRT libraries that can be loaded; what there is."""
+    known = facts()
+    return {
+        **({"driver": known.driver.version, "driver_cuda": dotted(known.driver.cuda)} if known.driver else {}),
+        **({"torch_cuda": dotted(known.torch_cuda)} if known.torch_cuda else {}),
+        **({"cuda_libraries": sorted(known.libraries)} if known.libraries else {}),
+    }
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """(13, 2) to "13.2"."""
+    return ".".join(map(str, version))
 
 
 def commit() -> str:
@@ -69,6 +77,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [
         f"clip-conformance: model {config.getoption('--model')} {config.getoption('--pretrained')}".rstrip()
         + f", data {config.getoption('--dataset').name}, device {config.getoption('--device')}",
-        f"machine: {f['cpu']}, {f['cores']} cores, GPU {f['gpu']}",
-        "packages: " + ", ".join(f"{name} {version}" for name, version in packages.items()),
+        f"machine: {f['cpu']}, {f['cores']} cores, GPU {'; '.join(gpus()) or 'none'}",
+        "packages: " + ", ".join(f"{name} {version}" for name, version in packages.items() if not name.startswith("nvidia-")),
     ]

@@ -44,6 +44,11 @@ class Golden:
         exceptions = table.get("exceptions", {})
         return np.array([float(exceptions.get(name, {}).get(metric, {"limit": usual})["limit"]) for name in names])
 
+    def measured(self, precision: str, tower: str, metric: str) -> float:
+        """The reference's own largest error at this precision; raises BadInput when none was derived."""
+        self.limits(precision, tower, metric, [])
+        return float(self.tolerances[precision][tower][metric]["measured"])
+
     def budget(self, preprocessor: str, metric: str) -> float:
         """What a preprocessor may differ; one that is known to be bad has none of its own and gets the widest of the others."""
         rows = self.preprocessing

@@ -2,11 +2,8 @@
 
 import datetime
 import json
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from plugins.matrix import Cell, subject
 from plugins.promises import promise, reproduce
 from plugins.subjects import SUBJECTS
 from plugins.table import summary
+from plugins.written import write_text
 
 Record = Callable[[str, Any], None]
 
@@ -146,13 +144,7 @@ def write(config: pytest.Config, rows: list[dict[str, Any]]) -> None:
             "parameters": model.parameters, "embed_dim": model.embed_dim,
         }  # fmt: skip
     report["cells"] = rows
-    target: Path = config.getoption("--report")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1, ensure_ascii=False)
-    Path(name).chmod(0o644)
-    Path(name).replace(target)
+    write_text(config.getoption("--report"), json.dumps(report, indent=1, ensure_ascii=False))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

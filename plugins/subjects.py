@@ -16,6 +16,7 @@ from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
 from fixtures.models import Model, load_model
 from fixtures.registry import backends, preprocessors
+from fixtures.versions import require_usable
 from plugins.latency import WarmUp, warm_up
 from plugins.matrix import Cell, EncoderKey
 
@@ -106,7 +107,7 @@ class Subjects:
             self._alive, self._alive_key = None, key
             gc.collect()
             try:
-                backends()[key.backend].available(key.device)
+                require_usable(backends()[key.backend], key.precision, key.device)
                 self._alive = self._load(key)
             except BadInput:
                 raise

@@ -5,6 +5,8 @@ import pytest
 
 from fixtures.capability import Encoder, Tower
 from plugins.comparison import Comparison, cosine_distance, normalised
+from plugins.golden import Golden
+from plugins.matrix import EncoderKey
 from plugins.measures import Drift
 from plugins.promises import Judge
 from plugins.report import Record
@@ -79,3 +81,24 @@ def test_difference(drift: Drift, judge: Judge) -> None:
         spread > 0.5 * golden_spread,
         f"embeddings spread over a cosine distance of {spread:.3g}, golden's over {golden_spread:.3g}",
     )
+
+
+SIGNATURE = 10  # an error so many times smaller than the precision's own was not made in that precision
+
+
+def test_precision(
+    encoder: Encoder, encoder_key: EncoderKey, drift: Drift, golden: Golden, tower: Tower, judge: Judge, record: Record
+) -> None:
+    """E9 the encoder runs in the precision and on the device that it names: what it runs says so, and so does its error."""
+    named = encoder_key.precision
+    found = encoder.evidence(drift.inputs[:1], tower)
+    if found:
+        record(f"evidence.{tower}", {"precision": found.precision, "device": found.device, "how": found.how})
+        judge(found.precision == named, f"it runs in {found.precision}, named {named}: {found.how}")
+        judge(found.device == encoder_key.device, f"it runs on {found.device}, named {encoder_key.device}: {found.how}")
+    if named != "fp32":
+        own, error = golden.measured(named, tower, "cosine_distance"), drift.comparison("cosine_distance").values.max()
+        record(f"evidence.{tower}", {"error": float(error), "error_of_precision": own})
+        judge(
+            error > own / SIGNATURE, f"its error, {error:.3g}, is too small for {named}, whose own is {own:.3g}: it ran in more"
+        )

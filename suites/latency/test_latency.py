@@ -30,6 +30,8 @@ def test_encode(
     record("load_s", loaded.load_s)
     if loaded.encoder.build_s is not None:
         record("build_s", loaded.encoder.build_s)
+    if loaded.encoder.runs_in:
+        record("runs_in", dict(loaded.encoder.runs_in))
     if figures:
         steady = {"first_call": warm_up.first_call_ms, "calls_to_steady": warm_up.calls_to_steady}
         benchmark.extra_info.update(steady)

@@ -1,0 +1,83 @@
+"""`--matrix-page FILE` writes one Markdown page: every backend, precision and device, its state in this run, and why."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.devices import DEVICES
+from fixtures.errors import Unavailable
+from fixtures.registry import backends, preprocessors
+from fixtures.versions import require_usable
+from plugins import environment
+from plugins.matrix import model_of
+from plugins.report import RESULTS
+from plugins.subjects import REFERENCE
+from plugins.written import write_text
+
+ABSENT = {"cuda": "this machine has no CUDA device", "mps": "this machine has no Apple GPU"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One path."""
+    group = parser.getgroup("clip-conformance")
+    group.addoption("--matrix-page", type=Path, metavar="FILE", help="write the state of every backend as Markdown")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page when cells ran."""
+    target: Path | None = session.config.getoption("--matrix-page")
+    rows = session.config.stash[RESULTS].rows()
+    if target and rows:
+        write_text(target, page(session.config, rows))
+
+
+def page(config: pytest.Config, rows: list[dict[str, Any]]) -> str:
+    """The whole page; a backend's state is that of its cell with the reference preprocessor."""
+    reasons: list[str] = []
+    found = environment.fingerprint()
+    lines = [
+        f"# Matrix of {model_of(config)}",
+        "",
+        f"Made by `{' '.join(['pytest', *map(str, config.invocation_params.args)])}` at commit {environment.commit()} on "
+        f"{found['cpu']}, {found['cores']} cores, GPU {found['gpu']}. A backend's state is that of its cell with "
+        f"`{REFERENCE}`; \\[n\\] refers to the reasons below.",
+        "",
+        "| backend | precision | in the documents | cpu | cuda | mps |",
+        "|---|---|---|---|---|---|",
+    ]
+    for backend in backends().values():
+        for precision in backend.precisions:
+            states = (_state(rows, backend.name, precision, REFERENCE, device, reasons) for device in DEVICES)
+            lines.append(f"| {backend.name} | {precision} | {backend.documents.get(precision, '')} | {' | '.join(states)} |")
+    lines += ["", "| preprocessor | with torch-eager fp32 on the CPU |", "|---|---|"]
+    lines += [f"| {name} | {_state(rows, 'torch-eager', 'fp32', name, 'cpu', reasons)} |" for name in preprocessors()]
+    lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
+    return "\n".join(lines) + "\n"
+
+
+def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:
+    if not backends()[backend].offers(precision, device):
+        return "–"
+    wanted = (backend, precision, name, device)
+    for row in rows:
+        if (row["backend"], row["precision"], row["preprocessor"], row["device"]) == wanted:
+            state, why = row["verdict"], row["reason"]
+            break
+    else:
+        state, why = "not run", _absence(backend, precision, device)
+    if not why:
+        return str(state)
+    if why not in reasons:
+        reasons.append(why)
+    return f"{state} \\[{reasons.index(why) + 1}\\]"
+
+
+def _absence(backend: str, precision: str, device: str) -> str:
+    """Why a cell was no part of the run: a missing package or a refusal first, then the device."""
+    try:
+        require_usable(backends()[backend], precision, device)
+    except Unavailable as reason:
+        return str(reason)
+    return ABSENT.get(device, "it was not selected")

@@ -1,0 +1,15 @@
+"""Files appear whole or not at all: written beside their place, then renamed."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write UTF-8 by a temporary file and a rename; folders are made as needed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(name).chmod(0o644)
+    Path(name).replace(target)
