@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fixtures.backends._torch import TorchEncoder
-from fixtures.backends.kernl import _Towers
+from fixtures.backends.kernl import KernlEncoder
 from fixtures.errors import Unavailable
 from fixtures.models import load_model
 from fixtures.registry import backends
@@ -48,14 +47,12 @@ def test_absent_and_impostor_are_told_apart(site: Path) -> None:
 
 def test_both_towers_go_through_it(site: Path) -> None:
     """The real package is accepted, and what it makes of each tower is what is called."""
-    import torch
-
     install(site, "__init__.py", "model_optimization.py")
     backends()["kernl"].available("cuda")
     model = load_model("scenes-s", "")
-    encoder = TorchEncoder(_Towers(model.module()), "cpu", torch.float32)
+    encoder = KernlEncoder(model.module(), "cpu")
     tokens = model.tokenize(["a dog", "a bus"])
-    wanted = backends()["torch-eager"].load(model, "fp32", "cpu").encode_text(tokens)
+    wanted = backends()["torch-autocast"].load(model, "fp16", "cpu").encode_text(tokens)
     np.testing.assert_array_equal(encoder.encode_text(tokens), wanted)
     encoder.encode_image(np.zeros((1, 3, 224, 224), np.float32))
     assert len(importlib.import_module("kernl.model_optimization").calls) == 2

@@ -1,5 +1,6 @@
 """onnxruntime cells prove their precision and provider from what ran, and a provider that lies is found out."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from fixtures.backends._onnx import onnx_files, tower_file
 from fixtures.backends._onnx_profile import Node, evidence_of
 from fixtures.backends.onnxruntime import OnnxEncoder
-from fixtures.backends.onnxruntime_tensorrt import fp32_or_tf32, no_tf32, provider_options, require_version
-from fixtures.errors import Unavailable
+from fixtures.backends.onnxruntime_tensorrt import TensorrtEncoder, fp32_or_tf32, no_tf32, provider_options
+from fixtures.capability import Evidence
 from fixtures.models import Model, load_model
 from fixtures.registry import backends
 
@@ -49,6 +50,26 @@ def test_precision_is_read_from_what_ran(model: Model, precision: str, proved: s
         assert told.format(all=PRODUCTS[tower]) in found.how
 
 
+def claim(monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
+    """From now on, sessions say that they run on `provider`, with the options they were given, and run on the CPU."""
+    import onnxruntime
+
+    class Lying(onnxruntime.InferenceSession):  # type: ignore[misc]  # onnxruntime is not typed
+        def __init__(self, *args: Any, providers: Any, **kwargs: Any) -> None:
+            super().__init__(*args, providers=[CPU], **kwargs)
+            self.given = providers[0][1] if providers[0] != CPU else {}
+
+        def get_providers(self) -> list[str]:
+            return [provider, CPU]
+
+        def get_provider_options(self) -> dict[str, dict[str, str]]:
+            return {provider: self.given}
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Lying)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [provider, CPU])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+
+
 def test_a_session_that_fell_back_fails(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """onnxruntime opens a session on another provider without an error: the cell fails."""
     import onnxruntime
@@ -63,21 +84,7 @@ def test_a_session_that_claims_the_provider_and_runs_elsewhere_fails(
     files: dict[str, str], model: Model, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
     """A session that says CUDA while its nodes run on the CPU is found out by the profile."""
-    import onnxruntime
-
-    class Lying(onnxruntime.InferenceSession):  # type: ignore[misc]  # onnxruntime is not typed
-        def __init__(self, *args: Any, providers: Any, **kwargs: Any) -> None:
-            super().__init__(*args, providers=[CPU], **kwargs)
-
-        def get_providers(self) -> list[str]:
-            return [provider, CPU]
-
-        def get_provider_options(self) -> dict[str, dict[str, str]]:
-            return {provider: {}}
-
-    monkeypatch.setattr(onnxruntime, "InferenceSession", Lying)
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [provider, CPU])
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+    claim(monkeypatch, provider)
     encoder = OnnxEncoder(files, "cuda", None, provider, {"text": {}})
     with pytest.raises(RuntimeError, match=f"19 on {CPU} of 19 matrix products, asked for {provider}: a silent fall-back"):
         encoder.evidence(model.tokenize(["a dog"]), "text")
@@ -109,15 +116,22 @@ def test_the_tensorrt_provider_builds_for_one_input(files: dict[str, str], tmp_p
     assert provider_options(files["text"], "text", "fp16", tmp_path)["trt_fp16_enable"] == "1"
 
 
-def test_the_wrong_tensorrt_is_refused(tmp_path: Path) -> None:
-    """The provider's library says which TensorRT it wants: another is one sentence, before anything is built."""
-    library = tmp_path / "provider.so"
-    with pytest.raises(Unavailable, match="has no TensorrtExecutionProvider: pip install onnxruntime-gpu"):
-        require_version(library, "10.16.1", "1.31.1")
-    library.write_bytes(b"\0libnvinfer.so.10\0libnvinfer_plugin.so.10\0")
-    require_version(library, "10.16.1", "1.31.1")
-    with pytest.raises(Unavailable, match=r"^onnxruntime 1.31.1 wants TensorRT 10, found 11.4.0: pip install 'tensorrt==10"):
-        require_version(library, "11.4.0", "1.31.1")
+def test_the_tensorrt_provider_proves_its_precision(
+    files: dict[str, str], model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the session's options in fp16, else by the result's distance to that of the CPU provider."""
+    claim(monkeypatch, TENSORRT)
+    one_engine = Evidence("engine", "cuda", "1 in engine on TensorrtExecutionProvider")
+    monkeypatch.setattr(OnnxEncoder, "evidence", lambda *_: one_engine)
+    tokens = model.tokenize(["a dog", "a bus"])
+    for options, error, wanted in (("fp32", 0.0, "fp32"), ("fp32", 1e-3, "tf32"), ("fp16", 1e-3, "fp16")):
+        given = {"text": provider_options(files["text"], "text", options, tmp_path)}
+        encoder = TensorrtEncoder(files, "cpu", None, TENSORRT, given)
+        assert encoder.encode_text(tokens).shape == (2, model.embed_dim)
+        exact = encoder.download
+        monkeypatch.setattr(encoder, "download", lambda x, exact=exact, error=error: exact(x) * np.float32(1 + error))
+        found = encoder.evidence(tokens, "text")
+        assert (found.precision, found.device) == (wanted, "cuda")
 
 
 def test_tf32_is_told_by_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +146,5 @@ def test_tf32_is_told_by_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
         if before:
             monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", before)
         with no_tf32():
-            import os
-
             assert os.environ["NVIDIA_TF32_OVERRIDE"] == "0"
         assert os.environ.get("NVIDIA_TF32_OVERRIDE") == before
