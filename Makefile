@@ -1,15 +1,27 @@
 # Two commands for people: `make audit` (the matrix on this machine) and `make test` (this project's own checks).
 # Each sets up everything it needs by itself. ARGS goes to pytest: make audit ARGS="--backend onnxruntime"
+# BACKENDS names backends that need an environment of their own, or all of them: make audit BACKENDS=openvino,deepsparse
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 READY := $(VENV)/.ready-$(EXTRA)
+INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: audit test fix golden train scenes lock clean
+comma := ,
+SHARED := chinese-clip deepspeed openai-clip tensorrt-rtx torchao transformers
+APART := deepsparse openvino
+WANTED := $(subst $(comma), ,$(BACKENDS))
+UNKNOWN := $(filter-out all $(APART) $(SHARED),$(WANTED))
+ifneq ($(UNKNOWN),)
+$(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN))', expected all or some of $(APART))
+endif
+OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-audit: $(READY)
+.PHONY: audit test fix golden matrix train scenes lock clean
+
+audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
 
 test: $(READY)
@@ -19,9 +31,15 @@ test: $(READY)
 	$(RUN) -m pytest suites/selftest $(ARGS)
 
 $(READY): requirements/$(EXTRA).lock
-	@echo "setting up $(VENV) from $< (about 6 GB, mostly torch and its CUDA libraries; 1 to 3 minutes)"
+	@echo "setting up $(VENV) from $< (about 7 GB, mostly torch and its CUDA libraries; 2 to 4 minutes)"
 	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(RUN) $(INSTALL) $<
+	@touch $@
+
+.venv-%/.ready: requirements/%.lock
+	@echo "setting up .venv-$* from $< (half a minute)"
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python $(INSTALL) $<
 	@touch $@
 
 fix: $(READY)
@@ -37,12 +55,20 @@ train: $(READY)
 scenes: $(READY)
 	$(RUN) -m fixtures.datasets.scenes.render $(ARGS)
 
+matrix: $(READY) $(OWN)
+	$(RUN) -m pytest --matrix-page=golden/evidence/matrix.md $(ARGS)
+
+COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
+define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs
+	@echo "$(1).lock"; (echo "# Made by \`make lock\` from pyproject.toml: every version and hash of $(2), on every platform."; \
+	$(PYTHON) requirements/of.py $(2) | $(COMPILE)) > requirements/$(1).lock.new && mv requirements/$(1).lock.new requirements/$(1).lock
+endef
+
 lock:  # needs uv
-	for extra in cpu gpu; do \
-	  (echo "# Made by \`make lock\` from pyproject.toml, extra \`$$extra\`: every version and hash that this extra installs, on every platform."; \
-	  uv pip compile pyproject.toml --extra $$extra --group dev --universal --python-version 3.11 --generate-hashes \
-	    --no-header --no-emit-index-url --no-annotate --quiet) > requirements/$$extra.lock.new && mv requirements/$$extra.lock.new requirements/$$extra.lock || exit 1; \
-	done
+	$(call compile,cpu,dependencies dev cpu $(SHARED))
+	$(call compile,gpu,dependencies dev gpu $(SHARED))
+	$(call compile,openvino,openvino)
+	$(call compile,deepsparse,deepsparse)
 
 clean:
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .benchmarks report.json
+	rm -rf $(VENV) $(VENV)-* .cache .pytest_cache .mypy_cache .ruff_cache .benchmarks report.json

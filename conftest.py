@@ -3,6 +3,7 @@
 pytest_plugins = [
     "plugins.options",
     "plugins.bad_input",
+    "plugins.outside",
     "plugins.environment",
     "plugins.matrix",
     "plugins.progress",

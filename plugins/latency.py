@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fixtures.capability import Array, Encoder, Preprocessor, Tower
+from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
 from fixtures.datasets import Dataset
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class Stages:
 
     NAMES = ("decode", "preprocess", "host_to_device", "encode", "device_to_host")
 
-    def __init__(self, encoder: Encoder, preprocessor: Preprocessor, path: str, size: int) -> None:
-        self.encoder, self.preprocessor, self.path, self.size = encoder, preprocessor, path, size
+    def __init__(self, encoder: Encoder, preprocessor: Preprocessor, path: str, geometry: Geometry) -> None:
+        self.encoder, self.preprocessor, self.path, self.geometry = encoder, preprocessor, path, geometry
         self.times: list[list[float]] = []
 
     def __call__(self) -> Array:
@@ -89,7 +89,7 @@ class Stages:
 
         decoded = self.preprocessor.decode(self.path)
         tick()
-        pixels = self.preprocessor.transform(decoded, self.size)[None]
+        pixels = self.preprocessor.transform(decoded, self.geometry)[None]
         tick()
         batch = self.encoder.upload(pixels, tower)
         tick()
@@ -105,7 +105,7 @@ class Stages:
         return dict(zip(self.NAMES, (1e3 * np.median(self.times, axis=0)).tolist(), strict=True))
 
 
-def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, size: int) -> dict[str, dict[str, float]]:
+def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, geometry: Geometry) -> dict[str, dict[str, float]]:
     """Median milliseconds of decode and transform on the first scene and, where the data set has one, its largest odd file."""
     files = [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
     figures = {}
@@ -115,7 +115,7 @@ def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, size: int
             start = time.perf_counter()
             decoded = preprocessor.decode(dataset.path(name))
             middle = time.perf_counter()
-            preprocessor.transform(decoded, size)
+            preprocessor.transform(decoded, geometry)
             times.append((middle - start, time.perf_counter() - middle))
         decode, transform = 1e3 * np.median(times, axis=0)
         figures[name] = {"decode": float(decode), "transform": float(transform)}

@@ -8,7 +8,7 @@ import pytest
 from fixtures.capability import KnownFailure
 from fixtures.devices import DEVICES, cuda_count, present
 from fixtures.errors import BadInput, nearest
-from fixtures.models import model_id
+from fixtures.models import family, model_id
 from fixtures.registry import backends, pick, preprocessors
 from plugins.options import names
 
@@ -46,7 +46,8 @@ class Cell:
 
     def known_failures(self) -> dict[str, KnownFailure]:
         """Declared by the preprocessor or the backend."""
-        return {**self.encoder.known_failures(), **preprocessors()[self.preprocessor].known_failures}
+        squash = family(self.encoder.model).squash
+        return {**self.encoder.known_failures(), **preprocessors()[self.preprocessor].failures(squash)}
 
 
 def model_of(config: pytest.Config) -> str:

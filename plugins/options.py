@@ -35,10 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Every selector may be repeated or take a comma-separated list; none given means all."""
     group = parser.getgroup("clip-conformance")
-    group.addoption("--model", default=DEFAULT_MODEL, metavar="NAME", help="open_clip name or hf-hub:ORG/REPO [%(default)s]")
+    group.addoption(
+        "--model", default=DEFAULT_MODEL, metavar="NAME", help="open_clip name, hf-hub:ORG/REPO or FAMILY:NAME [%(default)s]"
+    )
     group.addoption("--pretrained", default="", metavar="TAG", help="open_clip tag, checkpoint file, or random:SEED")
-    for option in ("backend", "precision", "preprocessor"):
-        group.addoption(f"--{option}", action="append", metavar="NAME", help=f"only this {option} (repeatable)")
+    group.addoption("--precision", action="append", metavar="NAME", help="only this precision (repeatable)")
+    for option in ("backend", "preprocessor"):
+        text = f"only this {option} (repeatable); package.module:Class is one of your own"
+        group.addoption(f"--{option}", action="append", metavar="NAME", help=text)
     group.addoption(
         "--device", choices=("auto", *DEVICES), default="auto", help="auto: the CPU, and CUDA or mps where there is one"
     )

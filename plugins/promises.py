@@ -1,17 +1,18 @@
 """A promise is the first line of a test's docstring; breaking one says which, by how much, and how to see it again."""
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Protocol
 
 import pytest
 
 from fixtures.capability import KnownFailure
+from fixtures.models import family
 from fixtures.registry import preprocessors
 from plugins.comparison import Comparison
-from plugins.matrix import Cell, EncoderKey, subject
+from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
+from plugins.outside import again
 
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
@@ -32,24 +33,25 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    return " ".join(["pytest", shlex.quote(item.nodeid), *given(item.config)])
+    return " ".join(["pytest", *again(item.config, item.nodeid), *given(item.config)])
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A declared failure is expected, strictly, and only as a broken promise: a crash is never expected."""
+    squash = family(model_of(config)).squash
     for item in items:
-        known = _known(subject(item)).get(promise(item)[0])
+        known = _known(subject(item), squash).get(promise(item)[0])
         if known:
             reason = f"{known.kind}: {known.reason}"
             item.add_marker(pytest.mark.xfail(reason=reason, strict=known.strict, raises=pytest.fail.Exception))
 
 
-def _known(about: Cell | EncoderKey | str | None) -> Mapping[str, KnownFailure]:
+def _known(about: Cell | EncoderKey | str | None, squash: bool) -> Mapping[str, KnownFailure]:
     if isinstance(about, Cell | EncoderKey):
         return about.known_failures()
     if isinstance(about, str):
-        return preprocessors()[about].known_failures
+        return preprocessors()[about].failures(squash)
     return {}
 
 

@@ -93,7 +93,7 @@ class Subjects:
             preprocess, keys = self.preprocessor(name), []
             for image in self.dataset.images:
                 try:
-                    row = preprocess(self.dataset.path(image), self.model.resolution)
+                    row = preprocess(self.dataset.path(image), self.model.geometry)
                 except OSError as error:
                     raise self.dataset.unreadable(image, error) from error
                 keys.append(hashlib.sha256(row.tobytes()).digest())
@@ -136,7 +136,7 @@ class Subjects:
 
     def trait(self, image: str) -> str:
         """The data set's trait of an image."""
-        return self.once(("trait", image), lambda: self.dataset.trait(image, self.model.resolution))
+        return self.once(("trait", image), lambda: self.dataset.trait(image, self.model.geometry))
 
     def image_embeddings(self, cell: Cell) -> Array:
         """Raw embeddings of all images, float32 [N, D]; equal pixels are encoded once."""

@@ -45,7 +45,7 @@ def test_preprocess(
     subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge, record: Record
 ) -> None:
     """L2 decoding and transforming are two figures, each measured on the reference documents' two kinds of file."""
-    figures = decode_and_transform(preprocessor, subjects.dataset, subjects.model.resolution)
+    figures = decode_and_transform(preprocessor, subjects.dataset, subjects.model.geometry)
     record("preprocess_ms", figures)
     judge(figures and all(v > 0 for row in figures.values() for v in row.values()), "nothing was measured")
 
@@ -53,7 +53,7 @@ def test_preprocess(
 def test_document(subjects: Subjects, cell: Cell, benchmark: "BenchmarkFixture", judge: Judge, record: Record) -> None:
     """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole."""
     loaded, preprocess = subjects.encoder(cell.encoder), subjects.preprocessor(cell.preprocessor)
-    stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.resolution)
+    stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry)
     figures = measure(benchmark, stages, 40 * loaded.warm_up["image"].steady_ms)
     if figures:
         record("latency_ms.document", figures)

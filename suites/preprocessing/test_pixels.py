@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fixtures.capability import Preprocessor
+from fixtures.capability import Geometry, Preprocessor
 from fixtures.preprocessors._shared import MEAN, STD, crop_box
 from plugins.comparison import Comparison, absolute_difference
 from plugins.golden import Golden
@@ -48,9 +48,10 @@ def hold_to_budget(
 
 def test_form(subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge) -> None:
     """P1 pixels are finite, float32, C-contiguous and of shape [3, R, R], for every file that can be opened."""
-    size = subjects.model.resolution
+    geometry = subjects.model.geometry
+    size = geometry.size
     for name in subjects.dataset.odd:
-        pixels = preprocessor(subjects.dataset.path(name), size)
+        pixels = preprocessor(subjects.dataset.path(name), geometry)
         judge(pixels.shape == (3, size, size), f"shape {pixels.shape} for {name}, expected {(3, size, size)}")
         judge(pixels.dtype == np.float32 and pixels.flags.c_contiguous, f"dtype {pixels.dtype} or layout of {name}")
         judge(np.isfinite(pixels).all(), f"NaN or Inf in the pixels of {name}")
@@ -61,13 +62,14 @@ SHAPES = ((640, 425), (425, 640), (2162, 762), (300, 300))
 
 @pytest.mark.parametrize("axis", ["horizontal", "vertical"])
 def test_geometry(subjects: Subjects, preprocessor: Preprocessor, axis: str, judge: Judge) -> None:
-    """P2 geometry: the shorter side becomes R, then the centre is cropped, to a quarter of a pixel."""
-    size = subjects.model.resolution
+    """P2 geometry is the model's: shorter side to R and centre crop, or squashed to R × R; to a quarter of a pixel."""
+    geometry = subjects.model.geometry
+    size = geometry.size
     along = 0 if axis == "horizontal" else 1
     displacements, places = [], []
     for shape in SHAPES:
-        level = seen_level(preprocessor, shape, along, size)
-        new, corner = crop_box(*shape, size)
+        level = seen_level(preprocessor, shape, along, geometry)
+        new, corner = crop_box(*shape, geometry)
         seen = np.arange(8, size - 8)
         # A line through all positions: one alone is off by up to a pixel, because the ramp has 256 levels.
         found = np.polyval(np.polyfit(seen, level[seen] * (shape[along] - 1), 1), [0, size - 1])
@@ -77,14 +79,14 @@ def test_geometry(subjects: Subjects, preprocessor: Preprocessor, axis: str, jud
     judge(Comparison("displacement in output pixels", np.array(displacements), 0.25, places))
 
 
-def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, size: int) -> np.ndarray:
+def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, geometry: Geometry) -> np.ndarray:
     """Brightness 0..1 at each output position [R] of an image whose brightness rises evenly along one axis."""
     from PIL import Image
 
     ramp = np.rint(np.linspace(0, 255, shape[along])).astype(np.uint8)
     grey = np.broadcast_to(ramp[None, :] if along == 0 else ramp[:, None], (shape[1], shape[0]))
     image = Image.fromarray(np.repeat(grey[..., None], 3, axis=2))
-    pixels = preprocessor.transform(preprocessor.from_pil(image), size) * STD[:, None, None] + MEAN[:, None, None]
+    pixels = preprocessor.transform(preprocessor.from_pil(image), geometry) * STD[:, None, None] + MEAN[:, None, None]
     return np.asarray(pixels.mean(axis=(0, 1 if along == 0 else 2)), np.float64)
 
 
@@ -119,8 +121,8 @@ def test_sources(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -
     """P7 an image in memory and its file give the same pixels."""
     from PIL import Image
 
-    path, size = subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.resolution
+    path, geometry = subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry
     with Image.open(path) as image:
-        from_memory = preprocessor.transform(preprocessor.from_pil(image), size)
-    difference = np.abs(from_memory - preprocessor(path, size)).max()
+        from_memory = preprocessor.transform(preprocessor.from_pil(image), geometry)
+    difference = np.abs(from_memory - preprocessor(path, geometry)).max()
     judge(difference == 0, f"they differ by up to {difference:.3g}")

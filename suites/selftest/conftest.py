@@ -30,8 +30,13 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """A small data set of its own: three scenes, two queries."""
-    folder, scenes = tmp_path / "mine", ROOT / "fixtures" / "datasets" / "scenes" / "images"
+    """A small data set of its own."""
+    return small_dataset(tmp_path / "mine")
+
+
+def small_dataset(folder: Path) -> Path:
+    """Three scenes and two queries in a new folder."""
+    scenes = ROOT / "fixtures" / "datasets" / "scenes" / "images"
     (folder / "images").mkdir(parents=True)
     names = [f"scene_{i:03d}.jpg" for i in range(3)]
     for name in names:

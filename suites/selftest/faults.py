@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fixtures.backends.torch_eager import TorchEager
-from fixtures.capability import Array, Encoder, Tokens, Tower
+from fixtures.capability import Array, Encoder, Geometry, Tokens, Tower
 from fixtures.preprocessors._shared import SQUASHES
 from fixtures.preprocessors.original_clip import OriginalClip
 from fixtures.registry import backends, preprocessors
@@ -98,8 +98,8 @@ def _preprocessor(fault: str) -> OriginalClip:
         name = fault
         known_failures = {"P2": SQUASHES} if fault == "pessimist" else {}
 
-        def transform(self, decoded, size):  # type: ignore[no-untyped-def]
-            pixels = super().transform(decoded, size)
+        def transform(self, decoded, geometry):  # type: ignore[no-untyped-def]
+            pixels = super().transform(decoded, Geometry(geometry.size) if fault == "cropping" else geometry)
             if fault == "bgr":
                 return np.ascontiguousarray(pixels[::-1])
             if fault == "shifted":

@@ -21,6 +21,7 @@ HEAVY = (
     "openvino",
     "scipy",
     "PIL",
+    "cn_clip",
 )
 PROBE = """
 import sys, pytest

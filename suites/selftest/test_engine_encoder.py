@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fixtures.backends._onnx import TOWERS
 from fixtures.backends._tensorrt import EngineEncoder, load_package
 from fixtures.errors import Unavailable
 
@@ -23,9 +24,13 @@ class HostEngine:
         self.shapes = {"input": (1, LENGTH) if text else (1, 3, SIDE, SIDE), "features": (1, WIDTH)}
         self.kinds = {"input": ("INT64", np.int64) if text else ("FLOAT", np.float32), "features": ("FLOAT", np.float32)}
         self.address: dict[str, int] = {}
+        self.num_io_tensors = 2
 
     def get_tensor_name(self, index: int) -> str:
-        return ("input", "features")[index]
+        return ("features", "input")[index]
+
+    def get_tensor_mode(self, name: str) -> Any:
+        return SimpleNamespace(name="INPUT" if name == "input" else "OUTPUT")
 
     def get_tensor_dtype(self, name: str) -> Any:
         return SimpleNamespace(name=self.kinds[name][0])
@@ -67,7 +72,7 @@ def encoder(tmp_path: Path) -> EngineEncoder:
     package.__version__, package.ILogger = "1.0", Logger
     package.LayerInformationFormat = SimpleNamespace(ONELINE="oneline")
     package.Runtime = lambda log: SimpleNamespace(deserialize_cuda_engine=lambda plan: HostEngine(plan) if plan else None)
-    files = {tower: tmp_path / f"{tower}.fp16.trt" for tower in ("image", "text")}
+    files = {tower: tmp_path / f"{tower}.fp16.trt" for tower in TOWERS}
     for tower, file in files.items():
         file.write_text(tower)
     return EngineEncoder(package, files, None, device="cpu")

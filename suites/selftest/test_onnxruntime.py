@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures.backends._onnx import onnx_files, tower_file
+from fixtures.backends._onnx import onnx_files
 from fixtures.backends._onnx_profile import Node, evidence_of
 from fixtures.backends.onnxruntime import OnnxEncoder
 from fixtures.backends.onnxruntime_tensorrt import TensorrtEncoder, fp32_or_tf32, no_tf32, provider_options
-from fixtures.capability import Evidence
+from fixtures.capability import Evidence, Tower
 from fixtures.models import Model, load_model
 from fixtures.registry import backends
 
@@ -26,9 +26,9 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def files(model: Model) -> dict[str, str]:
+def files(model: Model) -> dict[Tower, str]:
     """Its fp32 text tower alone."""
-    return {"text": str(tower_file(onnx_files(model, "fp32")[0], "text"))}
+    return {"text": str(onnx_files(model, "fp32")[0] / model.onnx_file("text", "fp32"))}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def claim(monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
 
 
-def test_a_session_that_fell_back_fails(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_fell_back_fails(files: dict[Tower, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """onnxruntime opens a session on another provider without an error: the cell fails."""
     import onnxruntime
 
@@ -81,7 +81,7 @@ def test_a_session_that_fell_back_fails(files: dict[str, str], monkeypatch: pyte
 
 @pytest.mark.parametrize("provider", [CUDA, TENSORRT])
 def test_a_session_that_claims_the_provider_and_runs_elsewhere_fails(
-    files: dict[str, str], model: Model, monkeypatch: pytest.MonkeyPatch, provider: str
+    files: dict[Tower, str], model: Model, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
     """A session that says CUDA while its nodes run on the CPU is found out by the profile."""
     claim(monkeypatch, provider)
@@ -90,7 +90,7 @@ def test_a_session_that_claims_the_provider_and_runs_elsewhere_fails(
         encoder.evidence(model.tokenize(["a dog"]), "text")
 
 
-def test_a_call_that_fails_is_not_run_again_elsewhere(files: dict[str, str]) -> None:
+def test_a_call_that_fails_is_not_run_again_elsewhere(files: dict[Tower, str]) -> None:
     """onnxruntime's own retry on another provider is off from the start."""
     assert OnnxEncoder(files, "cpu", None).sessions["text"]._enable_fallback is False
 
@@ -108,7 +108,7 @@ def test_one_product_elsewhere_is_one_too_many() -> None:
         evidence_of([*nodes, Node("FusedMatMul", CPU, ("float", "float"))], CUDA, tf32=False)
 
 
-def test_the_tensorrt_provider_builds_for_one_input(files: dict[str, str], tmp_path: Path) -> None:
+def test_the_tensorrt_provider_builds_for_one_input(files: dict[Tower, str], tmp_path: Path) -> None:
     """Engines of batch 1, made when the session opens; fp16 only where the cell says so."""
     options = provider_options(files["text"], "text", "fp32", tmp_path)
     assert {options[f"trt_profile_{bound}_shapes"] for bound in ("min", "opt", "max")} == {"input:1x77"}
@@ -117,7 +117,7 @@ def test_the_tensorrt_provider_builds_for_one_input(files: dict[str, str], tmp_p
 
 
 def test_the_tensorrt_provider_proves_its_precision(
-    files: dict[str, str], model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    files: dict[Tower, str], model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """By the session's options in fp16, else by the result's distance to that of the CPU provider."""
     claim(monkeypatch, TENSORRT)
@@ -125,7 +125,7 @@ def test_the_tensorrt_provider_proves_its_precision(
     monkeypatch.setattr(OnnxEncoder, "evidence", lambda *_: one_engine)
     tokens = model.tokenize(["a dog", "a bus"])
     for options, error, wanted in (("fp32", 0.0, "fp32"), ("fp32", 1e-3, "tf32"), ("fp16", 1e-3, "fp16")):
-        given = {"text": provider_options(files["text"], "text", options, tmp_path)}
+        given: dict[Tower, Any] = {"text": provider_options(files["text"], "text", options, tmp_path)}
         encoder = TensorrtEncoder(files, "cpu", None, TENSORRT, given)
         assert encoder.encode_text(tokens).shape == (2, model.embed_dim)
         exact = encoder.download

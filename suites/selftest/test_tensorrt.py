@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from fixtures.backends import _progress, _tensorrt_build, tensorrt_rtx
-from fixtures.backends._onnx import onnx_files, tower_file
+from fixtures.backends._onnx import onnx_files
 from fixtures.backends._progress import ProgressLine
 from fixtures.backends._tensorrt import precision_of
-from fixtures.backends._tensorrt_build import Gpu, build_engine, engines
+from fixtures.backends._tensorrt_build import Gpu, build_engine, engine_name, engines
+from fixtures.capability import Tower
 from fixtures.errors import Unavailable
 from fixtures.models import Model, load_model
 from suites.selftest.conftest import ROOT
@@ -41,14 +42,14 @@ def model() -> Model:
     return load_model("scenes-s", "")
 
 
-def file(model: Model, precision: str, tower: str) -> Path:
+def file(model: Model, precision: str, tower: Tower) -> Path:
     """An exported tower."""
-    return tower_file(onnx_files(model, precision)[0], tower)
+    return onnx_files(model, precision)[0] / model.onnx_file(tower, precision)
 
 
 @pytest.mark.parametrize("gpu", [AMPERE, ADA, BLACKWELL], ids=lambda gpu: gpu.name)
 @pytest.mark.parametrize("kind", ["image", "text"])
-def test_engines_multiply_in_their_precision(trt: Any, model: Model, kind: str, gpu: Gpu) -> None:
+def test_engines_multiply_in_their_precision(trt: Any, model: Model, kind: Tower, gpu: Gpu) -> None:
     """Every layer that multiplies is listed in the precision of the cell, TF32 is off, and fp16 weights take less room."""
     size = {}
     for precision in ("fp32", "fp16"):
@@ -129,9 +130,15 @@ def test_every_ingredient_is_in_the_key(trt: Any, model: Model, tmp_path: Path, 
     assert len({folder(**other) for other in others}) == len(others)
 
 
+def test_engines_are_named_like_their_onnx_file() -> None:
+    """With the precision once: Chinese-CLIP's own file names carry it."""
+    assert engine_name(Path("image.onnx"), "fp16") == "image.fp16.trt"
+    assert engine_name(Path("vit-b-16.img.fp16.onnx"), "fp16") == "vit-b-16.img.fp16.trt"
+
+
 def test_a_damaged_engine_is_rebuilt(trt: Any, model: Model, tmp_path: Path) -> None:
     """A truncated engine is never loaded: it is built again, said so, and whole afterwards."""
-    onnx = {"text": file(model, "fp16", "text")}
+    onnx: dict[Tower, Path] = {"text": file(model, "fp16", "text")}
     folder, seconds = engines(trt, model, onnx, "fp16", ADA, tmp_path)
     assert seconds is not None
     assert engines(trt, model, onnx, "fp16", ADA, tmp_path) == (folder, None)
