@@ -6,6 +6,7 @@ pytest_plugins = [
     "plugins.outside",
     "plugins.environment",
     "plugins.matrix",
+    "plugins.progress",
     "plugins.promises",
     "plugins.promise_list",
     "plugins.environment_report",

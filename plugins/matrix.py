@@ -28,13 +28,9 @@ class EncoderKey:
         return f"{self.model}-{self.backend}-{self.precision}-{self.device}"
 
     def known_failures(self) -> dict[str, KnownFailure]:
-        """Declared by the backend, for all its precisions or for this one ("E2:int8")."""
-        declared = backends()[self.backend].known_failures.items()
-        return {
-            promise.split(":")[0]: known
-            for promise, known in declared
-            if ":" not in promise or promise.endswith(f":{self.precision}")
-        }
+        """Declared by the backend, for all its encoders or for those of a precision, a device, or both ("E9:fp16:cpu")."""
+        declared = ((name.split(":"), known) for name, known in backends()[self.backend].known_failures.items())
+        return {promise: known for (promise, *limits), known in declared if {*limits} <= {self.precision, self.device}}
 
 
 @dataclass(frozen=True)
