@@ -66,6 +66,15 @@ def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
     assert "XPASS(strict)" in result.stdout
 
 
+def test_a_possible_failure_that_holds_passes(run: Run, tmp_path: Path) -> None:
+    """Not strict: what a declaration says may break, and does not, is a pass in the report too."""
+    chosen = ("--backend", "torch-eager", "--precision", "fp32", "--preprocessor", "cautious", "-k", "test_end_to_end")
+    result = run("-p", "suites.selftest.faults", "suites/embeddings", *chosen, env={"PLANT": "cautious"})
+    assert result.returncode == 0 and "1 xpassed" in result.stdout
+    cell = json.loads((tmp_path / "report.json").read_text())["cells"][0]
+    assert (cell["verdict"], cell["reason"]) == ("pass", "")
+
+
 def test_a_missing_package_costs_its_own_cells(run: Run, tmp_path: Path) -> None:
     """The cells are skipped with a reason that names the package and the command; strict mode fails."""
     args = ("-p", "suites.selftest.faults", "suites/embeddings", "--preprocessor", "original_clip")
