@@ -3,7 +3,7 @@
 import os
 import sys
 
-from fixtures.backends import _progress
+from fixtures import progress
 
 
 def pytest_configure() -> None:
@@ -12,11 +12,11 @@ def pytest_configure() -> None:
         descriptor = os.dup(sys.stderr.fileno())
     except (OSError, ValueError):
         return  # there is none to keep: progress goes where tests write
-    _progress.stream = os.fdopen(descriptor, "w")
+    progress.stream = os.fdopen(descriptor, "w")
 
 
 def pytest_unconfigure() -> None:
     """Give it back."""
-    if _progress.stream is not None:
-        _progress.stream.close()
-        _progress.stream = None
+    if progress.stream is not None:
+        progress.stream.close()
+        progress.stream = None

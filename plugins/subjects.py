@@ -15,6 +15,7 @@ from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
 from fixtures.models import Model, load_model
+from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
 from plugins.latency import WarmUp, warm_up
@@ -122,11 +123,12 @@ class Subjects:
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
         pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
-        started = time.perf_counter()
-        encoder = backends()[key.backend].load(self.model, key.precision, key.device)
-        load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
-        calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
-        return LoadedEncoder(key, encoder, load_s, {tower: warm_up(call) for tower, call in calls.items()})
+        with ticking(f"building {key}"):
+            started = time.perf_counter()
+            encoder = backends()[key.backend].load(self.model, key.precision, key.device)
+            load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
+            calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
+            return LoadedEncoder(key, encoder, load_s, {tower: warm_up(call) for tower, call in calls.items()})
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """The result of `make`, kept for the session."""

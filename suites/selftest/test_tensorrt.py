@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from fixtures.backends import _progress, _tensorrt_build, tensorrt_rtx
+from fixtures import _tensorrt_build, progress, tensorrt_rtx
 from fixtures.backends._onnx import onnx_files
-from fixtures.backends._progress import ProgressLine
 from fixtures.backends._tensorrt import precision_of
 from fixtures.backends._tensorrt_build import Gpu, build_engine, engine_name, engines
 from fixtures.capability import Tower
 from fixtures.errors import Unavailable
 from fixtures.models import Model, load_model
+from fixtures.progress import ProgressLine
 from suites.selftest.conftest import ROOT
 
 AMPERE, ADA, BLACKWELL = Gpu("RTX 3090", (8, 6)), Gpu("RTX 4090", (8, 9)), Gpu("RTX 5090", (12, 0))
@@ -32,7 +32,7 @@ def trt() -> Any:
 @pytest.fixture(autouse=True)
 def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Progress lines, kept from the terminal."""
-    monkeypatch.setattr(_progress, "stream", stream := io.StringIO())
+    monkeypatch.setattr(progress, "stream", stream := io.StringIO())
     return stream
 
 
@@ -154,11 +154,11 @@ def test_a_damaged_engine_is_rebuilt(trt: Any, model: Model, tmp_path: Path) -> 
 
 def test_a_build_shows_its_progress(trt: Any, model: Model, monkeypatch: pytest.MonkeyPatch, said: io.StringIO) -> None:
     """TensorRT's phases appear one after the other; a build of a moment says nothing."""
-    monkeypatch.setattr(_progress, "QUIET_S", 60.0)
+    monkeypatch.setattr(progress, "QUIET_S", 60.0)
     build_engine(trt, file(model, "fp16", "text"), "text.fp16.trt", ADA)
     assert said.getvalue() == ""
-    monkeypatch.setattr(_progress, "QUIET_S", 0.0)
-    monkeypatch.setattr(_progress, "LOG_S", 0.0)
+    monkeypatch.setattr(progress, "QUIET_S", 0.0)
+    monkeypatch.setattr(progress, "LOG_S", 0.0)
     build_engine(trt, file(model, "fp16", "text"), "text.fp16.trt", ADA)
     lines = said.getvalue().splitlines()
     start = "building text.fp16.trt for RTX 4090 (compute capability 8.9): "
@@ -194,9 +194,9 @@ def test_progress_is_one_line_that_is_rewritten() -> None:
 def test_progress_is_seen_although_tests_are_captured(tmp_path: Path) -> None:
     """What a passing test writes is kept from the terminal; what a build says of itself is not."""
     (tmp_path / "test_it.py").write_text(
-        "import sys\nfrom fixtures.backends import _progress\n"
-        "def test_it():\n    _progress.QUIET_S = 0.0\n    print('captured', file=sys.stderr)\n"
-        "    _progress.ProgressLine('building').step('half')\n"
+        "import sys\nfrom fixtures import progress\n"
+        "def test_it():\n    progress.QUIET_S = 0.0\n    print('captured', file=sys.stderr)\n"
+        "    progress.ProgressLine('building').step('half')\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "plugins.progress", "--rootdir", str(tmp_path), "test_it.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
