@@ -48,10 +48,11 @@ class Results:
         elif not any(outcome in ("passed", "xfailed") for _, outcome, _ in outcomes):
             row |= {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
         elif expected:
-            reasons = dict.fromkeys(why for _, why in expected)
+            reasons = {why: sorted({p for p, other in expected if other == why}) for _, why in expected}
             row |= {
                 "verdict": "expected-failure",
                 "reason": "; ".join(reasons),
+                "reasons": reasons,
                 "broken_promises": sorted({p for p, _ in expected}),
             }
         else:

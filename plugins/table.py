@@ -1,6 +1,6 @@
 """The table at the end of a run: one aligned line a cell, coloured by verdict."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
@@ -23,10 +23,16 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
         "with its 95 % interval; encode, text, document: batch-1 p50 in ms (document: from file to vector)"
     )
-    reasons = dict.fromkeys((row["verdict"], ",".join(row["broken_promises"]), row["reason"]) for row in rows if row["reason"])
-    for verdict, promises, reason in reasons:
-        count = sum(row["reason"] == reason for row in rows)
-        terminal.write_line(f"  {verdict} ({count}) {promises}: {reason}", **{COLOURS[verdict]: True})
+    found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
+    for row in rows:
+        for reason, promises in row.get("reasons", {row["reason"]: row["broken_promises"]} if row["reason"] else {}).items():
+            found[row["verdict"], reason].append(promises)
+    for (verdict, reason), broken in sorted(
+        found.items(), key=lambda entry: (list(COLOURS).index(entry[0][0]), -len(entry[1]))
+    ):
+        promises = ",".join(sorted({promise for cell in broken for promise in cell}))
+        cells = f"{len(broken)} cell" + "s" * (len(broken) != 1)
+        terminal.write_line(f"  {verdict} in {cells}{': ' * bool(promises)}{promises}: {reason}", **{COLOURS[verdict]: True})
     for reason in dict.fromkeys(why for row in rows for why in row.get("not_judged", [])):
         terminal.write_line(f"  not judged: {reason}", yellow=True)
     counts = Counter(row["verdict"] for row in rows)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fixtures import _tensorrt_build, progress, tensorrt_rtx
+from fixtures import progress
+from fixtures.backends import _tensorrt_build, tensorrt_rtx
 from fixtures.backends._onnx import onnx_files
 from fixtures.backends._tensorrt import precision_of
 from fixtures.backends._tensorrt_build import Gpu, build_engine, engine_name, engines
