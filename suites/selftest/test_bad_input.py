@@ -1,6 +1,7 @@
 """Bad input ends in one clear sentence and an exit code that is not 0."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -137,4 +138,4 @@ def test_gpu_without_a_device(run: Run) -> None:
         pytest.skip("this machine has a CUDA device: run the gpu suite itself")
     result = run("-m", "gpu")
     sentence(result, "gpu cells could run: no CUDA device")
-    assert "0 of 81" in result.stdout + result.stderr
+    assert re.search(r"\b0 of [1-9]\d+ gpu cells", result.stdout + result.stderr)
