@@ -1,5 +1,6 @@
 """`--matrix-page FILE` writes one Markdown page: every backend, precision and device, its state in this run, and why."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def page(config: pytest.Config, rows: list[dict[str, Any]]) -> str:
     lines = [
         f"# Matrix of {model_of(config)}",
         "",
-        f"Made by `{' '.join(['pytest', *map(str, config.invocation_params.args)])}` at commit {environment.commit()} on "
+        f"Made by `{_command(config)}` at commit {environment.commit()} on "
         f"{found['cpu']}, {found['cores']} cores, GPU {found['gpu']}. A backend's state is that of its cell with "
         f"`{REFERENCE}`; \\[n\\] refers to the reasons below.",
         "",
@@ -55,6 +56,11 @@ def page(config: pytest.Config, rows: list[dict[str, Any]]) -> str:
     lines += [f"| {name} | {_state(rows, 'torch-eager', 'fp32', name, 'cpu', reasons)} |" for name in preprocessors()]
     lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
     return "\n".join(lines) + "\n"
+
+
+def _command(config: pytest.Config) -> str:
+    """As typed, but the page is read elsewhere: of an absolute path only its last part stays."""
+    return " ".join(["pytest", *(re.sub(r"(?<![\w.])/\S*/", "", str(arg)) for arg in config.invocation_params.args)])
 
 
 def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:
