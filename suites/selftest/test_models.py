@@ -54,6 +54,35 @@ def test_hub_layout(default: Model, tmp_path: Path) -> None:
     assert found.module("fp16").visual.conv1.weight.dtype == torch.float16
 
 
+def test_transformers_format(default: Model, tmp_path: Path) -> None:
+    """What transformers saved comes back as the same weights, tokens and vectors."""
+    from fixtures.backends._transformers import clip_model
+    from fixtures.registry import backends
+
+    clip_model(default, "sdpa").save_pretrained(tmp_path / "saved")
+    found = load_model(f"transformers:{tmp_path}/saved", "")
+    assert same(found, default)
+    tokens = found.tokenize(["a cat"])
+    assert tokens.tolist() == default.tokenize(["a cat"]).tolist()
+    ours, theirs = (backends()["torch-eager"].load(model, "fp32", "cpu").encode_text(tokens) for model in (found, default))
+    assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize(("name", "words"), [("nowhere", "no CLIPModel that transformers can load"), ("half", "lacks")])
+def test_what_is_no_transformers_model(default: Model, tmp_path: Path, name: str, words: str) -> None:
+    """A folder without a model and one without all weights are refused in one sentence."""
+    from safetensors.torch import load_file, save_file
+
+    from fixtures.backends._transformers import clip_model
+
+    if name == "half":
+        clip_model(default, "sdpa").save_pretrained(tmp_path / name)
+        weights = load_file(tmp_path / name / "model.safetensors")
+        save_file(dict(list(weights.items())[:50]), tmp_path / name / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=words):
+        load_model(f"transformers:{tmp_path}/{name}", "")
+
+
 def test_random_weights_follow_their_seed() -> None:
     """The same seed gives the same weights, another seed others."""
     first, again, other = (load_model("scenes-s", f"random:{seed}") for seed in (0, 0, 1))
