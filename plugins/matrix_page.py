@@ -8,11 +8,10 @@ import pytest
 
 from fixtures.devices import DEVICES
 from fixtures.errors import Unavailable
+from fixtures.models import model_id
 from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
-from plugins import environment
-from plugins.matrix import model_of
-from plugins.report import RESULTS
+from plugins.report import RESULTS, whole
 from plugins.subjects import REFERENCE
 from plugins.written import write_text
 
@@ -31,19 +30,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     target: Path | None = session.config.getoption("--matrix-page")
     rows = session.config.stash[RESULTS].rows()
     if target and rows:
-        write_text(target, page(session.config, rows))
+        write_text(target, page(whole(session.config, rows)))
 
 
-def page(config: pytest.Config, rows: list[dict[str, Any]]) -> str:
-    """The whole page; a backend's state is that of its cell with the reference preprocessor."""
+def page(report: dict[str, Any]) -> str:
+    """The whole page, from what report.json holds; a backend's state is that of its cell with the reference preprocessor."""
     reasons: list[str] = []
-    found = environment.fingerprint()
+    run, machine, model, rows = report["run"], report["environment"], report.get("model"), report["cells"]
+    command = re.sub(r"(?<![\w.])/\S*/", "", run["command"])  # the page is read elsewhere: paths lose their folders
     lines = [
-        f"# Matrix of {model_of(config)}",
+        f"# Matrix of {model_id(model['name'], model['pretrained']) if model else 'a run that loaded no model'}",
         "",
-        f"Made by `{_command(config)}` at commit {environment.commit()} on "
-        f"{found['cpu']}, {found['cores']} cores, GPU {found['gpu']}. A backend's state is that of its cell with "
-        f"`{REFERENCE}`; \\[n\\] refers to the reasons below.",
+        f"Made by `{command}` at commit {run['commit']}, {run['started'][:10]}, on {machine['cpu']}, {machine['cores']} cores, "
+        f"GPU {machine['gpu']}. A backend's state is that of its cell with `{REFERENCE}`; \\[n\\] refers to the reasons below.",
         "",
         "| backend | precision | in the documents | cpu | cuda | mps |",
         "|---|---|---|---|---|---|",
@@ -56,11 +55,6 @@ def page(config: pytest.Config, rows: list[dict[str, Any]]) -> str:
     lines += [f"| {name} | {_state(rows, 'torch-eager', 'fp32', name, 'cpu', reasons)} |" for name in preprocessors()]
     lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
     return "\n".join(lines) + "\n"
-
-
-def _command(config: pytest.Config) -> str:
-    """As typed, but the page is read elsewhere: of an absolute path only its last part stays."""
-    return " ".join(["pytest", *(re.sub(r"(?<![\w.])/\S*/", "", str(arg)) for arg in config.invocation_params.args)])
 
 
 def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:

@@ -132,11 +132,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     ran = [row for row in rows if row["verdict"] != "skipped"]
     if session.exitstatus == pytest.ExitCode.OK and (not ran or (config.getoption("--strict-cells") and len(ran) < len(rows))):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    write(config, rows)
+    write_text(config.getoption("--report"), json.dumps(whole(config, rows), indent=1, ensure_ascii=False))
 
 
-def write(config: pytest.Config, rows: list[dict[str, Any]]) -> None:
-    """report.json, by a temporary file and a rename."""
+def whole(config: pytest.Config, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What report.json holds."""
     run = {
         "started": config.stash[RESULTS].started, "commit": environment.commit(), "strict": config.getoption("--strict-cells"),
         "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
@@ -149,8 +149,7 @@ def write(config: pytest.Config, rows: list[dict[str, Any]]) -> None:
             "name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256,
             "parameters": model.parameters, "embed_dim": model.embed_dim,
         }  # fmt: skip
-    report["cells"] = rows
-    write_text(config.getoption("--report"), json.dumps(report, indent=1, ensure_ascii=False))
+    return {**report, "cells": rows}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
