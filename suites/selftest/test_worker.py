@@ -48,7 +48,7 @@ def test_device_objects_are_released() -> None:
         remote.encode_image(PIXELS[:1])
     gc.collect()
     remote.synchronize()
-    assert remote._released == []
+    assert remote.worker.released == []
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_trouble_is_an_error_of_the_encoder(mode: str, words: str) -> None:
         load(mode).encode_image(PIXELS[:1])
 
 
-def test_hanging_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_worker_is_killed() -> None:
     """The time limit ends it, and no process is left."""
     remote: Any = load("hang")
-    monkeypatch.setattr(isolated, "TIME_LIMIT_S", 0.5)
+    remote.worker.limit_s = 0.5
     with pytest.raises(RuntimeError, match="did not answer 'forward' within"):
         remote.encode_image(PIXELS[:1])
-    assert remote._process.wait(5) != 0
+    assert remote.worker.process.wait(5) != 0
 
 
 def test_refusal_is_a_skip() -> None:
@@ -80,7 +80,7 @@ def test_refusal_is_a_skip() -> None:
 def test_worker_ends_with_its_encoder() -> None:
     """Dropping the encoder hangs up, and the process goes."""
     remote: Any = load("fine")
-    process = remote._process
+    process = remote.worker.process
     del remote
     gc.collect()
     assert process.poll() == 0
