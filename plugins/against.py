@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.errors import BadInput
 from plugins.golden import Golden
 from plugins.matrix import EncoderKey, subject
 from plugins.promises import promise
@@ -60,10 +61,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Unknown revisions and interpreters end the run here; comparisons of latency are counted, deselected ones are not."""
+    """Nothing to compare with, unknown revisions and interpreters end the run here."""
     chosen = [item for item in items if item.path.is_relative_to(config.rootpath / SUITE)]
-    if not asked(config) or not chosen:
+    if not chosen or config.getoption("--promises"):
         return
+    if not asked(config):
+        raise BadInput(f"{SUITE} compares two versions: expected --against=REVISION, --against-python=PYTHON or both")
     choice = config.stash[CHOICE] = Choice(config)
     config.add_cleanup(choice.close)
     for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
@@ -71,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """How many comparisons of latency share the run's false alarms."""
+    """Count the comparisons of latency that were not deselected: they share the run's false alarms."""
     session.config.stash[COMPARISONS] = sum(promise(item)[0] == LATENCY for item in session.items)
 
 

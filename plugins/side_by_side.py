@@ -102,8 +102,8 @@ class SideBySide:
             self.end()
             self._key, self._trouble = key, trouble.with_traceback(None)
             if isinstance(trouble, Unavailable):
-                pytest.skip(str(trouble))
-            pytest.fail(str(trouble), pytrace=False)
+                raise pytest.skip.Exception(str(trouble)) from None
+            raise pytest.fail.Exception(str(trouble), pytrace=False) from None  # one sentence, not the chain that led to it
 
     def _two(self, key: EncoderKey) -> Two:
         if self._key != key:
