@@ -69,8 +69,7 @@ class Clone:
         (self.folder / "tmp").mkdir(exist_ok=True)
         environment = {
             **os.environ,
-            "STEP": str(self.step),
-            "MARK": self.mark,
+            **self.planted,
             "TMPDIR": f"{self.folder}/tmp",
             "COLUMNS": "200",
         }
