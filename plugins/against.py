@@ -118,5 +118,5 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, ...]]:
                 f"{drift['cosine_distance']:.1e} {drift['share_of_tolerance']:5.0%}" if drift else "-",
                 f"{latency['ratio']:.4f}" if latency else "-",
                 "[{:.4f}, {:.4f}]".format(*latency["interval"]) if latency else "-",
-                "fail" if drift and drift["share_of_tolerance"] > 1 else latency["verdict"] if latency else "-",
+                "fail" if drift and drift["share_of_tolerance"] > 1 else latency["verdict"] if latency else row["verdict"],
             )

@@ -7,10 +7,15 @@ from pathlib import Path
 from fixtures.errors import BadInput
 
 
-def top(folder: Path) -> Path | None:
-    """The top folder of the repository that `folder` belongs to; None when it belongs to none."""
+def top(folder: Path) -> Path:
+    """The top folder of the repository that `folder` belongs to; raises BadInput when git knows of none."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder: expected one in a git repository")
     found = _git(folder, "rev-parse", "--show-toplevel")
-    return Path(found.stdout.strip()) if found.returncode == 0 else None
+    if found.returncode != 0:
+        reason = (found.stderr.strip().splitlines() or ["git says nothing"])[0]
+        raise BadInput(f"{folder} is in no git repository ({reason}): name one with --against-repository=DIR")
+    return Path(found.stdout.strip()).resolve()
 
 
 def resolve(repository: Path, revision: str) -> str:

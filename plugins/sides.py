@@ -65,18 +65,18 @@ class Side:
 
     what: str  # for a person
     python: Path
-    paths: tuple[Path, ...]
-    root: Path  # the one of `paths` that the backend must come from
-    folder: Path  # where it runs
+    paths: tuple[Path, ...]  # searched first
+    root: Path  # where the backend must come from
+    folder: Path  # where it runs; searched last, as in the run itself
 
     def start(self, name: str, code: Code) -> SideWorker:
         """A worker; builds are kept apart by the code that makes them, because a build's address does not name that."""
         digest = hashlib.sha256()
-        for file in sorted(_sources(self.paths, code)):
+        for file in sorted(_sources((*self.paths, self.folder), code)):
             digest.update(file.read_bytes())
         cache = CACHE.resolve() / f"against-{digest.hexdigest()[:16]}"
         environment = {"CLIP_CONFORMANCE_CACHE": str(cache)}
-        worker = SideWorker(f"{name} in {self.what}", self.python, self.paths, self.folder, environment)
+        worker = SideWorker(f"{name} in {self.what}", self.python, self.paths, self.folder, environment, [self.folder])
         worker.what = self.what
         return worker
 
@@ -108,9 +108,10 @@ class Choice:
 
     def sides(self, code: Code) -> tuple[Side, Side]:
         """Ours and the other; raises Unavailable when the other one lacks the backend."""
-        started = self.config.invocation_params.dir
-        named = [Path(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-        paths = tuple(dict.fromkeys(path.resolve() for path in (ROOT, code.root, *named, started)))
+        started = self.config.invocation_params.dir.resolve()
+        named = [Path(part).resolve() for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+        front = [code.root] * (code.root != started)  # else it was found last of all, and belongs there
+        paths = tuple(dict.fromkeys((ROOT.resolve(), *front, *named)))
         ours = Side("this working tree" if self.revision else "this Python", Path(sys.executable), paths, code.root, started)
         python = self.python or ours.python
         if not self.revision:
@@ -123,7 +124,7 @@ class Choice:
         there = next((place for place in places if revision.holds(repository, commit, place / code.file)), None)
         if there is None:
             where = f"{what} of {repository.name} has no {code.file}"
-            raise Unavailable(f"{where}: nothing to compare with; --against-repository=PATH names another repository")
+            raise Unavailable(f"{where}: nothing to compare with; --against-repository=DIR names another repository")
         written = self._write(repository, commit)
 
         def moved(path: Path) -> Path:
@@ -131,16 +132,12 @@ class Choice:
                 return written / there
             return written / path.relative_to(repository) if path.is_relative_to(repository) else path
 
-        folder = moved(started.resolve())
-        places_there = tuple(map(moved, paths))
-        return ours, Side(what, python, places_there, moved(code.root), folder if folder.is_dir() else started)
+        folder = moved(started)
+        folder = folder if folder.is_dir() else started
+        return ours, Side(what, python, tuple(map(moved, paths)), moved(code.root), folder)
 
     def _repository(self, code: Code) -> Path:
-        named = self.config.getoption("--against-repository")
-        found = revision.top((named or code.root).resolve()) if (named or code.root).is_dir() else None
-        if found is None:
-            raise BadInput(f"{named or code.root} is in no git repository: name it with --against-repository=PATH")
-        return found.resolve()
+        return revision.top((self.config.getoption("--against-repository") or code.root).resolve())
 
     def _write(self, repository: Path, commit: str) -> Path:
         if (repository, commit) not in self._written:
