@@ -149,7 +149,6 @@ def test_drift_is_told_to_one_percent(compared: tuple[str, dict[str, Any]]) -> N
     assert found["image"]["share_of_tolerance"] == pytest.approx(0.99, rel=1e-3)
     assert found["text"]["share_of_tolerance"] == pytest.approx(1.01, rel=1e-3)
     assert found["text"]["worst_input"] == "'a gorilla'" and "A1" in cells["drifting"]["broken_promises"]
-    assert printed.count("A1 broken") == 1
     assert "--against=base" in printed.split("again: pytest ")[1].split("\n")[0]
     assert "(1.01 times the limit); worst input: 'a gorilla'; 1 of 2 inputs beyond the limit" in printed
 
