@@ -15,5 +15,6 @@ pytest_plugins = [
     "plugins.update_golden",
     "plugins.measures",
     "plugins.report",
+    "plugins.against",
     "plugins.matrix_page",
 ]

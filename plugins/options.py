@@ -15,12 +15,12 @@ def names(config: pytest.Config, option: str) -> list[str]:
     return [name.strip() for value in config.getoption(option) or [] for name in value.split(",") if name.strip()]
 
 
-def given(config: pytest.Config) -> list[str]:
-    """The options of this run that choose model and data, as they must be typed to choose them again."""
+def given(config: pytest.Config, *more: str) -> list[str]:
+    """The options of this run that choose model and data, and `more`, as they must be typed to choose them again."""
     typed = [str(arg) for arg in config.invocation_params.args]
     return [
         f"--{name}={shlex.quote(str(config.getoption(f'--{name}')))}"
-        for name in ("model", "pretrained", "dataset", "golden")
+        for name in ("model", "pretrained", "dataset", "golden", *more)
         if any(arg == f"--{name}" or arg.startswith(f"--{name}=") for arg in typed)
     ]
 

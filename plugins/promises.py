@@ -14,6 +14,7 @@ from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
 from plugins.outside import again
 
+AGAINST = ("against", "against-python", "against-repository")  # what a side-by-side run was given
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
 
@@ -33,7 +34,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    return " ".join(["pytest", *again(item.config, item.nodeid), *given(item.config)])
+    return " ".join(["pytest", *again(item.config, item.nodeid), *given(item.config, *AGAINST)])
 
 
 @pytest.hookimpl(trylast=True)

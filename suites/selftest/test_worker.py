@@ -2,6 +2,10 @@
 
 import gc
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +16,7 @@ import pytest
 from fixtures import isolated
 from fixtures.capability import Encoder
 from fixtures.errors import Unavailable
+from suites.selftest.conftest import ROOT
 from suites.selftest.stubborn import Stubborn, StubbornEncoder
 
 PIXELS = np.random.default_rng(0).random((5, 3, 8, 8), np.float32)
@@ -48,7 +53,7 @@ def test_device_objects_are_released() -> None:
         remote.encode_image(PIXELS[:1])
     gc.collect()
     remote.synchronize()
-    assert remote._released == []
+    assert remote.worker.released == []
 
 
 @pytest.mark.parametrize(
@@ -62,13 +67,28 @@ def test_trouble_is_an_error_of_the_encoder(mode: str, words: str) -> None:
         load(mode).encode_image(PIXELS[:1])
 
 
-def test_hanging_worker_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_worker_is_killed() -> None:
     """The time limit ends it, and no process is left."""
     remote: Any = load("hang")
-    monkeypatch.setattr(isolated, "TIME_LIMIT_S", 0.5)
+    remote.worker.limit_s = 0.5
     with pytest.raises(RuntimeError, match="did not answer 'forward' within"):
         remote.encode_image(PIXELS[:1])
-    assert remote._process.wait(5) != 0
+    assert remote.worker.process.wait(5) != 0
+
+
+def test_worker_ends_with_a_near_side_that_was_killed() -> None:
+    """Whatever it is doing: it hears of the hang-up and ends itself."""
+    script = (
+        "import os, signal, threading; from suites.selftest.test_worker import PIXELS, load; encoder = load('hang')\n"
+        "print(encoder.worker.process.pid, flush=True)\n"
+        "threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGKILL]).start(); encoder.encode_image(PIXELS[:1])"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    until = time.monotonic() + 30
+    while Path(f"/proc/{int(killed.stdout)}").exists():
+        assert time.monotonic() < until, "the worker outlived its near side"
+        time.sleep(0.1)
 
 
 def test_refusal_is_a_skip() -> None:
@@ -80,7 +100,7 @@ def test_refusal_is_a_skip() -> None:
 def test_worker_ends_with_its_encoder() -> None:
     """Dropping the encoder hangs up, and the process goes."""
     remote: Any = load("fine")
-    process = remote._process
+    process = remote.worker.process
     del remote
     gc.collect()
     assert process.poll() == 0

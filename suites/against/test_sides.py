@@ -1,0 +1,42 @@
+"""What a changed backend, or the same in another environment, promises beside what it is compared with."""
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Tower
+from plugins.matrix import EncoderKey
+from plugins.promises import Judge
+from plugins.report import Record
+from plugins.side_by_side import METRICS, SideBySide
+
+
+def test_accuracy(side_by_side: SideBySide, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record) -> None:
+    """A1 both sides give the same vector: cosine and largest absolute difference within tolerance, for every input."""
+    ours, other = side_by_side.weights(encoder_key)
+    record("against", side_by_side.what(encoder_key))
+    judge(ours == other, f"the sides loaded different weights: SHA-256 {ours[:12]}… here, {other[:12]}… there")
+    drift = side_by_side.drift(encoder_key, tower)
+    judge(drift.found.shape == drift.wanted.shape, f"embeddings of shape {drift.found.shape} here, {drift.wanted.shape} there")
+    comparisons = [drift.comparison(metric) for metric in METRICS]
+    figures = {comparison.metric: comparison.value for comparison in comparisons}
+    worst = max(comparisons, key=lambda comparison: float(comparison.shares.max()))
+    found = {**figures, "share_of_tolerance": float(worst.shares.max()), "worst_input": worst.inputs[worst.worst]}
+    record(f"against.accuracy.{tower}", found)
+    for comparison in comparisons:
+        judge(comparison)
+
+
+def test_latency(
+    side_by_side: SideBySide, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record, pytestconfig: pytest.Config
+) -> None:
+    """A2 this side is not slower: calls of one input in alternation, the interval of their ratio within what is allowed."""
+    decision = side_by_side.decision(encoder_key, tower)
+    record("against", side_by_side.what(encoder_key))
+    found = decision.found
+    record(f"against.latency.{tower}", {
+        "verdict": decision.verdict, "ratio": found.ratio, "interval": [found.low, found.high],
+        "confidence": found.confidence, "allowed": 1 + decision.limit.slowdown, "pairs": found.n,
+        "p50_ms": (1e3 * np.median(decision.pairs, axis=0)).tolist(),
+    })  # fmt: skip
+    enough = decision.verdict == "pass" or (decision.verdict == "inconclusive" and not pytestconfig.getoption("--strict-cells"))
+    judge(enough, f"{decision.verdict}: {decision}")
