@@ -37,7 +37,7 @@ class Neighbour:
         self._ask("on")
 
     def off(self) -> float:
-        """Silence from now on; seconds of processor time that it took since it was switched on."""
+        """Silence from now on; seconds of processor time that it took since the last order."""
         return self._ask("off")
 
     def _ask(self, order: str) -> float:
@@ -56,31 +56,33 @@ def work(busy: threading.Event) -> None:
         np.copyto(there, here)
 
 
-def bursts(seed: int, wanted: threading.Event, busy: threading.Event) -> None:
+def bursts(seed: int, wanted: threading.Event, unwanted: threading.Event, busy: threading.Event) -> None:
     """Switch the work on and off, as long as it is wanted."""
     rng = np.random.default_rng(seed)
     while wanted.wait():
         busy.set()
-        time.sleep(rng.uniform(*BURST_S))
+        unwanted.wait(rng.uniform(*BURST_S))
         busy.clear()
-        time.sleep(rng.uniform(*PAUSE_S))
+        unwanted.wait(rng.uniform(*PAUSE_S))
 
 
 def main(seed: int) -> None:
     """Obey "on" and "off" until standard input ends, as it does when the process that started this one is gone."""
-    wanted, busy = threading.Event(), threading.Event()
+    wanted, unwanted, busy = threading.Event(), threading.Event(), threading.Event()
     for _ in range(cores()):
         threading.Thread(target=work, args=(busy,), daemon=True).start()
-    threading.Thread(target=bursts, args=(seed, wanted, busy), daemon=True).start()
-    used = time.process_time()
+    threading.Thread(target=bursts, args=(seed, wanted, unwanted, busy), daemon=True).start()
+    last = time.process_time()
     for order in sys.stdin:
         if order.strip() == "on":
-            used = time.process_time()
+            unwanted.clear()
             wanted.set()
         else:
             wanted.clear()
-            busy.clear()
-        print(time.process_time() - used, flush=True)
+            unwanted.set()  # ends a burst at once, one that begins in this moment too
+        now = time.process_time()
+        print(now - last, flush=True)
+        last = now
     os._exit(0)  # the threads have no end of their own
 
 

@@ -24,7 +24,7 @@ def svg(evidence: dict[str, Any]) -> str:
     from matplotlib import pyplot as plt
 
     colours = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    fixed = {"svg.hashsalt": "gate-power", "font.size": 11, "font.family": "DejaVu Sans"}
+    fixed = {"svg.hashsalt": "gate-power", "font.size": 11, "font.family": "DejaVu Sans", "axes.facecolor": "none"}
     with mpl.rc_context({**colours, **fixed}):
         figure, panels = plt.subplots(1, len(CONDITIONS), figsize=(10, 4.6), sharey=True)
         for panel, condition in zip(panels, CONDITIONS, strict=True):
@@ -51,7 +51,7 @@ def _draw(panel: Any, condition: str, rows: list[dict[str, Any]]) -> None:
         panel.errorbar(places, shares, reach, label=name, color=colour, marker=marker, lw=width, ms=6, elinewidth=1, capsize=2)
     panel.set_title(TITLES[condition], fontsize=12)
     panel.axvspan(-0.4, 0.4, color=GREY, alpha=0.14, lw=0)
-    panel.annotate("any alarm here\nis a false one", (0, 62), ha="center", fontsize=8.5, color=GREY)
+    panel.annotate("false\nalarms", (0, 101), ha="center", va="top", fontsize=9, color=GREY)
     panel.set_xticks(range(len(PERCENTS)), [f"{percent} %" for percent in PERCENTS])
     panel.set_yticks(range(0, 101, 20), [f"{share} %" for share in range(0, 101, 20)])
     panel.set_ylim(-3, 103)
