@@ -21,21 +21,31 @@ def planted(percent: int, unit_bytes: int, seconds: float, rng: np.random.Genera
     return {"percent": percent, **_figures(found)}
 
 
-def overhead(unit_bytes: int, seconds: float, repeats: int, rng: np.random.Generator) -> dict[str, float]:
-    """Time of a call within decide() over that of one in a bare loop, alternated; `seconds` is decide()'s budget."""
+def overhead(unit_bytes: int, seconds: float, repeats: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
+    """A call within decide() against one in a bare loop, alternated, by processor time and by the clock on the wall.
+
+    `seconds` is decide()'s budget. It waits for nothing, so that processor time is all it costs; the wall's clock counts what
+    others take of the machine too, and its interval is as wide as that.
+    """
     call = cell(UNITS, unit_bytes)
     block = timed(call)
 
-    def both() -> tuple[float, float]:
-        decision = decide(block, block, Limit(slowdown=0.0), seconds, rng)
-        count = 2 * CALLS * len(decision.pairs)
-        started = time.perf_counter()
+    def both() -> list[tuple[float, float]]:
+        before = _clocks()
+        count = 2 * CALLS * len(decide(block, block, Limit(slowdown=0.0), seconds, rng).pairs)
+        between = _clocks()
         for _ in range(count):
             call()
-        return decision.spent_s / count, (time.perf_counter() - started) / count
+        after = _clocks()
+        return [((b - a) / count, (c - b) / count) for a, b, c in zip(before, between, after, strict=True)]
 
     both()  # imports SciPy
-    return _figures(interval(np.array([both() for _ in range(max(repeats, FEWEST))]), CONFIDENCE))
+    found = np.array([both() for _ in range(max(repeats, FEWEST))])
+    return {name: _figures(interval(found[:, i], CONFIDENCE)) for i, name in enumerate(("processor", "wall"))}
+
+
+def _clocks() -> tuple[float, float]:
+    return time.process_time(), time.perf_counter()
 
 
 def _until(seconds: float, step: Callable[[], tuple[float, float]]) -> Iterator[tuple[float, float]]:

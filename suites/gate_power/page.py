@@ -30,19 +30,20 @@ def _share(row: dict[str, Any] | None) -> str:
 
 
 def _under(evidence: dict[str, Any]) -> str:
-    environment, overhead = evidence["environment"], evidence["overhead"]
-    loads = ", ".join(
-        f"{condition}: {' and '.join(f'{cores:.2f} by {who}' for who, cores in _who(load))}"
-        for condition, load in evidence["load"].items()
-    )
-    measured = ", ".join(
-        f"{c['percent']} % is {c['ratio'] - 1:.3%} [{c['low'] - 1:.3%}, {c['high'] - 1:.3%}]" for c in evidence["calibration"]
-    )
+    environment, load = evidence["environment"], evidence["load"]
+    loads = [f"{condition}: {' and '.join(f'{n:.2f} by {who}' for who, n in _who(load[condition]))}" for condition in load]
+    measured = [f"{found['percent']} % is {_change(found, 3)}" for found in evidence["calibration"]]
+    costs = [f"{_change(found, 2)} by the {name} clock" for name, found in evidence["overhead"].items()]
     return (
         f"{environment['cpu']}, {environment['cores']} cores, {evidence['date'][:10]}, commit {evidence['commit']}. "
-        f"Planted, as measured: {measured}. Cores kept busy: {loads}. Measuring costs {overhead['ratio'] - 1:+.2%} "
-        f"[{overhead['low'] - 1:+.2%}, {overhead['high'] - 1:+.2%}] over a bare loop."
+        f"Planted, as measured: {', '.join(measured)}. Cores kept busy: {', '.join(loads)}. "
+        f"Measuring a call costs, over a bare loop: {', '.join(costs)}."
     )
+
+
+def _change(found: dict[str, Any], digits: int) -> str:
+    ratio, low, high = (f"{found[key] - 1:+.{digits}%}" for key in ("ratio", "low", "high"))
+    return f"{ratio} [{low}, {high}]"
 
 
 def _who(load: dict[str, float]) -> list[tuple[str, float]]:

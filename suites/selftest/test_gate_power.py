@@ -86,7 +86,7 @@ def test_rates_and_their_intervals() -> None:
     assert (clean["alarms"], clean["rate"], clean["low"]) == (0, 0.0, 0.0)
     assert clean["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
     assert (slow["rate"], slow["pass"], slow["inconclusive"], slow["median_s"]) == (0.79, 21, 0, 0.5)
-    reached = [goal["reached"] for goal in rates.goals(rows, {"ratio": 1.01})]
+    reached = [goal["reached"] for goal in rates.goals(rows, {"processor": {"ratio": 1.01}})]
     assert reached == [True, False, True]  # no false alarm; 79 of 100 at 1 %, where 80 are asked for; overhead
     assert rates.loads(none) == {"neighbour": {"neighbour_cores": pytest.approx(1.5), "others_cores": pytest.approx(0.1)}}
 
