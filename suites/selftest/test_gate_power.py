@@ -111,12 +111,11 @@ def test_the_neighbour_dies_with_a_parent_that_is_killed() -> None:
         "import time; from suites.gate_power.neighbour import Neighbour; n = Neighbour(0); n.on(); "
         "print(n.process.pid, flush=True); time.sleep(60)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout
-    pid = int(parent.stdout.readline())
-    assert alive(pid)
-    parent.kill()
-    parent.wait()
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.kill()
     ends = time.monotonic() + 10
     while alive(pid) and time.monotonic() < ends:
         time.sleep(0.05)
