@@ -23,7 +23,14 @@ class Neighbour:
 
     def __init__(self, seed: int) -> None:
         command = [sys.executable, "-m", "suites.gate_power.neighbour", str(seed)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C at the terminal is for this process, which then ends that one
+        )
 
     def __enter__(self) -> "Neighbour":
         return self

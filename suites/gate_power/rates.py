@@ -37,10 +37,10 @@ def _row(method: str, results: list[dict[str, Any]]) -> dict[str, Any]:
         "low": float(exact.low),
         "high": float(exact.high),
     }
+    row["median_s"] = float(np.median([result["spent_s"] for result in results]))
     row["ratio"] = {"p5": p5, "p50": p50, "p95": p95}
     if method == GATE:
         row |= {verdict: sum(r["verdict"] == verdict for r in results) for verdict in ("pass", "inconclusive")}
-        row["median_s"] = float(np.median([r["spent_s"] for r in results]))
     return row
 
 

@@ -47,19 +47,29 @@ def run(trial: Trial, unit_bytes: int, seconds: float, seed: int, neighbour: Nei
     started, busy, own, noise = time.perf_counter(), busy_s(), time.process_time(), 0.0
     if trial.condition == "neighbour":
         neighbour.on()
+    clock = [time.perf_counter()]
     try:
         before = peer.measured(old, seconds / 2)
+        clock.append(time.perf_counter())
         decision = decide(timed(new), timed(old), LIMIT, seconds, rng)
+        clock.append(time.perf_counter())
         now = peer.measured(new, seconds / 2)
+        clock.append(time.perf_counter())
     finally:
         if trial.condition == "neighbour":
             noise = neighbour.off()
     wall, own, after = time.perf_counter() - started, time.process_time() - own, busy_s()
-    found = decision.found
-    gate = {"alarm": decision.verdict == "fail", "ratio": found.ratio, "verdict": decision.verdict, "spent_s": decision.spent_s}
+    first, _, second = np.diff(clock)
+    gate = {
+        "alarm": decision.verdict == "fail",
+        "ratio": decision.found.ratio,
+        "spent_s": decision.spent_s,
+        "verdict": decision.verdict,
+    }
     peers = {
-        method: {"alarm": alarm, "ratio": now[method.partition(":")[0]] / before[method.partition(":")[0]]}
+        method: {"alarm": alarm, "ratio": now[field] / before[field], "spent_s": float(first + second)}
         for method, alarm in peer.alarms(now, before).items()
+        for field in [method.partition(":")[0]]
     }
     others = {} if busy is None or after is None else {"others_cores": max(0.0, after - busy - own - noise) / wall}
     return {**asdict(trial), "methods": {GATE: gate, **peers}, "neighbour_cores": noise / wall, **others}
