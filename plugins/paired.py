@@ -85,7 +85,7 @@ def interval(pairs: Pairs, confidence: float) -> Interval:
     Source: Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, 3rd ed., sections 3.5 and 3.6. All it asks of the
     noise is that either side of a pair is as likely to be hit, which random order sees to; pairs may depend on one another.
     Signed ranks want fewer pairs where noise is small and even, and more where a tenth of them are off by a factor: over 2
-    seconds of times recorded at a load of 6 on 2 cores, signs found an added 1 % in 92 to 95 % of cases, signed ranks in 73 to 80.
+    seconds of times recorded at a load of 6 on 2 cores, signs found an added 1 % in 92 to 95 % of cases, ranks in 73 to 80.
     Raises ValueError for fewer than fewest(confidence) pairs or times that are not positive.
     """
     from scipy.stats import binom
