@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix train scenes lock clean
+.PHONY: audit test fix golden matrix gate-power train scenes lock clean
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
@@ -57,6 +57,9 @@ scenes: $(READY)
 
 matrix: $(READY) $(OWN)
 	$(RUN) -m pytest --matrix-page=golden/evidence/matrix.md $(ARGS)
+
+gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--trials 5 --seconds 0.5" for a quick look
+	$(RUN) -m suites.gate_power $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs

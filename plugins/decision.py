@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from plugins.paired import FEWEST, Block, Interval, Pairs, interval, no_garbage_collection, pair
+from plugins.paired import Block, Interval, Pairs, fewest, interval, no_garbage_collection, pair
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 LOOKS = 4  # at a quarter, half, three quarters and all of the budget
@@ -56,7 +56,7 @@ def decide(ours: Block, other: Block, limit: Limit, budget_s: float, rng: np.ran
     started = time.perf_counter()
     with no_garbage_collection():
         for look in range(1, LOOKS + 1):
-            while len(pairs) < FEWEST or time.perf_counter() - started < budget_s * look / LOOKS:
+            while len(pairs) < fewest(limit.confidence) or time.perf_counter() - started < budget_s * look / LOOKS:
                 pairs.append(pair(ours, other, rng))
             found = interval(np.array(pairs), limit.confidence)
             answer = verdict(found, limit.slowdown)
