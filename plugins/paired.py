@@ -67,6 +67,11 @@ def pair(ours: Block, other: Block, rng: np.random.Generator, calls: int = CALLS
     return ours(calls), first
 
 
+def fewest(confidence: float) -> int:
+    """Pairs below which no interval of all data is this sure: n signs agree by chance in 2 of 2 ** n cases."""
+    return max(FEWEST, int(np.ceil(1 - np.log2(1 - confidence))))
+
+
 def interval(pairs: Pairs, confidence: float) -> Interval:
     """Hodges-Lehmann estimate of the median log ratio with its interval by inverting Wilcoxon's signed-rank test.
 
