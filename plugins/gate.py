@@ -1,6 +1,7 @@
 """Latency as a gate: each cell against its own newest stored run, and nothing stored that broke a promise."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -104,17 +105,23 @@ class Gate:
 
     def report(self, outcome: Outcome, name: Name) -> tuple[dict[str, Any], dict[str, Any]]:
         """What report.json shows, and what is stored."""
-        verdict = outcome.decision.verdict if outcome.against else "recorded"
-        stored = stored_form(*name, outcome.decision.pairs, verdict)
+        stored = stored_form(*name, outcome.decision.pairs, outcome.decision.verdict if outcome.against else "recorded")
         shown = {k: v for k, v in stored.items() if k not in ("cell", "tower", "log_ratios")}
         if outcome.against:
             shown |= outcome.against.found(outcome.decision.found)
+            if stored["verdict"] == "inconclusive" and _refines(stored, outcome.against.then.found):
+                stored["verdict"] = "refined"
         runs = self.history.ratios(name)
         if runs:
             shown["trend"] = trend(runs, stored["ratio"])
             if shown["trend"]["runs"] > FEWEST_RUNS:
                 self.notes.trends[name] = shown["trend"]
         return shown, {FIELD: stored}
+
+
+def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
+    """True when this run agrees with its baseline and knows more."""
+    return bool(then["low"] <= now["ratio"] <= then["high"] and now["high"] / now["low"] < then["high"] / then["low"])
 
 
 def _precise(found: Interval) -> Verdict:

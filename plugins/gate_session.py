@@ -23,6 +23,16 @@ def gate(pytestconfig: pytest.Config) -> Gate:
     return pytestconfig.stash[GATE]
 
 
+@pytest.fixture
+def percentiles_then(request: pytest.FixtureRequest) -> dict[str, object]:
+    """p50 to p99 in milliseconds of this test's newest stored run, and its file; empty where nothing is compared."""
+    for file, stored in request.config._benchmarksession.compared_mapping.items():  # type: ignore[attr-defined]
+        info = stored.get(request.node.nodeid, {}).get("extra_info", {})
+        if "p90" in info:
+            return {**{name: info[name] for name in ("p50", "p90", "p95", "p99")}, "file": file}
+    return {}
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """With --benchmark-compare: show each test beside its own newest stored run, and store this run."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def test_encode(
     subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower,
-    benchmark: "BenchmarkFixture", judge: Judge, record: Record,
+    benchmark: "BenchmarkFixture", judge: Judge, record: Record, percentiles_then: dict[str, object],
 ) -> None:  # fmt: skip
     """L1 encoding one input is timed host to host in the steady state, and gives the right vector while it is timed."""
     loaded = subjects.encoder(encoder_key)
@@ -39,6 +39,8 @@ def test_encode(
         steady = {"first_call": warm_up.first_call_ms, "calls_to_steady": warm_up.calls_to_steady}
         benchmark.extra_info.update(steady)
         record(f"latency_ms.{tower}", {"what": "end to end: host in, host out", **figures, **steady})
+        if percentiles_then:
+            record(f"latency_ms.{tower}.then", percentiles_then)
         if encoder_key.device == "cuda":
             on_device = device_only(loaded.encoder, batch, tower)
             benchmark.extra_info["device_only_ms"] = on_device
