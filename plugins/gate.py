@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from fixtures.capability import Tower
 from plugins.benchmark_options import ASKED, stored_at
 from plugins.decision import Decision, Limit, Verdict, decide
 from plugins.history import FIELD, History, Stored, stored_form
-from plugins.latency_limits import FILE, load_limits
+from plugins.latency_limits import FILE, Limits, load_limits
 from plugins.machine import differences, machine
 from plugins.matrix import EncoderKey
 from plugins.paired import Block, Interval
@@ -64,14 +65,19 @@ class Gate:
         storage = self.config._benchmarksession.storage  # type: ignore[attr-defined]
         return History(storage, self.asked if isinstance(self.asked, str) else None)
 
+    @cached_property
+    def limits(self) -> Limits:
+        """Of the folder of golden data where it has them, else the repository's."""
+        file: Path = self.config.getoption("--golden") / FILE.name
+        return load_limits(file if file.exists() else FILE)
+
     def against(self, name: Name) -> Against | None:
         """The baseline of a cell's tower with its limit; None where nothing is compared."""
         then = self.history.baseline(name) if self.asked else None
         if then is None:
             return None
-        file = self.config.getoption("--golden") / FILE.name
-        limits = load_limits(file if file.exists() else FILE)
-        return Against(then, Limit(limits.of(name[0]), limits.false_alarms, self.comparisons), limits.between_runs)
+        limit = Limit(self.limits.of(name[0]), self.limits.false_alarms, self.comparisons)
+        return Against(then, limit, self.limits.between_runs)
 
     def measure(self, key: EncoderKey, tower: Tower, ours: Block, reference: tuple[str, Block]) -> Outcome:
         """Alternate until the answer is clear or the budget is spent."""

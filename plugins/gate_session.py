@@ -45,7 +45,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         benchmarks = config._benchmarksession  # type: ignore[attr-defined]
         with one_sentence():
             benchmarks.compared_mapping = gate.history.newest_benchmarks()
-            _ = gate.history.candidates  # a run that was named and is not there ends the session now
+            _ = gate.history.candidates, gate.limits  # what is not there or not valid ends the session now
         benchmarks.autosave = benchmarks.save or benchmarks.autosave or get_tag()
 
 
