@@ -11,6 +11,7 @@ from plugins.paired import Block, timed
 
 BACKEND, PRECISION = "torch-eager", "fp32"
 ANCHORS = {"cpu": (256, "one 256 × 256 fp32 product of NumPy"), "cuda": (1024, "one 1024 × 1024 fp32 product on the device")}
+ANCHOR_NAMES = [name for _, name in ANCHORS.values()]
 
 
 def reference_key(key: EncoderKey) -> EncoderKey:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fixtures.errors import BadInput
 from plugins.machine import machine
-from plugins.paired import Interval, Pairs, interval
+from plugins.paired import FEWEST, Interval, Pairs, interval
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
 ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
@@ -65,14 +65,14 @@ class History:
     @cached_property
     def stored(self) -> list[Stored]:
         """Every cell's tower of every run, oldest first."""
-        return list(_entries(self.runs))
+        return list(self._entries(self.runs))
 
     @cached_property
     def candidates(self) -> list[Stored]:
         """Baselines may come from these: this machine's good ones, or all of the runs that were named."""
         if self.wanted is None:
             return [s for s in self.stored if s.machine == machine() and s.found["verdict"] in JUDGED_GOOD]
-        found = list(_entries(self._load(self.wanted)))
+        found = list(self._entries(self._load(self.wanted)))
         if not found:
             known = ", ".join(sorted({path for path, _ in self.runs})[-5:]) or "none"
             raise BadInput(
@@ -115,11 +115,27 @@ class History:
         self.unread = sorted({*self.unread, *(str(warning.message) for warning in caught)})
         return sorted(runs, key=lambda run: str(run[1].get("datetime", "")))
 
+    def _entries(self, runs: list[tuple[str, dict[str, Any]]]) -> Iterator[Stored]:
+        for path, data in runs:
+            for bench in data["benchmarks"]:
+                found = bench.get("extra_info", {}).get(FIELD)
+                if found is not None and not _whole(found):
+                    self.unread.append(
+                        f"{path}: {FIELD} of {bench.get('fullname')} is not what this suite stores, not compared"
+                    )
+                elif found is not None:
+                    commit = str(data.get("commit_info", {}).get("id", "unknown"))[:12]
+                    yield Stored(path, str(data.get("datetime", "unknown")), data.get("machine_info", {}), commit, found)
 
-def _entries(runs: list[tuple[str, dict[str, Any]]]) -> Iterator[Stored]:
-    for path, data in runs:
-        for bench in data["benchmarks"]:
-            found = bench.get("extra_info", {}).get(FIELD)
-            if found:
-                commit = str(data.get("commit_info", {}).get("id", "unknown"))[:12]
-                yield Stored(path, data["datetime"], data.get("machine_info", {}), commit, found)
+
+def _whole(found: Any) -> bool:
+    """True for what stored_form made."""
+    texts, numbers = ("cell", "tower", "reference", "verdict"), ("ratio", "low", "high")
+    return (
+        isinstance(found, dict)
+        and all(isinstance(found.get(name), str) for name in texts)
+        and all(isinstance(found.get(name), float) and found[name] > 0 for name in numbers)
+        and isinstance(found.get("log_ratios"), list)
+        and len(found["log_ratios"]) >= FEWEST
+        and all(isinstance(value, float) for value in found["log_ratios"])
+    )

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from plugins.alternation import ANCHOR_NAMES
+
 COLOURS = {"pass": "green", "fail": "red", "skipped": "yellow", "expected-failure": "cyan"}
 HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "encode", "text", "document", "vs reference")
 
@@ -73,8 +75,10 @@ def _recall(retrieval: dict[str, Any] | None) -> str:
 def _ratios(ratios: dict[str, Any] | None) -> str:
     if not ratios:
         return "-"
-    own = any("NumPy" in ratio["reference"] or "device" in ratio["reference"] for ratio in ratios.values())
-    return "reference" if own else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in ("image", "text") if tower in ratios)
+    anchored = any(ratio["reference"] in ANCHOR_NAMES for ratio in ratios.values())
+    return (
+        "reference" if anchored else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in ("image", "text") if tower in ratios)
+    )
 
 
 def _p50(latency: dict[str, float] | None) -> str:

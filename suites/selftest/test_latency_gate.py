@@ -142,8 +142,10 @@ def test_vanished_cells_and_other_machines_are_named(story: dict[str, Any], tmp_
     data["machine_info"] |= {"gpu": "NVIDIA A100, 580.1, 8.0", "key": "other"}
     first.write_text(json.dumps(data))
     second.write_text(second.read_text().replace(CELL, "scenes-s-renamed-fp32-cpu"))
+    first.with_name("0003_torn.json").write_text(first.read_text()[:1000])
     run = gate(storage, *story["alone"], "--strict-cells")
     assert run.returncode == 1 and "L4 broken" not in run.stdout, run.stdout[-3000:]
+    assert "Failed to load" in run.stdout and "0003_torn.json" in run.stdout
     assert "not compared: scenes-s-renamed-fp32-cpu text: stored in" in run.stdout
     assert (
         f"no baseline for {CELL} image, recorded one (another environment's, not compared, differs in gpu NVIDIA" in run.stdout
