@@ -110,10 +110,11 @@ def _not_compared(session: pytest.Session, gate: Gate) -> list[str]:
     return lines
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """What the comparison did and did not compare, and how each cell's level moved."""
     gate = config.stash.get(GATE, None)
-    if gate is None or not (gate.asked or gate.notes.trends):
+    ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not config.option.collectonly
+    if gate is None or not ended or not (gate.asked or gate.notes.trends):
         return
     write, notes = terminalreporter.write_line, gate.notes
     terminalreporter.section("latency history")

@@ -159,6 +159,14 @@ def test_stored_files_are_pytest_benchmarks_own(story: dict[str, Any], tmp_path:
     assert result.returncode == 0 and f"test_encode_in_alternation[{CELL}-image]" in result.stdout, result.stderr
 
 
+def test_a_comparison_of_nothing_fails(tmp_path: Path) -> None:
+    """Nothing that is selected alternates: exit 1, and it says what to select."""
+    small = small_dataset(tmp_path / "data")
+    run = gate(tmp_path / "stored", "-k", "test_preprocess and our_clip", f"--dataset={small}")
+    assert run.returncode == 1 and "1 passed" in run.stdout, run.stdout[-3000:]
+    assert "--benchmark-compare compared nothing" in run.stdout
+
+
 REFUSED = {
     "hole 3": (("--benchmark-compare", "suites/"), "put paths of tests before it"),
     "hole 14": (("-p", "suites.selftest.parallel", "--numprocesses=2"), "-n 2 runs tests beside one another"),
