@@ -1,5 +1,6 @@
 """The gate's mathematics on simulated clocks: how often it cries wolf, what it finds, and what a limit file may say."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,13 +10,13 @@ import pytest
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.errors import BadInput
 from plugins import decision
-from plugins.alternation import anchor, calls_of
+from plugins.alternation import LONGER, anchor, calls_of, fastest
 from plugins.decision import Limit, decide
 from plugins.history import Stored, stored_form
 from plugins.latency import median_interval, percentiles
 from plugins.latency_limits import FILE, load_limits
 from plugins.machine import differences, machine
-from plugins.paired import Block, Interval, Pairs, fewest, interval
+from plugins.paired import Block, Interval, Pairs, fewest, interval, timed
 from plugins.slowdown import Against, change
 from plugins.trend import step, trend
 
@@ -49,8 +50,18 @@ class Diary(Encoder):
 def test_a_timed_call_ends_on_the_host() -> None:
     """Hole 13: what is timed is host to host, so the device has finished; the encoder's settings come back untimed, before."""
     diary = Diary()
-    assert calls_of(diary, np.zeros((1, 3, 4, 4), np.float32), "image")(2) > 0
-    assert diary.asked == ["resume", *["upload", "forward", "download"] * 2]
+    assert calls_of(diary, np.zeros((1, 3, 4, 4), np.float32), "image")(1) > 0
+    assert diary.asked == ["resume", *["upload", "forward", "download"] * LONGER]
+
+
+def test_interrupted_calls_do_not_count() -> None:
+    """Holes 15 and 16: half of the calls wait for a neighbour, and the block says how long the others take."""
+    number = iter(range(1000))
+
+    def call() -> None:
+        time.sleep(0.03 if next(number) % 2 else 0.001)
+
+    assert fastest(call)(5) < 0.5 * timed(lambda: time.sleep(0.03))(1)
 
 
 def test_the_references_own_anchor_does_not_depend_on_how_long_it_runs() -> None:
