@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "plugins.options",
+    "plugins.benchmark_options",
     "plugins.bad_input",
     "plugins.outside",
     "plugins.environment",
@@ -15,6 +16,10 @@ pytest_plugins = [
     "plugins.update_golden",
     "plugins.measures",
     "plugins.report",
+    "plugins.machine",
+    "plugins.precision_claims",
+    "plugins.gate_session",
+    "plugins.compare_fail",
     "plugins.against",
     "plugins.matrix_page",
 ]

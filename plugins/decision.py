@@ -1,6 +1,7 @@
 """Slower or not: looks at a growing sample of pairs, stops when the answer is clear, and keeps a stated false-alarm rate."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,8 +51,18 @@ def verdict(found: Interval, slowdown: float) -> Verdict:
     return "pass" if found.high < 1 + slowdown else "inconclusive"
 
 
-def decide(ours: Block, other: Block, limit: Limit, budget_s: float, rng: np.random.Generator) -> Decision:
-    """Alternate until a look is clear or the budget is spent; looks are fixed beforehand, so stopping early is paid for."""
+def decide(
+    ours: Block,
+    other: Block,
+    limit: Limit,
+    budget_s: float,
+    rng: np.random.Generator,
+    judged: Callable[[Interval], Verdict] | None = None,
+) -> Decision:
+    """Alternate until a look is clear or the budget is spent; looks are fixed beforehand, so stopping early is paid for.
+
+    `judged` gives the verdict of a look where the limit is not one on the ratio itself (but on its change, say).
+    """
     pairs: list[tuple[float, float]] = []
     started = time.perf_counter()
     with no_garbage_collection():
@@ -59,7 +70,7 @@ def decide(ours: Block, other: Block, limit: Limit, budget_s: float, rng: np.ran
             while len(pairs) < fewest(limit.confidence) or time.perf_counter() - started < budget_s * look / LOOKS:
                 pairs.append(pair(ours, other, rng))
             found = interval(np.array(pairs), limit.confidence)
-            answer = verdict(found, limit.slowdown)
+            answer = judged(found) if judged else verdict(found, limit.slowdown)
             if answer != "inconclusive":
                 break
     return Decision(answer, found, limit, np.array(pairs), time.perf_counter() - started)

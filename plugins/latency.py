@@ -10,6 +10,7 @@ import numpy as np
 
 from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
 from fixtures.datasets import Dataset
+from plugins.paired import no_garbage_collection
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -53,7 +54,8 @@ def warm_up(call: Callable[[], object]) -> WarmUp:
 def measure(benchmark: "BenchmarkFixture", call: Callable[[], object], expected_ms: float) -> dict[str, float] | None:
     """Time `call`, which must return only when its result is on the host; None under --benchmark-disable."""
     rounds = int(np.clip(1e3 * BUDGET_S / expected_ms, *ROUNDS))
-    benchmark.pedantic(call, rounds=rounds, warmup_rounds=2)
+    with no_garbage_collection():
+        benchmark.pedantic(call, rounds=rounds, warmup_rounds=2)
     if not benchmark.enabled or benchmark.stats is None:
         return None
     result = percentiles(np.asarray(benchmark.stats.stats.data))
@@ -62,11 +64,20 @@ def measure(benchmark: "BenchmarkFixture", call: Callable[[], object], expected_
 
 
 def percentiles(seconds: np.ndarray) -> dict[str, float]:
-    """Milliseconds; n is a count."""
-    ms = 1e3 * np.asarray(seconds, np.float64)
-    p50, p95, p99 = (float(x) for x in np.percentile(ms, (50, 95, 99)))
-    spread = float(ms.std(ddof=1)) if len(ms) > 1 else 0.0
-    return {"p50": p50, "p95": p95, "p99": p99, "min": float(ms.min()), "max": float(ms.max()), "stddev": spread, "n": len(ms)}
+    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+    ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
+    found = dict(zip(("p50", "p90", "p95", "p99"), np.percentile(ms, (50, 90, 95, 99)).tolist(), strict=True))
+    low, high = median_interval(len(ms))
+    found |= {"p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1])}
+    return {**found, "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms)}
+
+
+def median_interval(n: int, confidence: float = 0.95) -> tuple[int, int]:
+    """Which of n sorted values bound the median, whatever their distribution: values below it are binomial (n, 1/2)."""
+    from scipy.stats import binom
+
+    rank = max(1, int(binom.ppf((1 - confidence) / 2, n, 0.5)))
+    return rank - 1, n - rank
 
 
 class Stages:

@@ -25,13 +25,6 @@ def given(config: pytest.Config, *more: str) -> list[str]:
     ]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """pytest-benchmark's own table is shown when someone compares with a saved run; our table holds the rest."""
-    if config.getoption("benchmark_compare", None):
-        config.option.benchmark_quiet = False
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Every selector may be repeated or take a comma-separated list; none given means all."""
     group = parser.getgroup("clip-conformance")

@@ -9,6 +9,7 @@ import pytest
 from fixtures.capability import KnownFailure
 from fixtures.models import family
 from fixtures.registry import preprocessors
+from plugins.benchmark_options import compared
 from plugins.comparison import Comparison
 from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
@@ -34,7 +35,8 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    return " ".join(["pytest", *again(item.config, item.nodeid), *given(item.config, *AGAINST)])
+    command = ["pytest", *again(item.config, item.nodeid), *given(item.config, *AGAINST), *compared(item.config)]
+    return " ".join(command)
 
 
 @pytest.hookimpl(trylast=True)

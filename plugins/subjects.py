@@ -18,8 +18,10 @@ from fixtures.models import Model, load_model
 from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
+from plugins.alternation import anchor, calls_of, reference_key
 from plugins.latency import WarmUp, warm_up
 from plugins.matrix import Cell, EncoderKey
+from plugins.paired import Block
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
 REFERENCE = "original_clip"
@@ -63,6 +65,7 @@ class Subjects:
         self._made: dict[Hashable, Any] = {}
         self._alive: LoadedEncoder | Exception | None = None
         self._alive_key: EncoderKey | None = None
+        self._references: dict[EncoderKey, LoadedEncoder | Unavailable] = {}
 
     @cached_property
     def model(self) -> Model:
@@ -119,6 +122,27 @@ class Subjects:
         if not isinstance(self._alive, LoadedEncoder):
             pytest.fail(f"{key} could not be built: {type(self._alive).__name__}: {self._alive}", pytrace=False)
         return self._alive
+
+    def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
+        """Name and blocks of what `key` is timed against, alive beside it; its encoder is built once a device."""
+        other, loaded = reference_key(key), self.encoder(key)
+        if other == key:
+            return anchor(key.device, loaded.warm_up[tower].steady_ms / 1e3)
+        if other not in self._references:
+            try:
+                require_usable(backends()[other.backend], other.precision, other.device)
+                self._references[other] = self._load(other)
+            except Unavailable as reason:
+                self._references[other] = reason
+            loaded.encoder.resume()
+        reference = self._references[other]
+        if isinstance(reference, Unavailable):
+            pytest.skip(f"nothing to time {key} against: {other}: {reference}")
+        return str(other), calls_of(reference.encoder, self.first(tower), tower)
+
+    def first(self, tower: Tower) -> Array | Tokens:
+        """The first scene's pixels or the first query's tokens: the input of every latency figure."""
+        return self.pixels(REFERENCE).rows([0]) if tower == "image" else self.tokens[:1]
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""

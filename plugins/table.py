@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from plugins.alternation import ANCHOR_NAMES
+
 COLOURS = {"pass": "green", "fail": "red", "skipped": "yellow", "expected-failure": "cyan"}
-HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "encode", "text", "document")
+HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "encode", "text", "document", "vs reference")
 
 
 def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> None:
@@ -21,7 +23,8 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
         terminal.write_line(text.rstrip(), **({COLOURS[row["verdict"]]: True} if row else {"bold": True}))
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
-        "with its 95 % interval; encode, text, document: batch-1 p50 in ms (document: from file to vector)"
+        "with its 95 % interval; encode, text, document: batch-1 p50 in ms (document: from file to vector); "
+        "vs reference: image and text time as a ratio to torch eager fp32, measured in alternation"
     )
     found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
     for row in rows:
@@ -52,6 +55,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         _share(drift.get("text")),
         _recall(row.get("retrieval")),
         *(_p50(latency.get(what)) for what in ("image", "text", "document")),
+        _ratios(row.get("latency_ratio")),
     )
 
 
@@ -66,6 +70,15 @@ def _recall(retrieval: dict[str, Any] | None) -> str:
         return "-"
     low, high = retrieval["text_to_image"]["ci95"]
     return f"{retrieval['text_to_image']['change']:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _ratios(ratios: dict[str, Any] | None) -> str:
+    if not ratios:
+        return "-"
+    anchored = any(ratio["reference"] in ANCHOR_NAMES for ratio in ratios.values())
+    return (
+        "reference" if anchored else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in ("image", "text") if tower in ratios)
+    )
 
 
 def _p50(latency: dict[str, float] | None) -> str:

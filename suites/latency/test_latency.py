@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fixtures.capability import Preprocessor, Tower
+from plugins.device_time import device_only
 from plugins.golden import Golden
 from plugins.latency import Stages, decode_and_transform, measure
 from plugins.matrix import Cell, EncoderKey
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def test_encode(
     subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower,
-    benchmark: "BenchmarkFixture", judge: Judge, record: Record,
+    benchmark: "BenchmarkFixture", judge: Judge, record: Record, percentiles_then: dict[str, object],
 ) -> None:  # fmt: skip
     """L1 encoding one input is timed host to host in the steady state, and gives the right vector while it is timed."""
     loaded = subjects.encoder(encoder_key)
@@ -30,12 +31,20 @@ def test_encode(
     record("load_s", loaded.load_s)
     if loaded.encoder.build_s is not None:
         record("build_s", loaded.encoder.build_s)
+    if loaded.encoder.cuda_graphs:
+        record("cuda_graphs", True)
     if loaded.encoder.runs_in:
         record("runs_in", dict(loaded.encoder.runs_in))
     if figures:
         steady = {"first_call": warm_up.first_call_ms, "calls_to_steady": warm_up.calls_to_steady}
         benchmark.extra_info.update(steady)
-        record(f"latency_ms.{tower}", {**figures, **steady})
+        record(f"latency_ms.{tower}", {"what": "end to end: host in, host out", **figures, **steady})
+        if percentiles_then:
+            record(f"latency_ms.{tower}.then", percentiles_then)
+        if encoder_key.device == "cuda":
+            on_device = device_only(loaded.encoder, batch, tower)
+            benchmark.extra_info["device_only_ms"] = on_device
+            record(f"latency_device_only_ms.{tower}", on_device)
     judge(results and all(np.array_equal(r, results[0]) for r in results), "timed calls gave different vectors")
     judge(np.allclose(results[0] @ wanted.T / (np.linalg.norm(results[0]) * np.linalg.norm(wanted)), 1, atol=0.01),
           "the timed call did not give the golden input's vector")  # fmt: skip

@@ -1,0 +1,83 @@
+"""pytest-benchmark's options on the command line: what cannot become a gate is refused in one sentence."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+ASKED = pytest.StashKey[bool | str]()  # --benchmark-compare: False, True, or the run that was named
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option beside pytest-benchmark's own."""
+    parser.getgroup("clip-conformance").addoption(
+        "--latency-budget", type=float, default=1.0, metavar="SECONDS",
+        help="at most so long for one encoder's tower against its reference; a slow one takes its fewest pairs [%(default)s]",
+    )  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Take --benchmark-compare over: pytest-benchmark would load the newest file, whatever it holds."""
+    asked = config.getoption("benchmark_compare") or False
+    refusal = _swallowed(config, asked) or _parallel(config) or _disabled(config, asked)
+    if refusal:
+        raise pytest.UsageError(refusal)
+    if config.getoption("benchmark_compare_fail") and not asked:
+        raise pytest.UsageError("--benchmark-compare-fail has nothing to compare with: add --benchmark-compare")
+    if config.getoption("--latency-budget") <= 0:
+        raise pytest.UsageError(f"--latency-budget is {config.getoption('--latency-budget'):g}, expected seconds above 0")
+    config.stash[ASKED] = asked
+    config.option.benchmark_compare = []
+    if asked:
+        config.option.benchmark_quiet = False  # its own table shows what is compared; ours holds the rest
+
+
+def _swallowed(config: pytest.Config, asked: bool | str) -> str:
+    """`--benchmark-compare suites/` makes the path its value."""
+    if not isinstance(asked, str):
+        return ""
+    path = config.invocation_params.dir / asked.split("::")[0]
+    if "::" in asked or path.is_dir() or (path.is_file() and path.suffix == ".py"):
+        return (
+            f"--benchmark-compare took '{asked}' for the stored run to compare with: put paths of tests before it "
+            f"(pytest {asked} --benchmark-compare) or give it a value (--benchmark-compare=0001 {asked})"
+        )
+    if path.suffix == ".json" and not path.is_file():
+        return f"--benchmark-compare={asked}: no such file, expected a stored run or its number"
+    return ""
+
+
+def _parallel(config: pytest.Config) -> str:
+    workers = config.getoption("numprocesses", None)
+    if not workers or config.getoption("benchmark_disable") or config.getoption("benchmark_skip"):
+        return ""
+    return (
+        f"-n {workers} runs tests beside one another, where no latency can be measured: drop -n, "
+        "or measure none (--benchmark-disable)"
+    )
+
+
+def _disabled(config: pytest.Config, asked: bool | str) -> str:
+    off = [name for name in ("disable", "skip") if config.getoption(f"benchmark_{name}")]
+    if not off or config.getoption("benchmark_enable") or not (asked or config.getoption("benchmark_compare_fail")):
+        return ""
+    return f"--benchmark-{off[0]} measures nothing that --benchmark-compare could compare: drop one of them"
+
+
+def compared(config: pytest.Config) -> list[str]:
+    """The options of this run that choose what is compared with what, as they must be typed again."""
+    asked, storage = config.stash[ASKED], config.getoption("benchmark_storage")
+    if not asked:
+        return []
+    here = f"--benchmark-storage={storage}"
+    typed = any(str(arg).startswith("--benchmark-storage") for arg in config.invocation_params.args)
+    compare = "--benchmark-compare" if asked is True else f"--benchmark-compare={asked}"
+    return [shlex.quote(part) for part in (compare, *[here] * typed)]
+
+
+def stored_at(path: str, config: pytest.Config) -> str:
+    """A stored run's path as it must be typed after --benchmark-compare=."""
+    full = Path(str(config._benchmarksession.storage)) / path  # type: ignore[attr-defined]
+    here = config.invocation_params.dir
+    return str(full.relative_to(here) if full.is_relative_to(here) else full)
