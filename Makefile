@@ -28,7 +28,7 @@ test: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest suites/selftest $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest -n auto --maxprocesses 4 --dist loadfile --benchmark-disable $(ARGS)
 
 $(READY): requirements/$(EXTRA).lock
 	@echo "setting up $(VENV) from $< (about 7 GB, mostly torch and its CUDA libraries; 2 to 4 minutes)"
