@@ -7,12 +7,15 @@ import pytest
 
 ASKED = pytest.StashKey[bool | str]()  # --benchmark-compare: False, True, or the run that was named
 
+COMPARED_S, SHOWN_S = 2.0, 0.5  # seconds for one comparison
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """One option beside pytest-benchmark's own."""
     parser.getgroup("clip-conformance").addoption(
-        "--latency-budget", type=float, default=1.0, metavar="SECONDS",
-        help="at most so long for one encoder's tower against its reference; a slow one takes its fewest pairs [%(default)s]",
+        "--latency-budget", type=float, metavar="SECONDS",
+        help="at most so long for one encoder's tower against its reference; a slow one takes its fewest pairs "
+        f"[{COMPARED_S} when runs are compared or stored, else {SHOWN_S}]",
     )  # fmt: skip
 
 
@@ -25,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(refusal)
     if config.getoption("benchmark_compare_fail") and not asked:
         raise pytest.UsageError("--benchmark-compare-fail has nothing to compare with: add --benchmark-compare")
+    config.option.latency_budget = _budget(config, asked)
     if config.getoption("--latency-budget") <= 0:
         raise pytest.UsageError(f"--latency-budget is {config.getoption('--latency-budget'):g}, expected seconds above 0")
     config.stash[ASKED] = asked
@@ -46,6 +50,12 @@ def _swallowed(config: pytest.Config, asked: bool | str) -> str:
     if path.suffix == ".json" and not path.is_file():
         return f"--benchmark-compare={asked}: no such file, expected a stored run or its number"
     return ""
+
+
+def _budget(config: pytest.Config, asked: bool | str) -> float:
+    kept = asked or config.getoption("benchmark_save") or config.getoption("benchmark_autosave")
+    typed: float | None = config.getoption("--latency-budget")
+    return (COMPARED_S if kept else SHOWN_S) if typed is None else typed
 
 
 def _parallel(config: pytest.Config) -> str:

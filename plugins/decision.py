@@ -57,7 +57,7 @@ def decide(
     limit: Limit,
     budget_s: float,
     rng: np.random.Generator,
-    judged: Callable[[Interval], Verdict] | None = None,
+    judged: Callable[[Interval, Pairs], Verdict] | None = None,
 ) -> Decision:
     """Alternate until a look is clear or the budget is spent; looks are fixed beforehand, so stopping early is paid for.
 
@@ -70,7 +70,7 @@ def decide(
             while len(pairs) < fewest(limit.confidence) or time.perf_counter() - started < budget_s * look / LOOKS:
                 pairs.append(pair(ours, other, rng))
             found = interval(np.array(pairs), limit.confidence)
-            answer = judged(found) if judged else verdict(found, limit.slowdown)
+            answer = judged(found, np.array(pairs)) if judged else verdict(found, limit.slowdown)
             if answer != "inconclusive":
                 break
     return Decision(answer, found, limit, np.array(pairs), time.perf_counter() - started)

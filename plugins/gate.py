@@ -17,7 +17,7 @@ from plugins.history import FIELD, History, Stored, stored_form
 from plugins.latency_limits import FILE, Limits, load_limits
 from plugins.machine import differences, machine
 from plugins.matrix import EncoderKey
-from plugins.paired import Block, Interval
+from plugins.paired import Block, Interval, Pairs
 from plugins.slowdown import Against
 from plugins.trend import FEWEST_RUNS, trend
 
@@ -37,7 +37,9 @@ class Outcome:
 
     def __str__(self) -> str:
         effort = f"{self.decision.found.n} pairs of blocks in {self.decision.spent_s:.1f} s"
-        return f"slower: {self.against.sentence(self.decision.found)}\n{effort}" if self.against else effort
+        return (
+            f"slower: {self.against.sentence(self.decision.found, self.decision.pairs)}\n{effort}" if self.against else effort
+        )
 
 
 @dataclass
@@ -99,7 +101,9 @@ class Gate:
             self.notes.compared.append(name)
             self.notes.passed += outcome.decision.verdict == "pass"
             if outcome.decision.verdict == "inconclusive":
-                self.notes.inconclusive[name] = outcome.against.sentence(outcome.decision.found).splitlines()[0]
+                self.notes.inconclusive[name] = outcome.against.sentence(
+                    outcome.decision.found, outcome.decision.pairs
+                ).splitlines()[0]
 
     def _elsewhere(self, then: Stored | None) -> str:
         if then is None:
@@ -114,7 +118,7 @@ class Gate:
         stored = stored_form(*name, outcome.decision.pairs, outcome.decision.verdict if outcome.against else "recorded")
         shown = {k: v for k, v in stored.items() if k not in ("cell", "tower", "log_ratios")}
         if outcome.against:
-            shown |= outcome.against.found(outcome.decision.found)
+            shown |= outcome.against.found(outcome.decision.found, outcome.decision.pairs)
             if stored["verdict"] == "inconclusive" and _refines(stored, outcome.against.then.found):
                 stored["verdict"] = "refined"
         runs = self.history.ratios(name)
@@ -130,5 +134,5 @@ def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
     return bool(then["low"] <= now["ratio"] <= then["high"] and now["high"] / now["low"] < then["high"] / then["low"])
 
 
-def _precise(found: Interval) -> Verdict:
+def _precise(found: Interval, pairs: Pairs) -> Verdict:
     return "pass" if found.high / found.low < (1 + PRECISE) ** 2 else "inconclusive"

@@ -25,6 +25,7 @@ def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: st
     return {
         "cell": cell, "tower": tower, "reference": reference, "verdict": verdict,
         "ratio": found.ratio, "low": found.low, "high": found.high, "confidence": 0.95, "n": found.n,
+        "reference_s": float(np.median(pairs[:, 1])),
         "log_ratios": np.log(pairs[:, 0] / pairs[:, 1]).round(6).tolist(),
     }  # fmt: skip
 
@@ -130,7 +131,7 @@ class History:
 
 def _whole(found: Any) -> bool:
     """True for what stored_form made."""
-    texts, numbers = ("cell", "tower", "reference", "verdict"), ("ratio", "low", "high")
+    texts, numbers = ("cell", "tower", "reference", "verdict"), ("ratio", "low", "high", "reference_s")
     return (
         isinstance(found, dict)
         and all(isinstance(found.get(name), str) for name in texts)

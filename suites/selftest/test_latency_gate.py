@@ -22,7 +22,8 @@ def gate(storage: Path, *args: str, times: int = 1, plant: str = "") -> subproce
     """One inner run of the encoders' latency tests with --benchmark-compare, its files beside the storage."""
     command = [
         sys.executable, "-m", "pytest", "suites/latency", "-p", "suites.selftest.faults", "-p", "suites.selftest.slow",
-        "--device=cpu", "--benchmark-quiet", f"--benchmark-storage={storage}", f"--report={storage.parent}/report.json",
+        "--device=cpu", "--latency-budget=1",
+        "--benchmark-quiet", f"--benchmark-storage={storage}", f"--report={storage.parent}/report.json",
         "--benchmark-compare", *args,
     ]  # fmt: skip
     environment = {**os.environ, "TIMES": str(times), "PLANT": plant, "COLUMNS": "200"}

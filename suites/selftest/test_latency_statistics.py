@@ -142,9 +142,9 @@ def test_two_runs_of_equal_code_agree() -> None:
     for _ in range(400):
         stored, now = (pairs(rng, 0.6 * float(np.exp(rng.normal(0, 0.01)))) for _ in range(2))
         against = Against(then(stored), limit, between_runs=0.01)
-        failed += against.judged(interval(now, limit.confidence)) == "fail"
-        slow = interval(now * np.array([1.2, 1.0]), limit.confidence)
-        missed += against.judged(slow) != "fail"
+        failed += against.judged(interval(now, limit.confidence), now) == "fail"
+        slow = now * np.array([1.2, 1.0])
+        missed += against.judged(interval(slow, limit.confidence), slow) != "fail"
     assert failed < 32 and missed < 4, (failed, missed)
 
 
@@ -154,6 +154,9 @@ def test_change_adds_both_uncertainties() -> None:
     stored = Interval(np.exp(-0.04), 1.0, np.exp(0.04), 0.95, 20)
     found = change(now, stored, 0.0)
     assert np.log([found.low, found.high]) == pytest.approx([-0.05, 0.05])
+    busy_now, busy_then = change(now, stored, 0.0, drift=0.5), change(now, stored, 0.0, drift=-0.5)
+    assert np.log([busy_now.low, busy_now.high]) == pytest.approx([-0.05, 0.55])
+    assert np.log([busy_then.low, busy_then.high]) == pytest.approx([-0.55, 0.05])  # slower by the ratio alone: no failure
     assert change(now, stored, 0.02).high > found.high
     with pytest.raises(ValueError, match="same confidence"):
         change(now, Interval(0.9, 1.0, 1.1, 0.99, 20), 0.0)
