@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
+    del os.environ[name]  # inner runs are no workers of the outer one: pytest-benchmark would measure nothing in them
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
