@@ -7,10 +7,10 @@ import numpy as np
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from plugins.matrix import EncoderKey
-from plugins.paired import Block
+from plugins.paired import Block, timed
 
 BACKEND, PRECISION = "torch-eager", "fp32"
-LONGER = 2  # than a block whose median is taken: the more calls, the surer that one of them had the processor to itself
+LONGER = 2  # times as many calls a block as within one run: the surer that one of them had the processor to itself
 ANCHORS = {"cpu": (256, "one 256 × 256 fp32 product of NumPy"), "cuda": (1024, "one 1024 × 1024 fp32 product on the device")}
 ANCHOR_NAMES = [name for _, name in ANCHORS.values()]
 
@@ -28,16 +28,8 @@ def fastest(call: Callable[[], object]) -> Block:
     0.64 (text towers of 1 and 2 ms). History compares runs under different load, so it keeps the latter. What only some calls
     suffer shows in L1's percentiles.
     """
-
-    def block(calls: int) -> float:
-        times = []
-        for _ in range(LONGER * calls):
-            started = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - started)
-        return min(times)
-
-    return block
+    block = timed(call)
+    return lambda calls: block(LONGER * calls)
 
 
 def calls_of(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Block:

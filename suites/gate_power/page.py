@@ -7,6 +7,7 @@ from plugins.written import write_text
 from suites.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
 
 BEGIN, END = "<!-- gate-power: written by `make gate-power` -->", "<!-- end of gate-power -->"
+PICTURE = "![Alarms against the planted slowdown, idle and beside a neighbour](golden/evidence/gate-power.svg)"
 
 
 def markdown(evidence: dict[str, Any]) -> str:
@@ -52,10 +53,10 @@ def _who(load: dict[str, float]) -> list[tuple[str, float]]:
 
 
 def fill(readme: Path, table: str) -> None:
-    """Put the table between its two marks. Raises ValueError if they are not there."""
+    """Put the picture and the table between their two marks. Raises ValueError if they are not there."""
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{readme} has no {BEGIN} followed by {END}: add the two lines where the table belongs")
-    write_text(readme, f"{before}{BEGIN}\n{table}{END}{after}")
+    write_text(readme, f"{before}{BEGIN}\n{PICTURE}\n\n{table}{END}{after}")

@@ -144,7 +144,7 @@ def test_the_table_has_its_place(tmp_path: Path) -> None:
     readme.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
     for _ in range(2):
         page.fill(readme, "new\n")
-        assert readme.read_text() == f"before\n{page.BEGIN}\nnew\n{page.END}\nafter\n"
+        assert readme.read_text() == f"before\n{page.BEGIN}\n{page.PICTURE}\n\nnew\n{page.END}\nafter\n"
     readme.write_text("no marks")
     with pytest.raises(ValueError, match="add the two lines"):
         page.fill(readme, "new\n")
