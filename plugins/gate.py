@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from fixtures.capability import Tower
 from plugins.benchmark_options import ASKED, stored_at
 from plugins.decision import Decision, Limit, Verdict, decide
 from plugins.history import FIELD, History, Stored, stored_form
-from plugins.latency_limits import FILE, Limits, load_limits
+from plugins.latency_limits import Limits, limits_in
 from plugins.machine import differences, machine
 from plugins.matrix import EncoderKey
 from plugins.paired import Block, Interval, Pairs
@@ -69,9 +68,8 @@ class Gate:
 
     @cached_property
     def limits(self) -> Limits:
-        """Of the folder of golden data where it has them, else the repository's."""
-        file: Path = self.config.getoption("--golden") / FILE.name
-        return load_limits(file if file.exists() else FILE)
+        """Of the folder of golden data in use."""
+        return limits_in(self.config.getoption("--golden"))
 
     def against(self, name: Name) -> Against | None:
         """The baseline of a cell's tower with its limit; None where nothing is compared."""

@@ -26,6 +26,12 @@ class Limits:
         return next((slowdown for pattern, slowdown in reversed(self.cells) if fnmatchcase(cell, pattern)), self.slowdown)
 
 
+def limits_in(folder: Path) -> Limits:
+    """Of a folder of golden data where it has them, else the repository's."""
+    file = folder / FILE.name
+    return load_limits(file if file.exists() else FILE)
+
+
 def load_limits(file: Path = FILE) -> Limits:
     """Raises BadInput in one sentence that names the file and the entry."""
     try:

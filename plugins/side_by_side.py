@@ -1,6 +1,5 @@
 """One encoder in two workers, each with its side's code and interpreter: the same inputs, embeddings and calls of both."""
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Array, Tokens, Tower
-from fixtures.errors import BadInput, Unavailable
+from fixtures.errors import Unavailable
 from fixtures.near import Handle, Worker, WorkerEncoder
 from fixtures.progress import ticking
 from fixtures.registry import backends
@@ -18,6 +17,7 @@ from fixtures.versions import require_usable
 from plugins.decision import Decision, Limit, decide
 from plugins.golden import Golden, names_of
 from plugins.latency import warm_up
+from plugins.latency_limits import limits_in
 from plugins.matrix import EncoderKey
 from plugins.measures import Drift
 from plugins.paired import Block
@@ -25,7 +25,6 @@ from plugins.sides import Choice, Code, Side
 from plugins.subjects import BATCH, Subjects
 
 METRICS = ("cosine_distance", "max_abs")
-SLOWDOWN = 0.05  # allowed where golden/latency.toml names none
 BUDGET_S = 2.0  # a comparison of latency
 ANSWER_S = 300.0  # the longest wait for one answer once an encoder is open
 
@@ -88,7 +87,7 @@ class SideBySide:
     def __init__(self, subjects: Subjects, golden: Golden, choice: Choice, comparisons: int) -> None:
         self.subjects, self.golden, self.choice = subjects, golden, choice
         self.config = subjects.config
-        self.limit = Limit(allowed(Path(self.config.getoption("--golden")) / "latency.toml"), cells=max(1, comparisons))
+        self.limits, self.comparisons = limits_in(self.config.getoption("--golden")), max(1, comparisons)
         self._alive: Two | None = None
         self._key: EncoderKey | None = None
         self._trouble: Exception | None = None
@@ -148,21 +147,12 @@ class SideBySide:
         """Batch-1 latency of both sides in alternation."""
         batch = self.golden.pixels[:1] if tower == "image" else self.subjects.tokens[:1]
         budget = self.config.getoption("--latency-budget", BUDGET_S)
+        limit = Limit(self.limits.of(str(key)), self.limits.false_alarms, self.comparisons)
         with self.two(key) as two:
-            return decide(*two.blocks(batch, tower), self.limit, budget, np.random.default_rng(0))
+            return decide(*two.blocks(batch, tower), limit, budget, np.random.default_rng(0))
 
     def end(self) -> None:
         """No worker is left."""
         if self._alive:
             self._alive.end()
         self._alive, self._key, self._trouble = None, None, None
-
-
-def allowed(file: Path) -> float:
-    """The slowdown that `default.slowdown` of golden/latency.toml allows; raises BadInput for a file that cannot be read."""
-    if not file.is_file():
-        return SLOWDOWN
-    try:
-        return float(tomllib.loads(file.read_text())["default"]["slowdown"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{file} has no default.slowdown ({error}): expected a number such as 0.05") from error
