@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from plugins.paired import Block, Interval, Pairs, fewest, interval, no_garbage_collection, pair
+from plugins.paired import FEWEST_CALLS, Block, Interval, Pairs, calls_in_a_block, fewest, interval, no_garbage_collection, pair
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 LOOKS = 4  # at a quarter, half, three quarters and all of the budget
@@ -66,9 +66,10 @@ def decide(
     pairs: list[tuple[float, float]] = []
     started = time.perf_counter()
     with no_garbage_collection():
+        calls = calls_in_a_block(max(ours(FEWEST_CALLS), other(FEWEST_CALLS)))
         for look in range(1, LOOKS + 1):
             while len(pairs) < fewest(limit.confidence) or time.perf_counter() - started < budget_s * look / LOOKS:
-                pairs.append(pair(ours, other, rng))
+                pairs.append(pair(ours, other, rng, calls))
             found = interval(np.array(pairs), limit.confidence)
             answer = judged(found, np.array(pairs)) if judged else verdict(found, limit.slowdown)
             if answer != "inconclusive":

@@ -14,6 +14,8 @@ Block = Callable[[int], float]  # run so many calls, give the seconds of the fas
 Pairs = NDArray[np.float64]  # [n, 2] seconds of one call: ours, the other's
 
 CALLS = 5  # in a block: enough for one that nobody interrupts, few enough for both blocks of a pair to meet the same neighbour
+BLOCK_S = 0.05  # of calls so long that CALLS of them would take more, a block holds fewer,
+FEWEST_CALLS = 2  # but no less than these: many pairs tell more than many calls in a block
 FEWEST = 12  # pairs; the estimate of fewer is no estimate
 
 
@@ -63,6 +65,11 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def calls_in_a_block(call_s: float) -> int:
+    """How many calls of `call_s` seconds make a block."""
+    return int(np.clip(BLOCK_S / call_s, FEWEST_CALLS, CALLS))
 
 
 def pair(ours: Block, other: Block, rng: np.random.Generator, calls: int = CALLS) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from plugins.decision import Limit, decide
-from plugins.paired import CALLS, FEWEST, Interval, interval, no_garbage_collection, pair, timed
+from plugins.paired import CALLS, FEWEST, FEWEST_CALLS, Interval, interval, no_garbage_collection, pair, timed
 from suites.gate_power.cell import UNITS, cell, units
 
 CONFIDENCE = 0.99
@@ -32,7 +32,7 @@ def overhead(unit_bytes: int, seconds: float, repeats: int, rng: np.random.Gener
 
     def both() -> list[tuple[float, float]]:
         before = _clocks()
-        count = 2 * CALLS * len(decide(block, block, Limit(slowdown=0.0), seconds, rng).pairs)
+        count = 2 * (FEWEST_CALLS + CALLS * len(decide(block, block, Limit(slowdown=0.0), seconds, rng).pairs))
         between = _clocks()
         for _ in range(count):
             call()

@@ -73,3 +73,9 @@ def test_a_block_is_as_fast_as_its_fastest_call(monkeypatch: pytest.MonkeyPatch)
     clock = iter([0.0, 9.0, 10.0, 17.0, 20.0, 23.0, 30.0, 38.0, 40.0, 46.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     assert paired.timed(lambda: None)(5) == 3.0
+
+
+@pytest.mark.parametrize(("call_s", "calls"), [(0.001, 5), (0.02, 2), (0.0125, 4), (3.0, 2)])
+def test_blocks_of_long_calls_hold_fewer(call_s: float, calls: int) -> None:
+    """A model of 50 ms a call must not need a minute for its fewest pairs."""
+    assert paired.calls_in_a_block(call_s) == calls
