@@ -28,6 +28,13 @@ class Results:
         self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
 
+    def note(self, about: Cell | EncoderKey | str) -> None:
+        """A test about this has come to its end, so it has a row."""
+        if isinstance(about, Cell):
+            self.cells.setdefault(str(about), about)
+        if isinstance(about, EncoderKey):
+            self.encoders.setdefault(str(about), about)
+
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary a cell, in the report's form; an encoder of which no cell was selected has a row of its own."""
         whole = {str(cell.encoder) for cell in self.cells.values()}
@@ -60,14 +67,15 @@ class Results:
         if skipped and row["verdict"] != "skipped":
             row["not_judged"] = list(dict.fromkeys(skipped))
         for key in reversed(about):
-            _merge(row, self.measures[key])
+            merge(row, self.measures[key])
         return row
 
 
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add `more` to `into`, dictionaries within dictionaries."""
     for key, value in more.items():
         if isinstance(value, dict):
-            _merge(into.setdefault(key, {}), value)
+            merge(into.setdefault(key, {}), value)
         else:
             into[key] = value
 
@@ -88,7 +96,7 @@ def record(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Recor
     def add(path: str, value: Any) -> None:
         for key in reversed(path.split(".")):
             value = {key: value}
-        _merge(pytestconfig.stash[RESULTS].measures[about], value)
+        merge(pytestconfig.stash[RESULTS].measures[about], value)
 
     return add
 
@@ -101,10 +109,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if about is None or (report.when != "call" and report.outcome == "passed") or report.when == "teardown":
         return report
     results = item.config.stash[RESULTS]
-    if isinstance(about, Cell):
-        results.cells.setdefault(str(about), about)
-    if isinstance(about, EncoderKey):
-        results.encoders.setdefault(str(about), about)
+    results.note(about)
     results.outcomes[str(about)].append((promise(item)[0] or item.name, *_outcome(report)))
     report.user_properties.append(("promise", " ".join(promise(item))))
     if report.failed and "again: pytest" not in report.longreprtext:

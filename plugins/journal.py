@@ -1,0 +1,138 @@
+"""What a supervised run has done so far, a line a test: told again by the next child when this one dies."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugins.matrix import Cell, EncoderKey, subject
+from plugins.report import RESULTS
+
+CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
+JOURNAL = pytest.StashKey["Journal"]()
+REPORTS = pytest.StashKey[list[dict[str, Any]]]()
+
+
+class Journal:
+    """JSON lines: {"start": test, "about": [encoder, preprocessor]}, {"end": test, …}, {"blame": sentence, "test": …, "about": …}."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._read = path, 0
+        self._running: dict[str, Any] | None = None
+        self._since = 0.0
+        path.touch()
+
+    def append(self, **line: Any) -> None:
+        """Write one line, at once."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """All whole lines; a kill may have cut off the last."""
+        found = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in found if line.endswith("\n")]
+
+    def running_since(self) -> float | None:
+        """When the test that runs now was first seen to run; None between tests. Reads only what is new."""
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            new, _, _ = file.read().rpartition(b"\n")
+        if new:
+            self._read += len(new) + 1
+            last = json.loads(new.rpartition(b"\n")[2])
+            self._running, self._since = (last if "start" in last else None), time.monotonic()
+        return self._since if self._running else None
+
+    def blame(self, died: str) -> str | None:
+        """Note what the test that ran has done; gives its id, or None if there was none."""
+        self.running_since()
+        if self._running is None:
+            return None
+        test = str(self._running["start"])
+        self.append(blame=f"the run {died} in {test}", test=test, about=self._running["about"])
+        return test
+
+    @cached_property
+    def done(self) -> dict[str, dict[str, Any]]:
+        """What ended before this child began, by test."""
+        return {line["end"]: line for line in self.lines if "end" in line}
+
+    @cached_property
+    def blamed(self) -> list[dict[str, Any]]:
+        """What died before this child began, oldest first."""
+        return [line for line in self.lines if "blame" in line]
+
+    def guilty(self, item: pytest.Item) -> str:
+        """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
+        two cells (in one, it could be the other's doing). Empty for the rest."""
+        mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
+        for line in self.blamed:
+            theirs = tuple(line["about"])
+            same = [bool(name) and name == other for name, other in zip(mine, theirs, strict=True)]
+            by_itself = any(same[i] and not theirs[1 - i] for i in (0, 1))
+            in_two = any(same[i] and len([about for about in abouts if about[i] == mine[i]]) > 1 for i in (0, 1))
+            if line["test"] == item.nodeid or all(same) or by_itself or in_two:
+                return str(line["blame"])
+        return ""
+
+
+def names_of(item: pytest.Item) -> tuple[str, str]:
+    """Names of the encoder and of the preprocessor that a test is about; empty where it is about none."""
+    about = subject(item)
+    if isinstance(about, Cell):
+        return str(about.encoder), about.preprocessor
+    return (str(about), "") if isinstance(about, EncoderKey) else ("", about or "")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """In a supervised child: open the journal, and die when the supervisor has died."""
+    path, life = os.environ.pop(CHILD, None), os.environ.pop(LIFE, None)  # runs within this run are none of its business
+    if path is None or life is None:
+        return
+    config.stash[JOURNAL] = Journal(Path(path))
+    threading.Thread(target=_die_with, args=(int(life),), daemon=True).start()
+
+
+def settled(item: pytest.Item, journal: Journal) -> bool:
+    """True for a test that does not run again. One that measures latency does: what is stored is one whole run."""
+    measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
+    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not measures)
+
+
+def _die_with(pipe: int) -> None:
+    os.read(pipe, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Note the start and the end of a test that runs."""
+    journal = item.config.stash.get(JOURNAL, None)
+    if journal is None or settled(item, journal):
+        return (yield)
+    about, results = str(subject(item)), item.config.stash[RESULTS]
+    journal.append(start=item.nodeid, about=names_of(item))
+    item.stash[REPORTS] = []
+    before = len(results.outcomes.get(about, []))
+    result = yield
+    outcomes = results.outcomes.get(about, [])[before:]
+    journal.append(end=item.nodeid, reports=item.stash[REPORTS], outcomes=outcomes, measures=results.measures.get(about, {}))
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep each report in the form that can be told again."""
+    report = yield
+    if REPORTS in item.stash:
+        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    return report
