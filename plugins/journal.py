@@ -21,7 +21,7 @@ REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class Journal:
-    """JSON lines: {"start": test, "about": [encoder, preprocessor]}, {"end": test, …}, {"blame": sentence, "test": …, "about": …}."""
+    """JSON lines: {"start": test, "about": [encoder, preprocessor]}, {"end": test, …}, {"blame": sentence, "test": …, …}."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._read = path, 0
