@@ -9,7 +9,6 @@ from fixtures.registry import backends
 from plugins.bad_input import one_sentence
 from plugins.gate import Gate
 from plugins.matrix import Cell, EncoderKey, model_of, subject
-from plugins.precision_claims import slower_precisions
 from plugins.report import RESULTS
 
 GATE = pytest.StashKey[Gate]()
@@ -72,7 +71,6 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
         benchmark.fixture.has_error |= bool(_names(benchmark.params or {}) & broken)
     if all(benchmark.has_error for benchmark in benchmarks.benchmarks):
         benchmarks.save = benchmarks.autosave = None  # a file without a benchmark is nobody's history
-    slower_precisions(config.stash[RESULTS])
     if gate.asked and not config.option.collectonly:
         missing = config.stash[NOT_COMPARED] = _not_compared(session, gate)
         vacuous = not gate.notes.measured

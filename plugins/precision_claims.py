@@ -1,4 +1,4 @@
-"""A "faster" precision that is slower than fp32 on this machine is said to be so; it breaks no promise."""
+"""A "faster" precision that is slower than fp32 on this machine is said to be so; --strict-claims fails the run for it."""
 
 from typing import Any
 
@@ -11,6 +11,22 @@ from plugins.report import RESULTS, Results
 from plugins.slowdown import change
 
 FASTER = ("tf32", "fp16", "bf16", "int8")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Off by default: whether fp16 is faster depends on the machine more than on the backend."""
+    text = "fail the run if a precision that should be faster is slower than fp32"
+    parser.getgroup("clip-conformance").addoption("--strict-claims", action="store_true", help=text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Compare all that was timed, before the report is written."""
+    results = session.config.stash[RESULTS]
+    slower_precisions(results)
+    slower = any("slower_than_fp32" in measures for measures in results.measures.values())
+    if slower and session.config.getoption("--strict-claims") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def slower_precisions(results: Results) -> None:
