@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix gate-power train scenes lock clean
+.PHONY: audit test fix golden matrix gate-power faults proof train scenes lock clean
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
@@ -60,6 +60,12 @@ matrix: $(READY) $(OWN)
 
 gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--trials 5 --seconds 0.5" for a quick look
 	$(RUN) -m suites.gate_power $(ARGS)
+
+faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
+	$(RUN) -m suites.faults $(ARGS)
+
+proof: $(READY)  # over an hour: clean runs, kills, counted examples
+	$(RUN) -m suites.proof $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs

@@ -69,15 +69,10 @@ def load_golden(subjects: Subjects) -> Golden:
     where, model, dataset = folder(subjects.config), subjects.model, subjects.dataset  # their own errors come first
     if not (where / "manifest.json").is_file():
         raise BadInput(f"no golden data in {where}: run `{_command(subjects.config)}` once to make them from torch eager fp32")
-    manifest = _read(where / "manifest.json", lambda path: json.loads(path.read_text()))
-    for name, digest in manifest["files"].items():
-        path = where / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            hint = "" if name.endswith(".safetensors") else "; a tolerance changed by hand needs its new hash in manifest.json"
-            raise BadInput(
-                f"golden file {path} is damaged or was changed: expected SHA-256 {digest[:12]}… as in manifest.json; "
-                f"restore it from git or run `{_command(subjects.config)}`{hint}"
-            )
+    trouble = damaged(where)
+    if trouble:
+        raise BadInput(f"{trouble}; restore it from git or run `{_command(subjects.config)}`")
+    manifest = _read(where / "manifest.json", _json)
     _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects.config)
     if manifest["dataset_sha256"] != dataset.sha256:
         dataset.check()  # a damaged image file is the likelier reason, and the clearer message
@@ -94,6 +89,16 @@ def load_golden(subjects: Subjects) -> Golden:
     )  # fmt: skip
 
 
+def damaged(where: Path) -> str:
+    """What is wrong with a folder of golden data, as the beginning of a sentence; empty when every file is as recorded."""
+    for name, digest in _read(where / "manifest.json", _json)["files"].items():
+        path = where / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            hint = "" if name.endswith(".safetensors") else " (a tolerance changed by hand needs its new hash there)"
+            return f"golden file {path} is damaged or was changed: expected SHA-256 {digest[:12]}… as in manifest.json{hint}"
+    return ""
+
+
 def pixel_file(image: str) -> str:
     """File name of the reference's pixels of an image."""
     return image.replace("/", "_") + ".png"
@@ -104,6 +109,10 @@ def _pixels(path: Path) -> Array:
 
     with Image.open(path) as image:
         return normalise(np.asarray(image.convert("RGB")))
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
 
 
 def _toml(path: Path) -> dict[str, Any]:

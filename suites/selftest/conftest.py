@@ -46,3 +46,17 @@ def small_dataset(folder: Path) -> Path:
     queries = [{"text": "a monkey", "images": names[:1]}, {"text": "a gorilla", "images": names[1:2]}]
     (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, queries)))
     return folder
+
+
+def some_scenes(folder: Path) -> Path:
+    """Twelve scenes, all odd files, and a query for each scene, in a new folder."""
+    scenes = ROOT / "fixtures" / "datasets" / "scenes"
+    lines = [json.loads(line) for line in (scenes / "captions.jsonl").read_text(encoding="utf-8").splitlines()]
+    names = sorted(path.name for path in (scenes / "images").glob("*.jpg"))[::50][:12]
+    (folder / "images").mkdir(parents=True)
+    for name in names:
+        shutil.copy(scenes / "images" / name, folder / "images")
+    shutil.copytree(scenes / "images" / "odd", folder / "images" / "odd")
+    queries = [{"text": line["text"], "images": names[i % 12 : i % 12 + 1]} for i, line in enumerate(lines[::40])]
+    (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    return folder

@@ -5,7 +5,7 @@ import os
 from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.registry import backends
-from suites.selftest.faults import OUTPUTS, Altered
+from suites.faults.plants import Altered
 
 
 class Repeated(Altered):
@@ -29,7 +29,7 @@ class Steady(TorchEager):
     precisions: tuple[str, ...] = ("fp32", "fp16")
 
     def load(self, model, precision, device) -> Encoder:  # type: ignore[no-untyped-def]
-        return Repeated(super().load(model, "fp32", device), OUTPUTS["clean"])
+        return Repeated(super().load(model, "fp32", device), looks=False)
 
 
 def pytest_configure() -> None:

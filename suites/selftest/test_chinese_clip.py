@@ -57,7 +57,7 @@ def test_every_cell_passes(finished) -> None:  # type: ignore[no-untyped-def]
 def test_cropping_is_caught(finished) -> None:  # type: ignore[no-untyped-def]
     """A preprocessor that crops for a model that squashes breaks the promise of geometry."""
     folder, _, _, given = finished
-    fault = ("-p", "suites.selftest.faults", "--preprocessor", "cropping", "suites/preprocessing", "-k", "geometry")
+    fault = ("-p", "suites.selftest.odd_ones", "--preprocessor", "cropping", "suites/preprocessing", "-k", "geometry")
     result = start(folder, *given, *fault, env={"PLANT": "cropping"})
     assert result.returncode == 1
     assert "P2 broken" in result.stdout

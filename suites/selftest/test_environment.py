@@ -109,7 +109,7 @@ def test_environment_prints_the_fingerprint(run: Run) -> None:
 def test_environment_of_a_missing_package_and_of_an_unknown_name(run: Run) -> None:
     """A missing package is named with its command and fails nothing; a misspelt backend ends in one sentence."""
     absent = run(
-        "--environment", "-p", "suites.selftest.faults", "--backend", "absent", "--device", "cpu", env={"PLANT": "absent"}
+        "--environment", "-p", "suites.selftest.odd_ones", "--backend", "absent", "--device", "cpu", env={"PLANT": "absent"}
     )
     assert absent.returncode == 0, absent.stdout
     assert "package 'no_such_package' is not installed: pip install no-such-package" in absent.stdout

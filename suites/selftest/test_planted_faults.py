@@ -1,47 +1,72 @@
-"""A fault planted in a good backend or preprocessor must be caught by the promise that is meant to catch it."""
+"""Every planted fault, in every strength that must be caught, on a small data set; `make faults` does it on the whole one."""
 
 import pytest
 
-from suites.selftest.conftest import Run, start
-from suites.selftest.faults import OUTPUTS
+from suites.faults import campaign, page
+from suites.faults.page import Row
+from suites.faults.runs import SESSIONS
+from suites.faults.table import NUMBERS, PLANTED
+from suites.selftest.conftest import some_scenes, start
 
-CAUGHT_BY = {
-    "constant": "E8", "nan": "E1", "scaled": "E5", "normalised": "E5", "float64": "E1", "squeezed": "E1", "fortran": "E1",
-    "neighbours": "E4", "noisy": "E6", "buffer": "E7", "text-only": "E2", "rotated": "E2",
-}  # fmt: skip
-
-
-def test_table_is_whole() -> None:
-    """Every planted output fault says which promise must catch it."""
-    assert set(CAUGHT_BY) == set(OUTPUTS) - {"clean"}
+CLASSES = 36  # of the specification
+TIMED = (
+    6,
+    10,
+    11,
+)  # their sessions need a machine that is not full of other tests: test_latency_gate and test_slower_precisions
 
 
 @pytest.fixture(scope="module")
-def encoder_run(tmp_path_factory):  # type: ignore[no-untyped-def]
-    """One inner run over all faulty backends: building the process costs more than the tests."""
-    return start(tmp_path_factory.mktemp("faults"), "-p", "suites.selftest.faults", "suites/embeddings/test_encoder.py",
-                 "--backend", ",".join(OUTPUTS), env={"PLANT": ",".join(OUTPUTS)})  # fmt: skip
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Row]:
+    """By fault and strength."""
+    folder = tmp_path_factory.mktemp("faults")
+    options = [f"--dataset={some_scenes(folder / 'mine')}", f"--golden={folder}/golden"]
+    start(folder, "--update-golden", *options)
+    found = list(campaign.planted("", options))
+    for session in (session for session in SESSIONS if session.number not in TIMED):
+        found += campaign.sessions(f"{session.number:02d}.{session.name}")
+    return {(row["fault"], row["strength"]): row for row in found}
 
 
-@pytest.mark.parametrize("fault", CAUGHT_BY)
-def test_output_fault(encoder_run, fault: str) -> None:  # type: ignore[no-untyped-def]
-    """The message names the promise, the cell and the command that shows it again."""
-    output = encoder_run.stdout
-    blocks = [block for block in output.split("\n____") if f"-{fault}-fp32" in block]
-    broken = [block for block in blocks if f"{CAUGHT_BY[fault]} broken" in block]
-    assert broken, f"{fault} was not caught by {CAUGHT_BY[fault]}:\n{output[-3000:]}"
-    assert "again: pytest" in broken[0]
+def test_every_class_is_planted() -> None:
+    """None of the specification's is forgotten."""
+    assert set(range(1, CLASSES + 1)) == NUMBERS
 
 
-def test_clean_wrapper_passes(encoder_run) -> None:  # type: ignore[no-untyped-def]
-    """The same wrapper without a fault passes every promise."""
-    assert "scenes-s-clean-fp32" not in encoder_run.stdout.split("FAILURES")[-1].split("conformance")[0]
-    assert encoder_run.returncode == 1
+@pytest.mark.parametrize(
+    "fault", [fault for fault in PLANTED if fault.number], ids=lambda fault: f"{fault.number:02d}-{fault.name}"
+)
+def test_planted(rows: dict[tuple[str, str], Row], fault: object) -> None:
+    """Caught by the promise that is meant to, with a message that has a number or an input in it."""
+    for strength in list(fault.strengths)[: fault.must]:  # type: ignore[attr-defined]
+        row = rows[fault.name, strength]  # type: ignore[attr-defined]
+        assert row["caught"], f"{strength}: expected {row['meant']}, found {row['broken'] or 'nothing'}"
+        assert len(row["says"]) > 20
 
 
-@pytest.mark.parametrize(("fault", "promise"), [("bgr", "P3"), ("shifted", "P2"), ("rescaled-twice", "P3")])
-def test_pixel_fault(run: Run, fault: str, promise: str) -> None:
-    """A preprocessor with a fault fails the promise about its pixels."""
-    result = run("-p", "suites.selftest.faults", "suites/preprocessing", "--preprocessor", fault, env={"PLANT": fault})
-    assert result.returncode == 1
-    assert f"{promise} broken" in result.stdout
+@pytest.mark.parametrize("session", [s for s in SESSIONS if s.number not in TIMED], ids=lambda s: f"{s.number:02d}-{s.name}")
+def test_session(rows: dict[tuple[str, str], Row], session: object) -> None:
+    """The run as a whole notices, and says what."""
+    for strength in session.strengths:  # type: ignore[attr-defined]
+        row = rows[session.name, strength]  # type: ignore[attr-defined]
+        assert row["caught"] and row["says"], row
+
+
+def test_nothing_planted_passes(rows: dict[tuple[str, str], Row]) -> None:
+    """The same wrappers without a fault break no promise."""
+    clean = [row for row in rows.values() if not row["number"]]
+    assert len(clean) == 2 and not any(row["broken"] for row in clean)
+
+
+def test_a_missed_fault_is_a_problem() -> None:
+    """The table cannot look good by missing something."""
+    row = {"number": 1, "fault": "f", "strength": "s", "must": True, "meant": ["E2"], "caught": False, "broken": [], "says": ""}
+    assert page.problems([row]) == ["01 f, s: not caught by E2"]
+    assert page.verdict([row]).startswith("0 of 1 classes")
+    assert page.problems([{**row, "number": 0, "must": False, "broken": ["E1"], "says": "x"}])
+
+
+def test_strengths_have_names() -> None:
+    """A planted name can stand in a cell's id, and no two are the same."""
+    names = [name for fault in PLANTED for name in fault.names()]
+    assert len(names) == len(set(names))

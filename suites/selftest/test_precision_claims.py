@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from suites.selftest.conftest import start
-from suites.selftest.faults import LIES
+from suites.selftest.odd_ones import LIES
 
 FOUND = {
     "says-fp16": "it runs in fp32, named fp16",
@@ -22,7 +22,7 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complet
     """One inner run over all lying backends and an honest one."""
     folder, names = tmp_path_factory.mktemp("claims"), ",".join(LIES)
     chosen = ("--backend", f"{names},torch-eager", "--precision", "fp32,fp16", "-k", "test_precision")
-    return start(folder, "-p", "suites.selftest.faults", "suites/embeddings", *chosen, env={"PLANT": names}), folder
+    return start(folder, "-p", "suites.selftest.odd_ones", "suites/embeddings", *chosen, env={"PLANT": names}), folder
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -60,7 +60,7 @@ def test_table_shows_every_cell(finished) -> None:  # type: ignore[no-untyped-de
 def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
     """Strict: a good preprocessor that declares it squashes fails the run."""
     result = run(
-        "-p", "suites.selftest.faults", "suites/preprocessing", "--preprocessor", "pessimist", env={"PLANT": "pessimist"}
+        "-p", "suites.selftest.odd_ones", "suites/preprocessing", "--preprocessor", "pessimist", env={"PLANT": "pessimist"}
     )
     assert result.returncode == 1
     assert "XPASS(strict)" in result.stdout
@@ -69,7 +69,7 @@ def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
 def test_a_possible_failure_that_holds_passes(run: Run, tmp_path: Path) -> None:
     """Not strict: what a declaration says may break, and does not, is a pass in the report too."""
     chosen = ("--backend", "torch-eager", "--precision", "fp32", "--preprocessor", "cautious", "-k", "test_end_to_end")
-    result = run("-p", "suites.selftest.faults", "suites/embeddings", *chosen, env={"PLANT": "cautious"})
+    result = run("-p", "suites.selftest.odd_ones", "suites/embeddings", *chosen, env={"PLANT": "cautious"})
     assert result.returncode == 0 and "1 xpassed" in result.stdout
     cell = json.loads((tmp_path / "report.json").read_text())["cells"][0]
     assert (cell["verdict"], cell["reason"]) == ("pass", "")
@@ -77,7 +77,7 @@ def test_a_possible_failure_that_holds_passes(run: Run, tmp_path: Path) -> None:
 
 def test_a_missing_package_costs_its_own_cells(run: Run, tmp_path: Path) -> None:
     """The cells are skipped with a reason that names the package and the command; strict mode fails."""
-    args = ("-p", "suites.selftest.faults", "suites/embeddings", "--preprocessor", "original_clip")
+    args = ("-p", "suites.selftest.odd_ones", "suites/embeddings", "--preprocessor", "original_clip")
     plain = run(*args, "--backend", "absent,torch-eager", "--precision", "fp32", env={"PLANT": "absent"})
     assert plain.returncode == 0, plain.stdout[-3000:]
     cells = {c["backend"]: c for c in json.loads((tmp_path / "report.json").read_text())["cells"]}
@@ -92,7 +92,7 @@ def test_a_missing_package_costs_its_own_cells(run: Run, tmp_path: Path) -> None
 
 def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, tmp_path: Path) -> None:
     """An exception while loading fails those cells with the exception's own words, and the others go on."""
-    result = run("-p", "suites.selftest.faults", "suites/embeddings", "--preprocessor", "original_clip",
+    result = run("-p", "suites.selftest.odd_ones", "suites/embeddings", "--preprocessor", "original_clip",
                  "--backend", "crashing,torch-eager", "--precision", "fp32", env={"PLANT": "crashing"})  # fmt: skip
     assert result.returncode == 1
     assert "could not be built: RuntimeError: no engine for this device" in result.stdout
