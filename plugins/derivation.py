@@ -21,9 +21,9 @@ LARGE, SAMPLE = 50e6, 128  # a model of more parameters is measured on so many i
 RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
 TOLERANCE_RULE = (
     "limit = factor x largest error of torch eager at this precision (int8, tf32: emulated) against float64 over the golden "
-    "inputs + floor; floor = what a relative error of 2^-18 of the embedding's norm can cause; an odd file whose own error is "
-    "larger than that of every scene has a limit of its own, by the same rule; a model of over 50 million parameters is "
-    f"measured on {SAMPLE} evenly spaced scenes and texts, and on all odd files"
+    "inputs + floor; floor = what a relative error of 2^-18 of the embedding's norm can cause; an odd file or text whose own error "
+    "is larger than that of every scene or query has a limit of its own, by the same rule; a model of over 50 million parameters is "
+    f"measured on {SAMPLE} evenly spaced scenes and queries, and on all odd files and texts"
 )
 STEP = 1 / 255 / 0.26130258  # one 8-bit level in normalised units, largest channel
 BUDGET_FACTOR = 1.25
@@ -43,9 +43,10 @@ def tolerances(subjects: Subjects, inputs: dict[Tower, Any], exact: dict[Tower, 
     for step in progress(range(len(work))):
         precision, tower = work[step]
         everything = names_of(subjects, tower)
-        rows = _sample(subjects, len(subjects.dataset.scenes) if tower == "image" else len(everything))
+        searched = len(subjects.dataset.scenes if tower == "image" else subjects.dataset.queries)
+        rows = _sample(subjects, searched)
         usual = len(rows)
-        rows += range(len(subjects.dataset.scenes), len(everything)) if tower == "image" else ()
+        rows += range(searched, len(everything))
         names = [everything[i] for i in rows]
         found = truth.at_precision(subjects.model, precision, inputs[tower][rows], tower)
         errors = {name: metric(found, exact[tower][rows]) for name, metric in METRICS.items()}
@@ -55,7 +56,7 @@ def tolerances(subjects: Subjects, inputs: dict[Tower, Any], exact: dict[Tower, 
         for i in range(usual, len(names)):
             worse = [name for name in METRICS if errors[name][i] > most[name]]
             if worse:
-                lines.append(f"[{precision}.{tower}.exceptions.{json.dumps(names[i])}]")
+                lines.append(f"[{precision}.{tower}.exceptions.{json.dumps(names[i], ensure_ascii=False)}]")
                 lines += [_row(name, float(errors[name][i]), *rules[name]) for name in worse]
     return "\n".join(lines) + "\n"
 

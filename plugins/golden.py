@@ -21,6 +21,7 @@ from plugins.options import given
 from plugins.subjects import Subjects
 
 COMMAND = "pytest --update-golden"
+SHOWN = 80  # characters of a text, where it is named
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Golden:
     """Vectors of the reference and what may differ from them."""
 
     image: Array  # [N, D], raw, rows as Dataset.images
-    text: Array  # [Q, D], raw, rows as Dataset.queries
+    text: Array  # [Q, D], raw, rows as Dataset.texts
     pixel_names: tuple[str, ...]
     pixels: Array  # [P, 3, R, R], the reference's pixels of `pixel_names`
     tolerances: dict[str, Any]
@@ -146,4 +147,8 @@ def golden(subjects: Subjects) -> Golden:
 
 def names_of(subjects: Subjects, tower: str) -> list[str]:
     """What the rows of a tower's golden vectors are: image names, or the texts themselves."""
-    return list(subjects.dataset.images) if tower == "image" else [repr(text) for text in subjects.dataset.texts]
+    if tower == "image":
+        return list(subjects.dataset.images)
+    return [
+        repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}… ({len(text)} characters)" for text in subjects.dataset.texts
+    ]

@@ -79,11 +79,11 @@ def retrieval(subjects: Subjects, golden: Golden, cell: Cell) -> Retrieval:
     """A cell's rankings and golden's, in every mixture; skipped where recall means nothing."""
     if subjects.model.random:
         pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
-    n = len(subjects.dataset.scenes)
+    n, q = len(subjects.dataset.scenes), len(subjects.dataset.queries)
     images, texts = subjects.image_embeddings(cell), subjects.text_embeddings(cell.encoder)
     of_scenes = golden.limits("fp32", "image", "cosine_distance", subjects.dataset.scenes)
-    of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text"))
+    of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text")[:q])
     return subjects.once(
         ("retrieval", str(cell)),
-        lambda: retrieve(subjects.dataset, images[:n], texts, golden.image[:n], golden.text, (of_scenes, of_texts)),
+        lambda: retrieve(subjects.dataset, images[:n], texts[:q], golden.image[:n], golden.text[:q], (of_scenes, of_texts)),
     )

@@ -152,7 +152,7 @@ FAULTS = (
         module(_moved), must=3),
     Fault(29, "stale-engine", ("E9",), {"fp32 for fp16, seen": True, "fp32 for fp16, unseen": False}, encoder(_liar("fp32"), "fp16")),
     Fault(
-        31, "tokens", ("E2",), {"context of 8": ("context", 8), "context of 16": ("context", 16), "no start of text": ("no start", 0),
+        31, "tokens", ("E2",), {"context of 16": ("context", 16), "context of 76": ("context", 76), "no start of text": ("no start", 0),
                                 "vocabulary off by one": ("vocabulary", 1)}, source(_tokens)),
     Fault(
         33, "skipped", ("E2",),

@@ -104,7 +104,7 @@ def _vacuous(folder: Path, strength: str) -> Finding:
     return Finding(
         done.returncode != 0,
         f"exit code {done.returncode}",
-        _line(done, "no tests ran|skipped:|not compared|no baseline|deselected"),
+        _line(done, "no tests ran|skipped:|compared nothing|not compared|no baseline|deselected"),
     )
 
 

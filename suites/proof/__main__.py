@@ -58,7 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
     if part == "clean":
         plan = clean.plan(wanted.runs, wanted.seed, clean.installed())
-        return {"command": f"make proof ARGS='clean --runs {wanted.runs}'", "runs": clean.runs(plan, counted("clean runs", len(plan)))}
+        return {
+            "command": f"make proof ARGS='clean --runs {wanted.runs}'",
+            "runs": clean.runs(plan, counted("clean runs", len(plan))),
+        }
     if part == "kills":
         with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
             told = counted("killed runs", wanted.kills + 2 * len(kills.WRITERS))

@@ -8,7 +8,11 @@ def problems(found: dict[str, Any]) -> list[str]:
     """Everything that is not as it must be."""
     runs, kills = found.get("clean", {}).get("runs", []), found.get("kills", {})
     wrong = [f"clean run {run['seed']} of {run['backend']}: {run['failed'] or run['exit']}" for run in runs if not run["clean"]]
-    wrong += [f"killed {kill['writer']} after {kill['after_s']} s: {kill['wrong']}" for kill in kills.get("kills", []) if kill["wrong"]]
+    wrong += [
+        f"killed {kill['writer']} after {kill['after_s']} s: {kill['wrong']}"
+        for kill in kills.get("kills", [])
+        if kill["wrong"]
+    ]
     wrong += [f"{name} after the kills: {run['wrong']}" for name, run in kills.get("after", {}).items() if run["wrong"]]
     properties = found.get("examples", {}).get("properties", {})
     return wrong + [f"property {name}: {count['failed']}" for name, count in properties.items() if count["failed"]]
