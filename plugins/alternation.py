@@ -1,7 +1,8 @@
 """What a cell is timed against: torch eager fp32 of the same model on the same device, or that cell's own anchor."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 
 import numpy as np
 
@@ -32,9 +33,10 @@ def fastest(call: Callable[[], object]) -> Block:
     return lambda calls: block(LONGER * calls)
 
 
-def calls_of(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Block:
-    """Blocks of calls host to host; the encoder's own settings are put back before, untimed."""
-    block = fastest(lambda: encoder.encode(batch, tower))
+def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) -> Block:
+    """Blocks of calls host to host, each with the next of `batches`; the encoder's settings are put back before, untimed."""
+    turns = cycle(batches)
+    block = fastest(lambda: encoder.encode(next(turns), tower))
 
     def resumed(calls: int) -> float:
         encoder.resume()

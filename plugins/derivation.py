@@ -21,9 +21,9 @@ LARGE, SAMPLE = 50e6, 128  # a model of more parameters is measured on so many i
 RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
 TOLERANCE_RULE = (
     "limit = factor x largest error of torch eager at this precision (int8, tf32: emulated) against float64 over the golden "
-    "inputs + floor; floor = what a relative error of 2^-18 of the embedding's norm can cause; an odd file or text whose own error "
-    "is larger than that of every scene or query has a limit of its own, by the same rule; a model of over 50 million parameters is "
-    f"measured on {SAMPLE} evenly spaced scenes and queries, and on all odd files and texts"
+    "inputs + floor; floor = what a relative error of 2^-18 of the embedding's norm can cause; an odd file or text whose own "
+    "error is larger than that of every scene or query has a limit of its own, by the same rule; a model of over 50 million "
+    f"parameters is measured on {SAMPLE} evenly spaced scenes and queries, and on all odd files and texts"
 )
 STEP = 1 / 255 / 0.26130258  # one 8-bit level in normalised units, largest channel
 BUDGET_FACTOR = 1.25

@@ -25,6 +25,7 @@ from plugins.paired import Block
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
 REFERENCE = "original_clip"
+TURNS = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
 
 
@@ -138,11 +139,14 @@ class Subjects:
         reference = self._references[other]
         if isinstance(reference, Unavailable):
             pytest.skip(f"nothing to time {key} against: {other}: {reference}")
-        return str(other), calls_of(reference.encoder, self.first(tower), tower)
+        return str(other), calls_of(reference.encoder, self.turns(tower), tower)
 
-    def first(self, tower: Tower) -> Array | Tokens:
-        """The first scene's pixels or the first query's tokens: the input of every latency figure."""
-        return self.pixels(REFERENCE).rows([0]) if tower == "image" else self.tokens[:1]
+    def turns(self, tower: Tower) -> list[Array | Tokens]:
+        """The inputs of latency figures, one a call: not the same one again and again, or an encoder that remembers its last
+        answers would be timed at remembering."""
+        if tower == "text":
+            return [self.tokens[i : i + 1] for i in range(min(TURNS, len(self.dataset.queries)))]
+        return [self.pixels(REFERENCE).rows([i]) for i in range(min(TURNS, len(self.dataset.scenes)))]
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""

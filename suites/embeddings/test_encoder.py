@@ -90,13 +90,17 @@ def test_threads(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> 
 
 
 def test_ownership(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
-    """E7 a result stays as it was when the next call runs, and the caller's input is not written to."""
+    """E7 a result stays as it was when the next call runs; the caller's input is not written to, and may change in place."""
     first = drift.inputs[:1].copy()
     result = encoder.encode(first, tower)
     kept = result.copy()
     encoder.encode(drift.inputs[-1:], tower)
     judge(np.array_equal(result, kept), "the next call changed an earlier result: an output buffer is reused")
     judge(np.array_equal(first, drift.inputs[:1]), "the call wrote to its input")
+    first[:] = drift.inputs[-1:]
+    metric = "cosine distance of an input that was changed in place to its own vector"
+    distances = cosine_distance(encoder.encode(first, tower), drift.found[-1:])
+    judge(Comparison(metric, distances, drift.limits["cosine_distance"][-1:], drift.names[-1:]))
 
 
 def test_difference(drift: Drift, judge: Judge) -> None:

@@ -81,6 +81,18 @@ def _early(x: Array, tower: Tower, s: float) -> Array:
     return unfinished
 
 
+class _ByAddress(Altered):
+    """Remembers its answers by the address of the caller's array, whatever it holds by now."""
+
+    def __init__(self, good: Encoder) -> None:
+        super().__init__(good)
+        self.answers: dict[tuple[int, tuple[int, ...]], Array] = {}
+
+    def encode(self, batch: Any, tower: Tower) -> Array:
+        """From memory where it can."""
+        return self.answers.setdefault((batch.ctypes.data, batch.shape), super().encode(batch, tower)).copy()
+
+
 class _Mixed(Altered):
     """Keeps what was asked last in the object: another thread may have asked since."""
 
@@ -122,6 +134,7 @@ FAULTS = (
         24, "scaled-output", ("E5",),
         {"normalised": None, "1 %": 1e-2, "0.1 %": 1e-3, "0.01 %": 1e-4, "0.001 %": 1e-5, "0.0001 %": 1e-6}, output(_scaled), must=5),
     Fault(27, "form", ("E1",), {s: s for s in ("squeezed", "a column more", "Fortran order", "a view with gaps")}, output(_form)),
+    Fault(28, "input-buffer-remembered", ("E7", "E2"), {"by address": None}, encoder(lambda model, device, s: _ByAddress(good(model, device)))),
     Fault(28, "buffer-reused", ("E7",), {s: s for s in ("one a shape", "one for all")}, output(_reused)),
     Fault(32, "threads-mixed", ("E10",), {"10 ms apart": 1e-2, "1 ms": 1e-3, "0.1 ms": 1e-4, "no pause": 0.0}, encoder(_mixed), must=3),
     Fault(

@@ -1,4 +1,4 @@
-"""`python -m suites.proof` (make proof): clean runs, killed runs and counted examples; writes golden/evidence/proof.json and .md."""
+"""`python -m suites.proof` (make proof): clean and killed runs, counted examples; writes golden/evidence/proof.json and .md."""
 
 import argparse
 import json
@@ -69,7 +69,7 @@ def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
                 "command": f"make proof ARGS='kills --kills {wanted.kills}'",
                 **kills.campaign(Path(folder), wanted.kills, wanted.seed, told),
             }
-    return {"command": "make proof ARGS=examples", "properties": examples.counts(wanted.seed)}
+    return {"command": "make proof ARGS=examples", **examples.counts(wanted.seed)}
 
 
 if __name__ == "__main__":

@@ -63,8 +63,10 @@ class Sandbox:
         """Its command, in a process group of its own."""
         if writer.writes:
             shutil.rmtree(self.folder / writer.writes, ignore_errors=True)
-        options = [f"--dataset={self.folder}/mine", f"--golden={self.folder}/golden", f"--report={self.folder}/report.json",
-                   f"--benchmark-storage=file://{self.folder}/history", "--device=cpu", "--preprocessor=original_clip"]  # fmt: skip
+        options = [
+            f"--dataset={self.folder}/mine", f"--golden={self.folder}/golden", f"--report={self.folder}/report.json",
+            f"--benchmark-storage=file://{self.folder}/history", "--device=cpu", "--preprocessor=original_clip",
+        ]  # fmt: skip
         cache = {"CLIP_CONFORMANCE_CACHE": f"{self.folder}/cache", "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", *writer.arguments, *options], cwd=ROOT, env={**os.environ, **cache}, text=True,

@@ -14,8 +14,7 @@ def problems(found: dict[str, Any]) -> list[str]:
         if kill["wrong"]
     ]
     wrong += [f"{name} after the kills: {run['wrong']}" for name, run in kills.get("after", {}).items() if run["wrong"]]
-    properties = found.get("examples", {}).get("properties", {})
-    return wrong + [f"property {name}: {count['failed']}" for name, count in properties.items() if count["failed"]]
+    return wrong + [f"property: {failed}" for failed in found.get("examples", {}).get("failed", [])]
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -37,39 +36,41 @@ def _made(part: dict[str, Any]) -> str:
 
 def _clean(part: dict[str, Any]) -> list[str]:
     runs = part["runs"]
-    conditions = [
-        (what, Counter(str(run[field] or "as it is") for run in runs))
-        for what, field in (("threads", "threads"), ("ONEDNN_MAX_CPU_ISA", "onednn"), ("ATEN_CPU_CAPABILITY", "aten"))
-    ]
-    cells = sum(run["cells"] for run in runs)
+    passed, cells = sum(run["clean"] for run in runs), sum(run["cells"] for run in runs)
+    of = {what: len({run[what] for run in runs}) for what in ("backend", "preprocessor")}
+    varied = {"threads": "threads", "onednn": "ONEDNN_MAX_CPU_ISA", "aten": "ATEN_CPU_CAPABILITY"}
+    lines = []
+    for field, name in varied.items():
+        count = Counter(str(run[field] or "as it is") for run in runs)
+        lines.append(f"- {name}: {', '.join(f'{value} ({n})' for value, n in sorted(count.items()))}")
     return [
         "## Clean runs",
         "",
-        f"{sum(run['clean'] for run in runs)} of {len(runs)} runs of the accuracy suites over good cells passed ({cells} cells, "
-        f"{len({run['backend'] for run in runs})} backends, {len({run['preprocessor'] for run in runs})} preprocessors), each with "
-        "its own order and size of batches. " + _made(part),
+        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed ({cells} cells, {of['backend']} backends, "
+        f"{of['preprocessor']} preprocessors), each with its own order and size of batches. {_made(part)}",
         "",
-        *(f"- {what}: {', '.join(f'{value} ({n})' for value, n in sorted(count.items()))}" for what, count in conditions),
+        *lines,
         "",
     ]
 
 
 def _kills(part: dict[str, Any]) -> list[str]:
-    kills = part["kills"]
+    kills, after = part["kills"], part["after"].values()
     by = Counter(kill["writer"] for kill in kills if not kill["ended_before"])
-    whole = sum(not kill["wrong"] for kill in kills)
+    whole, again = sum(not kill["wrong"] for kill in kills), sum(not run["wrong"] for run in after)
+    shares = ", ".join(f"{n} while writing {name}" for name, n in by.items())
     return [
         "## Killed runs",
         "",
-        f"{len(kills)} runs were sent SIGKILL at random moments ({', '.join(f'{n} in {name}' for name, n in by.items())}; "
-        f"{sum(kill['ended_before'] for kill in kills)} had ended before): {whole} left golden data, cache and history whole, and "
-        f"{sum(not run['wrong'] for run in part['after'].values())} of {len(part['after'])} commands ran afterwards without "
-        "cleaning. " + _made(part),
+        f"{len(kills)} runs were sent SIGKILL at random moments ({shares}; "
+        f"{len(kills) - by.total()} had ended before): {whole} left golden data, cache and history whole, and {again} of "
+        f"{len(after)} commands ran afterwards without cleaning. {_made(part)}",
         "",
     ]
 
 
 def _examples(part: dict[str, Any]) -> list[str]:
     properties = part["properties"]
-    lines = [f"- {name}: {count['examples']}" for name, count in properties.items()]
-    return ["## Examples", "", f"{sum(c['examples'] for c in properties.values())} examples. " + _made(part), "", *lines, ""]
+    lines = [f"- {name}: {count}" for name, count in properties.items()]
+    total = f"{sum(properties.values())} examples of {len(properties)} properties, {len(part['failed'])} tests failed."
+    return ["## Examples", "", f"{total} {_made(part)}", "", *lines, ""]

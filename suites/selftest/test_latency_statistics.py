@@ -50,8 +50,17 @@ class Diary(Encoder):
 def test_a_timed_call_ends_on_the_host() -> None:
     """Hole 13: what is timed is host to host, so the device has finished; the encoder's settings come back untimed, before."""
     diary = Diary()
-    assert calls_of(diary, np.zeros((1, 3, 4, 4), np.float32), "image")(1) > 0
+    assert calls_of(diary, [np.zeros((1, 3, 4, 4), np.float32)], "image")(1) > 0
     assert diary.asked == ["resume", *["upload", "forward", "download"] * LONGER]
+
+
+def test_inputs_take_turns() -> None:
+    """An encoder that remembers its last answer is timed at work, because the next input is another."""
+    seen: list[float] = []
+    diary = Diary()
+    diary.upload = lambda batch, tower: seen.append(float(batch[0, 0]))  # type: ignore[method-assign]
+    calls_of(diary, [np.full((1, 2), value, np.float32) for value in (1, 2, 3)], "text")(3)
+    assert seen[:6] == [1, 2, 3, 1, 2, 3]
 
 
 def test_interrupted_calls_do_not_count() -> None:
