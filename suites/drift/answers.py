@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plugins.comparison import Float64, normalised
-from plugins.ranking import Ints
 from suites.drift.certificate import Bools, Errors, Index, angles, certified
 
 KINDS = ("first", "top5", "top10", "hit")
@@ -98,7 +97,7 @@ class Answers:
         return np.asarray(top[:, k - 1] - top[:, k])
 
     def _depth(self, kind: str) -> int:
-        return min({"first": 1, "top5": 5, "top10": 10}[kind], self.right.shape[1] - 1)
+        return min({"first": 1, "top5": 5, "top10": 10}[kind], len(self.golden.items) - 1)
 
 
 def _hits(scores: Float64, right: Bools) -> Bools:
