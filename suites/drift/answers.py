@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plugins.comparison import Float64, normalised
-from suites.drift.certificate import Bools, Errors, Index, angles, certified
+from plugins.ranking import Ints
+from suites.drift.certificate import Bools, Errors, Index, angles, certified, top
 
 KINDS = ("first", "top5", "top10", "hit")
 MEANING = {"first": "first answer", "top5": "first five, as a set", "top10": "first ten, as a set", "hit": "hit or miss of R@1"}
@@ -61,20 +62,26 @@ class Answers:
         items = self.golden.items if side == "queries" else self.cell.items
         return np.asarray(normalised(queries) @ normalised(items).T)
 
+    @cached_property
+    def first(self) -> dict[str, Ints]:
+        """The first items of each query [Q, DEPTH + 1], golden's ("golden") and each mixture's."""
+        found = {side: np.nan_to_num(self.scores(side), nan=-np.inf) for side in SIDES}
+        return {who: top(scores, DEPTH + 1) for who, scores in (("golden", self.index.scores), *found.items())}
+
     def changed(self, kind: str, side: str) -> Bools:
         """[Q]: the answer is another than golden's; a score that is no number ranks last."""
-        found = np.nan_to_num(self.scores(side), nan=-np.inf)
         if kind == "hit":
+            found = np.nan_to_num(self.scores(side), nan=-np.inf)
             return np.asarray(_hits(found, self.right) != _hits(self.index.scores, self.right))
         k = self._depth(kind)
-        before, after = self.index.top(k), Index(found, self.index.between).top(k)
+        before, after = self.first["golden"][:, :k], self.first[side][:, :k]
         return np.asarray((np.sort(before, axis=1) != np.sort(after, axis=1)).any(axis=1))
 
     def certified(self, kind: str, errors: Errors) -> Bools:
         """[Q]: no error of these sizes changes the answer (certificate.py has the proof)."""
         scores = self.index.scores
         if kind != "hit":
-            above = self.index.top(self._depth(kind))
+            above = self.first["golden"][:, : self._depth(kind)]
             below = np.ones(scores.shape, bool)
             np.put_along_axis(below, above, False, axis=1)
             return certified(self.index, above, below, errors)
@@ -86,15 +93,14 @@ class Answers:
 
     def differences(self, side: str) -> Float64:
         """Size of the error in the difference of two scores, for neighbours within golden's first ranks [Q * DEPTH]."""
-        top = self.index.top(min(DEPTH + 1, self.right.shape[1]))
-        moved = np.take_along_axis(self.scores(side) - self.index.scores, top, axis=1)
+        moved = np.take_along_axis(self.scores(side) - self.index.scores, self.first["golden"], axis=1)
         return np.asarray(np.abs(np.diff(moved, axis=1)).ravel())
 
     def margins(self, k: int) -> Float64:
         """Golden's score at rank k minus that at rank k + 1 [Q]."""
-        top = -np.sort(-self.index.scores, axis=1)
-        k = min(k, top.shape[1] - 1)
-        return np.asarray(top[:, k - 1] - top[:, k])
+        best = np.take_along_axis(self.index.scores, self.first["golden"], axis=1)
+        k = min(k, best.shape[1] - 1)
+        return np.asarray(best[:, k - 1] - best[:, k])
 
     def _depth(self, kind: str) -> int:
         return min({"first": 1, "top5": 5, "top10": 10}[kind], len(self.golden.items) - 1)

@@ -66,9 +66,10 @@ class Index:
         rows = normalised(items)
         return cls(normalised(queries) @ rows.T, rows @ rows.T)
 
-    def top(self, k: int) -> Ints:
-        """The first k items of each query [Q, k], best first; equal scores in index order."""
-        return np.asarray(np.argsort(-self.scores, axis=1, kind="stable")[:, :k], np.int64)
+
+def top(scores: Float64, k: int) -> Ints:
+    """The first k items of each query [Q, k], best first; equal scores in index order."""
+    return np.asarray(np.argsort(-scores, axis=1, kind="stable")[:, :k], np.int64).copy()
 
 
 def slack(a: Float64, b: Float64, between: Float64, alpha: Float64, beta_a: Float64, beta_b: Float64) -> Float64:

@@ -88,6 +88,6 @@ def _side(answers: Answers, side: str) -> dict[str, Any]:
 
 def _reach(answers: Answers, errors: Errors) -> float:
     """The margin from which on the first answer of a usual query is certified: its first two items' usual distance counts."""
-    top = answers.index.top(2)
-    chord = np.sqrt(2 - 2 * np.median(answers.index.between[top[:, 0], top[:, 1]]))
+    first, second = answers.first["golden"][:, :2].T
+    chord = np.sqrt(2 - 2 * np.median(answers.index.between[first, second]))
     return float(chord * np.sin(errors.queries.max()) + 4 * np.sin(errors.items.max() / 2))

@@ -9,11 +9,11 @@ from suites.drift.mixing import sentence
 def markdown(found: dict[str, Any]) -> str:
     """The figures of audit_ranking as Markdown."""
     lines = [
-        f"{found['queries']} queries before {found['items']} scenes. **Certified**: no error of the measured size (every vector "
-        "may be as far off as the worst one of its side) can change the answer; proved in `suites/drift/certificate.py`. "
-        "**Changed**: answers other than golden's, found.",
+        f"{found['queries']} queries before {found['items']} scenes. **Certified**: no error of the measured size can change "
+        "the answer, even if every vector is as far off as the worst one of its side (proof: `suites/drift/certificate.py`). "
+        "**Changed**: answers found to be other than golden's.",
         "",
-        "| cell | mixture | first answer: certified | changed | first ten: certified | changed | R@1 hit: certified | changed |",
+        "| cell | mixture | first answer: certified | changed | first ten: certified | changed | hit: certified | changed |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for cell in found["cells"]:
@@ -28,33 +28,27 @@ def markdown(found: dict[str, Any]) -> str:
 
 def _forecasts(found: dict[str, Any]) -> list[str]:
     if "gallery" not in found:
-        return [f"No forecast for larger galleries: {found['no_gallery']}."]
+        return [f"No forecast for larger galleries: {found['no_gallery']}.", ""]
     gallery = found["gallery"]
     wrong = "; ".join(f"{what} {it['forecast']:.2%}, {it['measured']:.2%}" for what, it in gallery["found"].items())
     lines = [
-        f"Larger galleries: right answers stay, wrong pictures are added. The tail of {gallery['fitted_on']} pictures, made of the "
-        f"scenes, foretells {gallery['size']} of them (forecast, measured): {wrong}.",
+        "Larger galleries: right answers stay, wrong pictures are added. The scores' tail of "
+        f"{gallery['fitted_on']} pictures, made of the scenes, forecasts {gallery['size']} (forecast, measured): {wrong}. "
+        "Beyond that size nothing is measured: the same law is carried on.",
         "",
         "| cell | first answers that change | "
-        + " | ".join(f"at {_size(row['size'])}" for row in _rows(found))
-        + " | measured at "
-        f"{_size(gallery['size'])} |",
+        + "".join(f"at {_size(row['size'])} | " for row in _rows(found))
+        + f"measured at {_size(gallery['size'])} |",
         "|---|---|" + "---|" * (len(_rows(found)) + 1),
     ]
     for cell in found["cells"]:
         for side, name in (("queries", "old index, new queries"), ("both", "re-indexed")):
-            rows = cell["forecast"][side]["sizes"]
-            larger = cell["larger"]
+            rows, larger = cell["forecast"][side]["sizes"], cell["larger"]
             measured = f"{larger['changed'] / larger['n']:.2%}" if side == "queries" else "–"
             each = " | ".join(f"{_share(row['first'])} [{_share(row['low'])}, {_share(row['high'])}]" for row in rows)
             lines.append(f"| {_name(cell)} | {name} | {each} | {measured} |")
-    lines += [
-        "",
-        "In brackets: the same from half and from twice as many tail values.",
-        "",
-        "May an old fp32 index serve new queries?",
-        "",
-    ]
+    lines += ["", "In brackets: the range over half, once and twice the number of tail values.", ""]
+    lines += ["May an old fp32 index serve new queries?", ""]
     return [*lines, *(f"- {_name(cell)}: {sentence(cell['mixing'])}." for cell in found["cells"])]
 
 

@@ -8,6 +8,7 @@ from suites.drift.mixing import BUDGET
 GREY = "#7d8590"  # text and axes: readable on white and on black, as are the lines' colours
 COLOURS = ("#2f81f7", "#db6d28", "#a371f7", "#2ea043", "#d4526e", "#b8860b", "#20a4a4")
 MARGINS = {"1": ("between rank 1 and 2", "-"), "10": ("between rank 10 and 11", ":")}
+NONE_SEEN = 3.0  # none of n seen: with 95 % confidence fewer than 3 of n (the rule of three)
 LOWEST = 1e-5  # shares below are not drawn
 
 
@@ -63,8 +64,8 @@ def _margins(panel: Any, found: dict[str, Any]) -> None:
     panel.set_yticks(range(0, 101, 20), [f"{share} %" for share in range(0, 101, 20)])
     panel.set_xlabel("margin in cosine similarity; bands: from usual to largest possible error")
     panel.set_ylabel("queries with a smaller margin")
-    panel.set_title("Whose answer can the error reach?", fontsize=12)
-    panel.legend(loc="lower right", frameon=False, fontsize=9)
+    panel.set_title("Whose answer can the error reach?  safe: first answers beyond it", fontsize=12)
+    panel.legend(loc="center left", frameon=False, fontsize=9)
 
 
 def _sizes(panel: Any, found: dict[str, Any]) -> None:
@@ -77,13 +78,14 @@ def _sizes(panel: Any, found: dict[str, Any]) -> None:
             end = cell["forecast"]["queries"]["curve"][-1]
             panel.annotate(f" {cell['precision']}", (end["size"], 100 * end["first"]), va="center", fontsize=10, color=colour)
         larger = cell["larger"]
-        if larger["changed"]:
-            panel.plot(larger["size"], 100 * larger["changed"] / larger["n"], "o", color=colour, ms=8)
+        seen = larger["changed"] or NONE_SEEN
+        panel.plot(larger["size"], 100 * seen / larger["n"], "o" if larger["changed"] else "v", color=colour, ms=8)
     panel.axhline(100 * BUDGET, color=GREY, lw=1)
-    panel.annotate(f"{BUDGET:.0%} of answers", (1.1e3, 100 * BUDGET), va="bottom", fontsize=9)
+    panel.annotate(f"{BUDGET:.0%} of answers", (1e7, 100 * BUDGET), va="bottom", fontsize=9)
     panel.plot([], [], "-", color=GREY, label="old fp32 index, new queries")
     panel.plot([], [], "--", color=GREY, label="re-indexed")
     panel.plot([], [], "o", color=GREY, label="measured (old index, new queries)")
+    panel.plot([], [], "v", color=GREY, label="measured: none, so with 95 % below this")
     panel.set_xscale("log")
     panel.set_yscale("log")
     panel.set_ylim(100 * LOWEST * 3, 100)

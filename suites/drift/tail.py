@@ -1,10 +1,10 @@
 """From one gallery to larger ones: the upper tail of wrong items' scores, and what it says of 10^4 to 10^8 items.
 
-Peaks over threshold (Pickands 1975; Coles, An Introduction to Statistical Modeling of Extreme Values, ch. 4 and 7): above a high
-threshold u the scores of wrong items follow a generalised Pareto law, so in a gallery of N the number above x is Poisson with
-mean  lambda(x) = N * share * (1 + shape (x-u)/scale)^(-1/shape).  Threshold and scale are each query's own; the shape is fitted
-over all queries together, because a query's few dozen excesses cannot tell it. The right items stay what they are while wrong
-ones are added: a needle in a growing haystack. Everything follows from lambda:
+Peaks over threshold (Pickands 1975; Coles, An Introduction to Statistical Modeling of Extreme Values, ch. 4 and 7): above a
+high threshold u the scores of wrong items follow a generalised Pareto law, so in a gallery of N the number above x is Poisson
+with mean  lambda(x) = N * share * (1 + shape (x-u)/scale)^(-1/shape).  Threshold and scale are each query's own; the shape is
+fitted over all queries together, because a query's few dozen excesses cannot tell it. The right items stay what they are while
+wrong ones are added: a needle in a growing haystack. Everything follows from lambda:
 
 - the k-th best wrong score lies below x with probability  P(Poisson(lambda(x)) < k);
 - R@k of a query whose best right item scores g is that probability at g; an error d in the difference of two scores changes
@@ -49,7 +49,7 @@ class Tail:
 def fit(scores: Float64, wrong: Bools, part: float = 1.0) -> Tail:
     """The tail of wrong items' scores [Q, N]; `part` takes that much of the usual number of excesses.
 
-    The pooled shape is the likeliest over all excesses, each divided by its query's mean. Raises ValueError with under 10 a query.
+    The shape is the likeliest one over all excesses, each divided by its query's mean. Raises ValueError with under 10 a query.
     """
     from scipy.stats import genpareto
 
@@ -95,5 +95,5 @@ def first_changes(tail: Tail, gold: Float64, errors: Float64, size: float) -> fl
 
 
 def within_reach(tail: Tail, gold: Float64, reach: float, size: float) -> float:
-    """Expected share of queries whose two best scores are no more than `reach` apart: no certificate covers their first answer."""
+    """Expected share of queries whose two best scores are within `reach`: no certificate covers their first answer."""
     return float(min(1.0, 2 * first_changes(tail, gold, np.array([reach]), size)))
