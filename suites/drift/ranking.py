@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures.errors import Unavailable
+from fixtures.errors import BadInput, Unavailable
 from plugins.golden import Golden
 from plugins.matrix import Cell, EncoderKey, model_of
 from plugins.subjects import REFERENCE, Subjects
@@ -23,9 +23,11 @@ PERCENTS = np.linspace(0, 100, 101)
 def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str, str]], progress: Step) -> dict[str, Any]:
     """All figures for (backend, precision) cells on the CPU, text→image; those that cannot run are listed with the reason.
 
-    The larger gallery is absent, with its reason, for a data set that none can be made of.
+    The larger gallery is absent, with its reason, for a data set that none can be made of. Raises BadInput for one scene.
     """
     n, gold = len(subjects.dataset.scenes), subjects.dataset.gold_images
+    if n < 2:
+        raise BadInput(f"the data set has {n} scene, expected two or more: nothing can be reordered in it")
     wanted = Vectors(golden.text, golden.image[:n])
     itself = Answers(wanted, wanted, gold)
     found: dict[str, Any] = {
@@ -36,7 +38,7 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
     try:
         progress("a larger gallery")
         haystack = Haystack.of(itself, gallery(subjects))
-        found["gallery"] = check(haystack, n)
+        found["gallery"] = check(haystack, min(n, len(haystack.rows) // 4))
     except (Unavailable, ValueError) as reason:
         found["no_gallery"] = str(reason)
     for backend, precision in cells:
@@ -89,5 +91,5 @@ def _side(answers: Answers, side: str) -> dict[str, Any]:
 def _reach(answers: Answers, errors: Errors) -> float:
     """The margin from which on the first answer of a usual query is certified: its first two items' usual distance counts."""
     first, second = answers.first["golden"][:, :2].T
-    chord = np.sqrt(2 - 2 * np.median(answers.index.between[first, second]))
+    chord = np.sqrt(max(0.0, 2 - 2 * np.median(answers.index.between[first, second])))
     return float(chord * np.sin(errors.queries.max()) + 4 * np.sin(errors.items.max() / 2))

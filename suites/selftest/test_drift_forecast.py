@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fixtures.datasets import load_dataset
+from fixtures.errors import Unavailable
 from plugins.comparison import Float64, normalised
 from plugins.golden import Golden
 from plugins.subjects import Subjects
@@ -121,6 +123,12 @@ def test_pictures_hold_the_scenes_they_say(subjects: Subjects) -> None:
     shown[0, known.of_scene[known.scenes == 0]] = True
     texts = [query.text for query, wrong in zip(subjects.dataset.queries, known.wrong(shown)[:, 0], strict=True) if not wrong]
     assert texts == [query.text for query in subjects.dataset.queries if query.labels == 1 and 0 in query.images]
+
+
+def test_a_data_set_with_too_few_scenes_of_one_thing_has_no_larger_gallery(dataset: Path) -> None:
+    """Said in one sentence, with what to add."""
+    with pytest.raises(Unavailable, match="has 2 scenes of one thing, expected 12 or more .* add queries"):
+        things(load_dataset(dataset))
 
 
 def curve(*shares: float) -> list[dict[str, float]]:
