@@ -6,6 +6,8 @@ An "interchangeable" cell may still change answers among near ties, and this say
 
 from typing import Any
 
+import numpy as np
+
 from plugins.ranking import Flips
 from suites.drift.answers import Answers
 
@@ -48,7 +50,13 @@ def sentence(found: dict[str, Any]) -> str:
     if found["verdict"] == "re-index":
         return f"re-index: {figures}"
     if found["verdict"] == "mix":
-        return f"mix old index and new queries: {figures}; under {found['budget']:.0%} up to {found['mixed_up_to']:.0e} items"
+        return f"mix old index and new queries: {figures}; under {found['budget']:.0%} up to {_items(found['mixed_up_to'])}"
     if found["verdict"] == "mix up to":
-        return f"mix up to {found['mixed_up_to']:.0e} items, where {found['budget']:.0%} of first answers change: {figures}"
+        return f"mix up to {_items(found['mixed_up_to'])}, under {found['budget']:.0%} until there: {figures}"
     return f"a re-index does not help: {figures}; the precision itself reorders more than {found['budget']:.0%}"
+
+
+def _items(size: float) -> str:
+    exponent = int(np.floor(np.log10(size) + 1e-9))
+    lead = round(size / 10**exponent)
+    return f"{lead}·10^{exponent} items" if lead > 1 else f"10^{exponent} items"

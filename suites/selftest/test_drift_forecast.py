@@ -127,7 +127,7 @@ def test_pictures_hold_the_scenes_they_say(subjects: Subjects) -> None:
 
 def test_a_data_set_with_too_few_scenes_of_one_thing_has_no_larger_gallery(dataset: Path) -> None:
     """Said in one sentence, with what to add."""
-    with pytest.raises(Unavailable, match="has 2 scenes of one thing, expected 12 or more .* add queries"):
+    with pytest.raises(Unavailable, match=r"has 2 scenes of one thing, expected 12 or more .* add queries"):
         things(load_dataset(dataset))
 
 
