@@ -1,0 +1,1 @@
+"""What drifts, where, why, at what cost, and what helps."""

@@ -1,0 +1,77 @@
+"""What drift costs a search: answers that no error of the measured size can change, and those that a mixture changes."""
+
+import numpy as np
+import pytest
+
+from plugins.golden import Golden
+from plugins.matrix import Cell
+from plugins.promises import Judge
+from plugins.ranking import Flips
+from plugins.report import Record
+from plugins.subjects import Subjects
+from suites.drift.answers import KINDS, MEANING, SIDE_MEANING, SIDES, Answers, Vectors
+
+
+@pytest.fixture(params=("text_to_image", "image_to_text"))
+def direction(request: pytest.FixtureRequest) -> str:
+    """Which tower asks."""
+    return str(request.param)
+
+
+@pytest.fixture
+def answers(subjects: Subjects, golden: Golden, cell: Cell, direction: str) -> Answers:
+    """Golden's answers beside the cell's; only scenes that some query describes ask for texts."""
+    dataset, n = subjects.dataset, len(subjects.dataset.scenes)
+    images, texts = subjects.image_embeddings(cell)[:n], subjects.text_embeddings(cell.encoder)
+
+    def make() -> Answers:
+        if direction == "text_to_image":
+            return Answers(Vectors(golden.text, golden.image[:n]), Vectors(texts, images), dataset.gold_images)
+        asking = [row for row, gold in enumerate(dataset.gold_texts) if gold]
+        wanted, found = Vectors(golden.image[asking], golden.text), Vectors(images[asking], texts)
+        return Answers(wanted, found, [dataset.gold_texts[row] for row in asking])
+
+    return subjects.once(("answers", str(cell), direction), make)
+
+
+def test_certificate(answers: Answers, direction: str, judge: Judge, record: Record) -> None:
+    """D4 no answer changes that the certificate covers: what no error of the measured size can reorder stays."""
+    if len(answers.golden.items) < 2:
+        pytest.skip("the index holds one item: nothing can be reordered")
+    covered = 0
+    for side in SIDES:
+        errors = answers.errors(side)
+        for kind in KINDS:
+            safe, changed = answers.certified(kind, errors), answers.changed(kind, side)
+            covered += int(safe.sum())
+            shares = {
+                "certified": float(answers.certified(kind, errors.largest).mean()),  # every vector as far off as the worst one
+                "certified_own": float(safe.mean()),  # each as far off as it is
+            }
+            record(f"ranking.{direction}.{side}.{kind}", {**shares, "changed": int(changed.sum()), "n": len(safe)})
+            wrong = np.flatnonzero(safe & changed)
+            judge(
+                not len(wrong),
+                f"{SIDE_MEANING[side]}: the {MEANING[kind]} of {len(wrong)} of {int(safe.sum())} certified queries changed, "
+                f"the first is query {wrong[:1].tolist()}",
+            )
+    if not covered:
+        pytest.skip("the error is larger than every margin: the certificate covers no query")
+
+
+def test_mixing(answers: Answers, direction: str, judge: Judge, record: Record) -> None:
+    """D5 old index, new queries: mixing them changes no more first answers than a re-index would, as far as chance can tell."""
+    mixed, anew = answers.changed("first", "queries"), answers.changed("first", "both")
+    flips = Flips(int((mixed & ~anew).sum()), int((anew & ~mixed).sum()), len(mixed))
+    found = {
+        "changed_mixed": int(mixed.sum()),
+        "changed_reindexed": int(anew.sum()),
+        "n": len(mixed),
+        "re_index": not flips.kept,
+    }
+    record(f"ranking.{direction}.mixing", found)
+    judge(
+        flips.kept,
+        f"{int(mixed.sum())} of {len(mixed)} first answers change with golden's index and this cell's queries, "
+        f"{int(anew.sum())} with this cell's index: re-index before these queries are used",
+    )
