@@ -25,13 +25,13 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
 
     The larger gallery is absent, with its reason, for a data set that none can be made of. Raises BadInput for one scene.
     """
-    n, gold = len(subjects.dataset.scenes), subjects.dataset.gold_images
+    n, q, gold = len(subjects.dataset.scenes), len(subjects.dataset.queries), subjects.dataset.gold_images
     if n < 2:
         raise BadInput(f"the data set has {n} scene, expected two or more: nothing can be reordered in it")
-    wanted = Vectors(golden.text, golden.image[:n])
+    wanted = Vectors(golden.text[:q], golden.image[:n])
     itself = Answers(wanted, wanted, gold)
     found: dict[str, Any] = {
-        "queries": len(golden.text), "items": n, "cells": [], "skipped": [],
+        "queries": q, "items": n, "cells": [], "skipped": [],
         "margins": {str(k): np.percentile(itself.margins(k), PERCENTS).tolist() for k in (1, 10)},
     }  # fmt: skip
     haystack = None
@@ -45,7 +45,7 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
         progress(f"rankings of {backend} {precision}")
         cell = Cell(EncoderKey(model_of(subjects.config), backend, precision, "cpu"), REFERENCE)
         try:
-            vectors = Vectors(subjects.text_embeddings(cell.encoder), subjects.image_embeddings(cell)[:n])
+            vectors = Vectors(subjects.text_embeddings(cell.encoder)[:q], subjects.image_embeddings(cell)[:n])
         except (pytest.skip.Exception, pytest.fail.Exception) as reason:
             found["skipped"].append({"backend": backend, "precision": precision, "reason": str(reason)})
             continue

@@ -21,14 +21,14 @@ def direction(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def answers(subjects: Subjects, golden: Golden, cell: Cell, direction: str) -> Answers:
     """Golden's answers beside the cell's; only scenes that some query describes ask for texts."""
-    dataset, n = subjects.dataset, len(subjects.dataset.scenes)
-    images, texts = subjects.image_embeddings(cell)[:n], subjects.text_embeddings(cell.encoder)
+    dataset, n, q = subjects.dataset, len(subjects.dataset.scenes), len(subjects.dataset.queries)
+    images, texts = subjects.image_embeddings(cell)[:n], subjects.text_embeddings(cell.encoder)[:q]
 
     def make() -> Answers:
         if direction == "text_to_image":
-            return Answers(Vectors(golden.text, golden.image[:n]), Vectors(texts, images), dataset.gold_images)
+            return Answers(Vectors(golden.text[:q], golden.image[:n]), Vectors(texts, images), dataset.gold_images)
         asking = [row for row, gold in enumerate(dataset.gold_texts) if gold]
-        wanted, found = Vectors(golden.image[asking], golden.text), Vectors(images[asking], texts)
+        wanted, found = Vectors(golden.image[asking], golden.text[:q]), Vectors(images[asking], texts)
         return Answers(wanted, found, [dataset.gold_texts[row] for row in asking])
 
     return subjects.once(("answers", str(cell), direction), make)

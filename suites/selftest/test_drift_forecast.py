@@ -67,7 +67,7 @@ def test_too_small_a_gallery_is_refused() -> None:
 @pytest.fixture(scope="module")
 def itself(subjects: Subjects, golden: Golden) -> Answers:
     """Golden beside golden."""
-    wanted = Vectors(golden.text, golden.image[: len(subjects.dataset.scenes)])
+    wanted = Vectors(golden.text[: len(subjects.dataset.queries)], golden.image[: len(subjects.dataset.scenes)])
     return Answers(wanted, wanted, subjects.dataset.gold_images)
 
 
