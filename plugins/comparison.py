@@ -31,8 +31,9 @@ class Comparison:
 
     @property
     def worst(self) -> int:
-        """Index of the input that uses the largest share of its limit."""
-        return int(np.argmax(self.shares))
+        """Index of the input that uses the largest share of its limit; of those that share it (a limit of 0), the largest."""
+        most = np.flatnonzero(self.shares == self.shares.max())
+        return int(most[np.argmax(np.nan_to_num(self.values[most], nan=np.inf))])
 
     @property
     def value(self) -> float:

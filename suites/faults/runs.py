@@ -44,7 +44,14 @@ def inner(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 
 def _line(done: subprocess.CompletedProcess[str], pattern: str) -> str:
-    return next((line.strip() for line in (done.stdout + done.stderr).splitlines() if re.search(pattern, line)), "")
+    return next(
+        (
+            line.strip(" !=").removeprefix("_pytest.outcomes.Exit: ")
+            for line in (done.stdout + done.stderr).splitlines()
+            if re.search(pattern, line)
+        ),
+        "",
+    )
 
 
 def _storage(folder: Path) -> str:
@@ -78,7 +85,7 @@ def _regression(folder: Path, strength: str) -> Finding:
     )
     inner(folder, *LATENCY, *test, EXTRA="0.0")
     done = inner(folder, *LATENCY, *test, EXTRA=strength)
-    return Finding("L4 broken" in done.stdout, "L4", _line(done, "^slower: ") or _line(done, "passed|failed"))
+    return Finding("L4 broken" in done.stdout, "L4", _line(done, "^slower: ") or _line(done, " passed| failed"))
 
 
 def _other(what: str) -> Callable[[Path, str], Finding]:
@@ -104,13 +111,13 @@ def _vacuous(folder: Path, strength: str) -> Finding:
     return Finding(
         done.returncode != 0,
         f"exit code {done.returncode}",
-        _line(done, "no tests ran|skipped:|compared nothing|not compared|no baseline|deselected"),
+        _line(done, "no tests ran|is not installed|compared nothing|not compared|no baseline|deselected"),
     )
 
 
 VACUOUS: dict[str, Sequence[str]] = {
     "nothing selected": ("suites/embeddings", "-k", "no_such_test"),
-    "everything skipped": ("suites/embeddings", "--backend=kernl"),
+    "everything skipped": ("-p", "suites.selftest.odd_ones", "suites/embeddings", "--backend=absent"),
     "no baseline": (
         "suites/latency/test_history.py",
         "--backend=torch-eager",
