@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix gate-power train scenes lock clean
+.PHONY: audit test fix golden matrix gate-power drift train scenes lock clean
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
@@ -60,6 +60,9 @@ matrix: $(READY) $(OWN)
 
 gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--trials 5 --seconds 0.5" for a quick look
 	$(RUN) -m suites.gate_power $(ARGS)
+
+drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
+	$(RUN) -m suites.drift $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs
