@@ -2,7 +2,7 @@
 
 import argparse
 import json
-import math
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from fixtures.progress import ProgressLine
 from plugins import environment
 from plugins.subjects import Subjects
 from plugins.written import write_text
-from suites.drift import page
+from suites.drift import evidence, page
 from suites.drift.audit import Step, audit_cells, audit_planted, audit_ranges
 from suites.drift.hunt import audit_worst
 from suites.drift.plot import svg
@@ -50,10 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     subjects = subjects_of(wanted.model, wanted.pretrained, GOLDEN)
     line = Bar()
+    logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
     try:
         target = GOLDEN / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
         if not wanted.redraw:
-            write_text(target, text_of(measure(subjects, line.step)))
+            write_text(target, evidence.text(measure(subjects, line.step)))
         return show(json.loads(target.read_text(encoding="utf-8")), target)
     except (BadInput, FileNotFoundError) as error:
         print(error, file=sys.stderr)
@@ -131,23 +132,8 @@ def show(found: dict[str, Any], target: Path) -> int:
     for row in found["planted"]:
         verdict = "named" if row not in missed else f"MISSED (named {row['named']})"
         print(f"{verdict}: {row['defect']}, planted in {row['planted_in']}")
-    print(f"written: {target} in {found['seconds']:.0f} s")
+    print(f"written: {target.relative_to(GOLDEN.parent)}, measured in {found['seconds']:.0f} s")
     return 1 if missed else 0
-
-
-def text_of(found: dict[str, Any]) -> str:
-    """JSON with figures to four digits; what is not finite is text."""
-
-    def rounded(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: rounded(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [rounded(item) for item in value]
-        if isinstance(value, float):
-            return float(f"{value:.4g}") if math.isfinite(value) else str(value)
-        return value
-
-    return json.dumps(rounded(found), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

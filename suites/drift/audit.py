@@ -23,6 +23,7 @@ CELLS = (
     ("onnxruntime", "fp32"), ("onnxruntime", "fp16"), ("onnxruntime", "int8"),
     ("torchao", "int8"), ("torch-dynamic-int8", "int8"), ("onnxruntime-optimized", "fp32"), ("tensorrt", "fp16"),
 )  # fmt: skip
+ENTERS = 0.1  # error enters a tower at the first layer whose own error is this share of the largest
 Step = Callable[[str], None]
 
 
@@ -56,6 +57,8 @@ def as_json(whole: Profile) -> dict[str, Any]:
     """A profile's figures, medians and maxima over the inputs, and what stands out."""
     named = findings(whole.rows)
     jumps = [finding.layer for finding in named if finding.what == "jump"]
+    own = [float(np.median(layer.own)) for layer in whole.rows]
+    enters = next((layer.name for layer, error in zip(whole.rows, own, strict=True) if error >= ENTERS * max(own)), None)
     rows, before = [], None
     for layer in whole.rows:
         rows.append(_row(layer))
@@ -64,7 +67,8 @@ def as_json(whole: Profile) -> dict[str, Any]:
             rows[-1] |= {"growth": total / before} if layer.block is not None and before else {}
             before = total
     return {
-        "how": whole.how, "disturbance": whole.disturbance, "inputs": whole.inputs, "first_jump": jumps[0] if jumps else None,
+        "how": whole.how, "disturbance": whole.disturbance, "inputs": whole.inputs,
+        "enters_at": enters, "first_jump": jumps[0] if jumps else None,
         "findings": [finding.as_json() for finding in named], "layers": rows,
     }  # fmt: skip
 

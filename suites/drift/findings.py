@@ -13,6 +13,7 @@ EPSILON = {"float16": 2.0**-11, "bfloat16": 2.0**-8}  # half a unit in the last 
 LARGEST = {"float16": 65504.0, "bfloat16": 2.0**127 * (2 - 2**-7), "float32": 2.0**127 * (2 - 2**-23)}
 HEADROOM = 1.0  # bits: with less, an input that doubles the activation overflows
 RATIO = 1.3  # a layer's own error stands out from its neighbours' by at least this much
+FEW, RATIO_OF_FEW = 5, 2.0  # fewer neighbours than that say little about their spread
 SPREADS = 6.0  # and by so many times their own spread
 LEAST_SPREAD = 0.03  # of logarithms: what sampling other inputs changes
 ROUNDING = 0.55  # what rounding one random output costs, in EPSILON: 0.42 measured, 0.58 at most
@@ -41,10 +42,10 @@ def findings(rows: Sequence[LayerError]) -> list[Finding]:
     """In the order of the layers, so that the first is the cause and later ones may be its consequences.
 
     Jump: a layer's own error (median over the inputs) is compared with its neighbours, that is the other layers of its kind
-    and output type in the same tower. It jumps when it is RATIO times their median or more, its logarithm lies SPREADS times
-    their spread (median absolute deviation of logarithms, at least LEAST_SPREAD) or more above theirs, the roundings of its
-    output do not explain it, and it MATTERS. What the layer was given does not count: float64 was given the same.
-    Headroom is said once, of the first layer that lacks it, and overflow likewise.
+    and output type in the same tower. It jumps when it is RATIO times their median or more (RATIO_OF_FEW among FEW), its
+    logarithm lies SPREADS times their spread (median absolute deviation of logarithms, at least LEAST_SPREAD) or more above
+    theirs, the roundings of its output do not explain it, and it MATTERS. What the layer was given does not count: float64
+    was given the same. Headroom is said once, of the first layer that lacks it, and overflow likewise.
     """
     found: list[Finding] = []
     for row in rows:
@@ -86,12 +87,17 @@ def _jump(row: LayerError, rows: Sequence[LayerError]) -> Finding | None:
         return Finding(row.name, "jump", math.inf, f"its own error is {own:.2g}, its neighbours have none")
     logs = np.log(np.maximum(others, 1e-300))
     spread = max(LEAST_SPREAD, float(np.median(np.abs(logs - np.median(logs)))))
-    products = [float(np.median(other.own)) for other in rows if other.kind in PRODUCTS and other is not row]
-    times, enough = own / usual, RATIO if alike else ALONE
-    if times < enough or (alike and math.log(times) < SPREADS * spread) or own < MATTERS * np.median(products):
+    times, enough = own / usual, ALONE if not alike else RATIO if len(others) >= FEW else RATIO_OF_FEW
+    if times < enough or (alike and math.log(times) < SPREADS * spread) or own < MATTERS * _of_products(row, rows):
         return None
     sentence = f"its own error is {own:.2g}, {times:.1f} times that of its neighbours ({usual:.2g})"
     return Finding(row.name, "jump", times, sentence)
+
+
+def _of_products(row: LayerError, rows: Sequence[LayerError]) -> float:
+    """The usual own error of what multiplies matrices; 0 where nothing else does."""
+    own = [float(np.median(other.own)) for other in rows if other.kind in PRODUCTS and other is not row]
+    return float(np.median([error for error in own if np.isfinite(error)] or [0.0]))
 
 
 def unavoidable(row: LayerError) -> float:

@@ -14,14 +14,23 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def _where(found: dict[str, Any]) -> str:
-    head = ("cell", "tower", "error", "cosine distance", "fastest growth", "largest own error", "least headroom, bits", "named")
+    head = (
+        "cell",
+        "tower",
+        "error (cosine distance)",
+        "enters at",
+        "fastest growth",
+        "largest own",
+        "least headroom, bits",
+        "named",
+    )
     count = found["cells"][0]["inputs"]
     lines = [
         "## Where: error against float64, layer by layer",
         "",
-        f"Relative errors of the embedding and of layers, medians over {count} inputs. A layer's own error is what it adds when",
-        "float64 is given the same inputs; a layer is named when it stands out from its neighbours of the same kind, or is",
-        "close to the largest number of its type.",
+        f"Relative errors of the embedding and of layers, medians over {count} inputs. What a layer adds when float64 is given",
+        "the same inputs is its own error; error enters at the first layer whose own is a tenth of the largest. A layer is",
+        "named when its own error stands out from its neighbours' of the same kind, or it is close to overflow.",
         "",
         table(head, [_cell(cell) for cell in found["cells"]]),
     ]
@@ -40,9 +49,9 @@ def _cell(cell: dict[str, Any]) -> list[str]:
     return [
         f"{cell['backend']} {cell['precision']}",
         cell["tower"],
-        _figure(layers[-1]["total"]["median"]),
-        _figure(layers[-1]["cosine"]["median"]),
-        f"{float(steepest['growth']):.2f} in {_short(steepest['name'])}" if steepest else "–",
+        f"{_figure(layers[-1]['total']['median'])} ({_figure(layers[-1]['cosine']['median'])})",
+        _short(cell["enters_at"] or "none"),
+        f"{float(steepest['growth']):.3g} in {_short(steepest['name'])}" if steepest else "–",
         f"{_figure(own['own']['median'])} in {_short(own['name'])}",
         f"{float(least['headroom_bits']):.1f} in {_short(least['name'])}",
         "; ".join(f"{_short(one['layer'])}: {one['sentence']}" for one in cell["findings"]) or "nothing stands out",
@@ -77,7 +86,9 @@ def _worst(rows: list[dict[str, Any]]) -> str:
 
 
 def _short(name: str) -> str:
-    return code(name.replace("transformer.resblocks.", "…"))
+    """Without the tower's part of the path, which has a column of its own."""
+    _, found, rest = name.rpartition("resblocks.")
+    return f"block {rest.replace('.', ' ')}" if found else code(name)
 
 
 def _figure(value: float | str) -> str:

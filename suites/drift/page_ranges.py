@@ -31,7 +31,7 @@ def ranges(tower: str, found: dict[str, Any]) -> str:
 
 
 def _closest(rows: list[dict[str, Any]]) -> str:
-    head = ("tensor", "largest", "headroom fp16, bits", "bf16", "channels that stand out", "tokens that stand out")
+    head = ("tensor", "largest", "headroom fp16, bits", "bf16", "channel (times the median)", "token")
     shown = sorted(rows, key=lambda row: float(row["fp16"]["headroom_bits"]))[:SHOWN]
     return table(head, [
         [
@@ -56,7 +56,8 @@ def _small(rows: list[dict[str, Any]]) -> str:
 def _coarse(rows: list[dict[str, Any]]) -> str:
     shown = sorted(rows, key=lambda row: float(row["int8"]["levels_of_rms"]))[:SHOWN]
     return table(("tensor", "levels", "rounds to 0"), [
-        [code(row["name"]), f"{row['int8']['levels_of_rms']:.1f}", f"{row['int8']['rounds_to_zero_share']:.1%}"] for row in shown
+        [code(row["name"]), f"{row['int8']['levels_of_rms']:.1f}", f"{row['int8']['rounds_to_zero_share']:.1%}"]
+        for row in shown
     ])  # fmt: skip
 
 
@@ -70,4 +71,4 @@ def _channels(rows: list[dict[str, Any]]) -> str:
 
 
 def _outliers(found: list[dict[str, float]]) -> str:
-    return ", ".join(f"{one['index']} ({one['times_the_median']:.0f}×)" for one in found) or "–"
+    return ", ".join(f"{one['index']} ({one['times_the_median']:.1f})" for one in found) or "–"

@@ -29,6 +29,9 @@ def svg(evidence: dict[str, Any]) -> str:
             _gathered(panels[0][column], cells, places)
             _own(panels[1][column], cells, places)
             panels[0][column].set_title(TITLES[tower], fontsize=13)
+            for row in range(2):
+                _roundings(panels[row][column], named=column == len(TITLES) - 1)
+                _axes(panels[row][column], places)
         panels[0][0].set_ylabel("error gathered so far\n(relative, against float64)")
         panels[1][0].set_ylabel("error a layer adds itself")
         handles, names = panels[0][0].get_legend_handles_labels()
@@ -50,8 +53,6 @@ def _gathered(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -
             [places[row["name"]] for row in stream], values, line, marker=marker, ms=5, lw=1.8,
             color=COLOURS[cell["precision"]], label=f"{cell['backend']} {cell['precision']}",
         )  # fmt: skip
-    _roundings(panel)
-    _axes(panel, places)
 
 
 def _own(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -> None:
@@ -66,17 +67,17 @@ def _own(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -> Non
                 spot = (places[row["name"]], _number(row["own"]["median"]))
                 panel.plot(*spot, "o", ms=13, mfc="none", mec="#f85149", mew=2)
                 panel.annotate(row["name"], spot, (0, 12), textcoords="offset points", ha="center", color="#f85149", fontsize=9)
-    _roundings(panel)
-    _axes(panel, places)
 
 
-def _roundings(panel: Any) -> None:
+def _roundings(panel: Any, named: bool) -> None:
+    """What one rounding of a result costs at most, as a line; its name stands beside the last panel."""
     for precision, size in ROUNDINGS.items():
         panel.axhline(size, color=COLOURS[precision], lw=0.8, alpha=0.45)
-        panel.annotate(
-            f"one rounding in {precision}", (1, size), (-2, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-            ha="right", va="bottom", fontsize=8, color=COLOURS[precision],
-        )  # fmt: skip
+        if named:
+            panel.annotate(
+                f"one rounding\nin {precision}", (1, size), (5, 0), xycoords=("axes fraction", "data"), fontsize=9,
+                textcoords="offset points", ha="left", va="center", color=COLOURS[precision],
+            )  # fmt: skip
 
 
 def _axes(panel: Any, places: dict[str, int]) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from fixtures.models import Model
 
 Float64 = NDArray[np.float64]
-OUTLIER = 8.0  # a channel or token is one when its largest magnitude is so many times the median of all channels' or tokens'
-LISTED = 3  # outliers that are named
+OUTLIER = 6.0  # a channel or token is one when its largest magnitude is so many times the median of all channels' or tokens'
+LISTED = 3  # outliers that are named; the largest is, outlier or not
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,11 @@ class Range:
 
 
 def outliers(largest: Float64) -> list[dict[str, float]]:
-    """The LISTED worst positions whose largest magnitude is OUTLIER times the median or more, and how many times it is."""
+    """The position with the largest magnitude, and the next that are outliers, with how many times the median they have."""
     usual = float(np.median(largest[largest > 0])) if (largest > 0).any() else math.inf
     order = np.argsort(-largest)[:LISTED]
-    return [{"index": int(i), "times_the_median": float(largest[i] / usual)} for i in order if largest[i] >= OUTLIER * usual]
+    listed = [i for place, i in enumerate(order) if place == 0 or largest[i] >= OUTLIER * usual]
+    return [{"index": int(i), "times_the_median": float(largest[i] / usual)} for i in listed]
 
 
 def activation_ranges(model: "Model", batch: Array | Tokens, tower: Tower) -> Iterator[Range]:

@@ -14,6 +14,7 @@ from fixtures.capability import Array, Encoder, Tower
 from fixtures.preprocessors._shared import normalise
 from fixtures.registry import backends
 from plugins.comparison import cosine_distance
+from plugins.update_golden import to_8_bits
 
 if TYPE_CHECKING:
     from fixtures.models import Model
@@ -38,6 +39,12 @@ def pixels_of(grid: Grid, resolution: int) -> Array:
     """The grid enlarged without smoothing and normalised, float32 [3, R, R]."""
     place = np.arange(resolution) * GRID // resolution
     return normalise(grid[place][:, place])
+
+
+def grid_of(pixels: Array) -> Grid:
+    """The nearest grid to float32 pixels [3, R, R]: one pixel of each square."""
+    place = (np.arange(GRID) * 2 + 1) * pixels.shape[1] // (2 * GRID)
+    return np.asarray(to_8_bits(pixels)[place][:, place], np.uint8)
 
 
 def encoder_of(model: "Model", precision: str) -> Encoder:
@@ -119,7 +126,8 @@ def search_text(measure: "Distance", precision: str, start: Sequence[str], words
 
     for text in start:
         rate(text)
-    word = strategies.one_of(strategies.sampled_from(list(words)), strategies.text(max_size=6))
+    assigned = strategies.characters(exclude_categories=("Cc", "Cn", "Co", "Cs"))  # what people can type
+    word = strategies.one_of(strategies.sampled_from(list(words)), strategies.text(assigned, max_size=6))
 
     @settings(
         max_examples=examples, deadline=None, database=None, derandomize=True,
