@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     finally:
         line.finish()
+        logging.disable(logging.NOTSET)
 
 
 class Bar:
@@ -111,8 +112,8 @@ def measure(subjects: Subjects, step: Step) -> dict[str, Any]:
         "environment": environment.fingerprint(),
         "model": {"name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256},
     }
-    for audit, _ in SECTIONS:
-        found |= audit(subjects, GOLDEN, step)
+    for measured, _ in SECTIONS:
+        found |= measured(subjects, GOLDEN, step)
     return {**found, "seconds": time.monotonic() - started}
 
 
