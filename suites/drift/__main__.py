@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     subjects = subjects_of(wanted.model, wanted.pretrained, GOLDEN)
     line = Bar()
     logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
+    warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
     try:
         target = GOLDEN / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
         if not wanted.redraw:

@@ -11,6 +11,7 @@ from fixtures.backends._transformers import names_there
 from fixtures.backends.onnxruntime import OnnxEncoder
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.errors import Unavailable
+from suites.drift.engine import MarkedEngine
 from suites.drift.graph import Instrumented
 from suites.drift.layers import TAP, Layer
 
@@ -34,10 +35,7 @@ def watch(encoder: Encoder, tower: Tower, layers: list[Layer]) -> tuple[Watch, s
     if isinstance(encoder, OnnxEncoder):
         return Instrumented(encoder, tower, layers), "extra outputs of the graph"
     if isinstance(encoder, EngineEncoder):
-        raise Unavailable(
-            "a TensorRT engine holds no tensor of a layer: marking one as an output builds another engine, with other fusions; "
-            "audit the onnxruntime cell of the same file and precision"
-        )
+        return MarkedEngine(encoder, tower, layers), "marked outputs of an engine of the same file"
     raise Unavailable(f"{type(encoder).__name__} cannot be looked into: its layers run in another process or a compiled model")
 
 

@@ -150,6 +150,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     for module in ("audit", "hunt"):
         monkeypatch.setattr(f"suites.drift.{module}.Budget", Small)
     monkeypatch.setattr(command, "GOLDEN", tmp_path / "golden")
+    monkeypatch.setattr("suites.drift.planted.KINDS", {"fp8": "one layer's weights rounded to fp8"})
+    monkeypatch.setattr("suites.drift.hunt.PRECISIONS", ("fp16",))
     monkeypatch.setattr("suites.drift.hunt.COMPARED", 4)
     cells = (("torch-eager", "fp16"), ("tensorrt", "fp16"))
     monkeypatch.setattr(command, "audit_cells", lambda subjects, step: audit_cells(subjects, step, cells))
