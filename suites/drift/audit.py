@@ -57,10 +57,10 @@ def as_json(whole: Profile) -> dict[str, Any]:
     """A profile's figures, medians and maxima over the inputs, and what stands out."""
     named = findings(whole.rows)
     jumps = [finding.layer for finding in named if finding.what == "jump"]
-    own = [float(np.median(layer.own)) for layer in whole.rows]
-    enters = next((layer.name for layer, error in zip(whole.rows, own, strict=True) if error >= ENTERS * max(own)), None)
+    own = [float(np.median(layer.own)) for layer in whole.layers]
+    enters = next((layer.name for layer, error in zip(whole.layers, own, strict=True) if error >= ENTERS * max(own)), None)
     rows, before = [], None
-    for layer in whole.rows:
+    for layer in whole.layers:
         rows.append(_row(layer))
         if layer.block is None or layer.name.endswith(f"resblocks.{layer.block}"):  # what the next block is given
             total = rows[-1]["total"]["median"]

@@ -12,7 +12,8 @@ from suites.drift.profile import LayerError
 EPSILON = {"float16": 2.0**-11, "bfloat16": 2.0**-8}  # half a unit in the last place, relative; fp32's where nothing is said
 LARGEST = {"float16": 65504.0, "bfloat16": 2.0**127 * (2 - 2**-7), "float32": 2.0**127 * (2 - 2**-23)}
 HEADROOM = 1.0  # bits: with less, an input that doubles the activation overflows
-RATIO = 1.6  # of a jump: clean layers reach 1.41 times their neighbours (a first attention), a LayerNorm in fp16 has 1.76
+RATIO = 1.6  # of a jump: a clean first attention reaches 1.41 times its neighbours
+RATIO_OF = {"norm": 1.4}  # norms are alike; one computed in fp16 has 1.5 to 2.6 times the error of its neighbours
 FEW, RATIO_OF_FEW = 5, 2.0  # fewer neighbours than that say little about their spread
 SPREADS = 6.0  # and by so many times their own spread
 LEAST_SPREAD = 0.03  # of logarithms: what sampling other inputs changes
@@ -50,12 +51,13 @@ def findings(rows: Sequence[LayerError]) -> list[Finding]:
     found: list[Finding] = []
     for row in rows:
         bits = headroom(row)
-        if bits == -math.inf and not _said(found, "overflow"):
-            found.append(Finding(row.name, "overflow", bits, f"holds Inf or NaN in {row.dtype}"))
-        elif -math.inf < bits < HEADROOM and not _said(found, "headroom"):
+        if bits < 0 and not _said(found, "overflow"):
+            what = f"needs {row.largest:.0f}, beyond" if np.isfinite(row.largest) else "holds Inf or NaN, beyond"
+            found.append(Finding(row.name, "overflow", bits, f"{what} the largest {row.dtype}"))
+        elif 0 <= bits < HEADROOM and not _said(found, "headroom"):
             sentence = f"reaches {row.largest:.0f}, {bits:.2f} bits below the largest {row.dtype}"
             found.append(Finding(row.name, "headroom", bits, sentence))
-        jump = _jump(row, rows)
+        jump = _jump(row, rows) if row.kind != "inner" else None
         if jump:
             found.append(jump)
     return found
@@ -87,7 +89,8 @@ def _jump(row: LayerError, rows: Sequence[LayerError]) -> Finding | None:
         return Finding(row.name, "jump", math.inf, f"its own error is {own:.2g}, its neighbours have none")
     logs = np.log(np.maximum(others, 1e-300))
     spread = max(LEAST_SPREAD, float(np.median(np.abs(logs - np.median(logs)))))
-    times, enough = own / usual, ALONE if not alike else RATIO if len(others) >= FEW else RATIO_OF_FEW
+    enough = RATIO_OF.get(row.kind, RATIO) if len(others) >= FEW else RATIO_OF_FEW
+    times, enough = own / usual, enough if alike else ALONE
     if times < enough or (alike and math.log(times) < SPREADS * spread) or own < MATTERS * _of_products(row, rows):
         return None
     sentence = f"its own error is {own:.2g}, {times:.1f} times that of its neighbours ({usual:.2g})"

@@ -82,7 +82,7 @@ def tensors(graph: "GraphProto", layers: list[Layer]) -> dict[str, str]:
         for scope in _scopes(node):
             last[scope] = node
     found = {layer.name: _tensor(layer.name, last) for layer in layers[:-1]} | {layers[-1].name: graph.output[0].name}
-    missing = [name for name, tensor in found.items() if tensor is None]
+    missing = [layer.name for layer in layers if layer.kind != "inner" and found[layer.name] is None]
     if missing:
         raise Unavailable(
             f"its ONNX file has no tensor for {len(missing)} of {len(layers)} layers (the first is {missing[0]}): "

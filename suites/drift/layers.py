@@ -19,7 +19,8 @@ class Layer:
     """One layer; `compute` maps the tensors named in `inputs` to its output.
 
     `name` is open_clip's module path, or that of the parameter where there is no module; `kind` says which layers are its
-    neighbours: embedding, norm, attention, mlp, residual, projection, or "inner" for what only the dynamic range looks at.
+    neighbours: embedding, norm, attention, mlp, residual, projection, or "inner" for a step within, of which only the size
+    of its numbers is judged.
     Outputs are [N, T, C], but [N, C, h, w] after conv1 and [N, C] from the pooling on; `pool` makes that of a found [N, T, C].
     """
 
@@ -93,15 +94,18 @@ def _text(module: Any) -> list[Layer]:
 
 
 def _blocks(path: str, transformer: Any, before: str, mask: Any) -> list[Layer]:
-    """ln_1, attn, ln_2, mlp and the residual output of each block; `ln_2` is replayed on the sum that it was given."""
+    """ln_1, attn, ln_2, mlp and the residual output of each block, and what attention, MLP and the second norm are made of."""
     found = []
     for number, block in enumerate(transformer.resblocks):
         name = f"{path}.resblocks.{number}"
         found += [
             Layer(f"{name}.ln_1", "norm", (before,), block.ln_1, number),
+            *_packed(f"{name}.attn", block.attn, number),
             Layer(f"{name}.attn", "attention", (f"{name}.ln_1",), _attention(block, mask), number),
             Layer(f"{name}.ln_2{TAP}", "inner", (before, f"{name}.attn"), _middle(block), number),
             Layer(f"{name}.ln_2", "norm", (f"{name}.ln_2{TAP}",), block.ln_2, number),
+            Layer(f"{name}.mlp.c_fc", "inner", (f"{name}.ln_2",), block.mlp.c_fc, number),
+            Layer(f"{name}.mlp.gelu", "inner", (f"{name}.mlp.c_fc",), block.mlp.gelu, number),
             Layer(f"{name}.mlp", "mlp", (f"{name}.ln_2",), block.mlp, number),
             Layer(name, "residual", (before, f"{name}.attn", f"{name}.mlp"), _residual(block), number),
         ]
@@ -121,36 +125,12 @@ def _residual(block: Any) -> Callable[..., Any]:
     return lambda x, attention, mlp: x + block.ls_1(attention) + block.ls_2(mlp)
 
 
-def inner(module: Any, tower: Tower) -> list[Layer]:
-    """What attention and MLP hold inside, for the dynamic range: q, k and v, scores before the softmax, hidden rows."""
-    found = []
-    path, transformer = (
-        ("visual.transformer", module.visual.transformer) if tower == "image" else ("transformer", module.transformer)
-    )
-    for number, block in enumerate(transformer.resblocks):
-        name = f"{path}.resblocks.{number}"
-        if hasattr(block.attn, "in_proj_weight"):
-            found += [
-                Layer(f"{name}.attn.in_proj", "inner", (f"{name}.ln_1",), _packed(block.attn), number),
-                Layer(f"{name}.attn.scores", "inner", (f"{name}.attn.in_proj",), _scores(block.attn.num_heads), number),
-            ]
-        found += [
-            Layer(f"{name}.mlp.c_fc", "inner", (f"{name}.ln_2",), block.mlp.c_fc, number),
-            Layer(f"{name}.mlp.gelu", "inner", (f"{name}.mlp.c_fc",), block.mlp.gelu, number),
-        ]
-    return found
+def _packed(name: str, attention: Any, number: int) -> list[Layer]:
+    """q, k and v, [N, T, 3 C], where they are made by one matrix."""
+    if getattr(attention, "in_proj_weight", None) is None:
+        return []
 
+    def project(x: Any) -> Any:
+        return x @ attention.in_proj_weight.T + attention.in_proj_bias
 
-def _packed(attention: Any) -> Callable[..., Any]:
-    return lambda x: x @ attention.in_proj_weight.T + attention.in_proj_bias
-
-
-def _scores(heads: int) -> Callable[..., Any]:
-    """[N, T, 3 C] to the scaled products of q and k, [N, T, heads * T], before any mask."""
-
-    def compute(packed: Any) -> Any:
-        q, k, _ = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in packed.chunk(3, dim=-1))
-        scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
-        return scores.transpose(1, 2).flatten(2)
-
-    return compute
+    return [Layer(f"{name}.in_proj", "inner", (f"{name.removesuffix('attn')}ln_1",), project, number)]

@@ -1,6 +1,6 @@
 """How a cell's error grows from layer to layer, and each layer's own share of it, against float64 on the same inputs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,12 +40,20 @@ class LayerError:
 
 @dataclass
 class Profile:
-    """A tower of a cell: its layers in order, how they were watched, and what watching changed of the result (relative)."""
+    """A tower of a cell: its layers in order, how they were watched, what watching changed of the result (relative).
+
+    `rows` holds steps within layers too, of kind "inner", for the size of their numbers; `layers` is without them.
+    """
 
     rows: list[LayerError]
     how: str
     disturbance: float
-    inputs: int = field(default=0)
+    inputs: int
+
+    @property
+    def layers(self) -> list[LayerError]:
+        """The rows that are compared with neighbours."""
+        return [row for row in self.rows if row.kind != "inner"]
 
 
 def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Profile:
@@ -65,8 +73,10 @@ def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -
                 changed.append(_change(found[known[-1].name], encoder.encode(rows, tower)))
             for name, part in _compare(known, found, rows, exact, tower).items():
                 parts[name].append(part)
-    judged = [layer for layer in known if layer.kind != "inner" and parts[layer.name]]
-    return Profile([_row(layer, parts[layer.name]) for layer in judged], how, max(changed, default=0.0), len(batch))
+    found_rows = [_row(layer, parts[layer.name]) for layer in known if parts[layer.name]]
+    for row, after in zip(found_rows[-2::-1], found_rows[:0:-1], strict=True):
+        row.dtype = row.dtype or after.dtype  # a step that the cell hides computes in what the layer around it gives
+    return Profile(found_rows, how, max(changed, default=0.0), len(batch))
 
 
 def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, tower: Tower) -> dict[str, Any]:
@@ -83,17 +93,20 @@ def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, t
     for layer in known:
         truth[layer.name] = layer.compute(*(truth[name] for name in layer.inputs))
         replayed = layer.compute(*(cell[name] for name in layer.inputs))
-        if layer.name not in found:
+        hidden = layer.name not in found
+        if hidden and layer.kind != "inner":
             cell[layer.name], fused = replayed, fused or layer.kind
             continue
-        tensor = found[layer.name]
+        tensor = replayed if hidden else found[layer.name]
         tensor = layer.pool(tensor) if layer.pool and tensor.ndim == 3 else tensor
         cell[layer.name] = tensor.double()
         output, wanted, own = (_flat(x, kept) for x in (cell[layer.name], truth[layer.name], replayed))
         flushed = float(((output == 0) & (wanted != 0)).sum())
         errors = [_relative(output, wanted), _relative(output, own), _cosine(output, wanted)]
-        result[layer.name] = (tensor.dtype, errors, float(output.abs().max()), flushed, output.numel(), fused or layer.kind)
-        fused = ""
+        dtype = "" if hidden else str(tensor.dtype).removeprefix("torch.")
+        kind = layer.kind if layer.kind == "inner" else fused or layer.kind
+        result[layer.name] = (dtype, errors, float(output.abs().max()), flushed, output.numel(), kind)
+        fused = fused if kind == "inner" else ""
     return result
 
 
@@ -109,7 +122,7 @@ def used_tokens(module: Any, tokens: "torch.Tensor") -> "torch.Tensor | None":
 
 def _flat(x: Any, kept: Any) -> Any:
     """[N, everything], with what no result depends on set to 0."""
-    return (x * kept[..., None] if kept is not None and x.ndim == 3 else x).flatten(1)
+    return (x.masked_fill(~kept[..., None], 0) if kept is not None and x.ndim == 3 else x).flatten(1)
 
 
 def _relative(found: Any, wanted: Any) -> Float64:
@@ -135,5 +148,4 @@ def _row(layer: Layer, parts: list[Any]) -> LayerError:
     total, own, cosine = (np.concatenate([part[1][i] for part in parts]) for i in range(3))
     largest = max(part[2] if np.isfinite(part[2]) else np.inf for part in parts)
     flushed = sum(part[3] for part in parts) / sum(part[4] for part in parts)
-    dtype = str(parts[0][0]).removeprefix("torch.")
-    return LayerError(layer.name, parts[0][5], layer.block, dtype, total, own, cosine, largest, flushed)
+    return LayerError(layer.name, parts[0][5], layer.block, parts[0][0], total, own, cosine, largest, flushed)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures.capability import Array, Tokens, Tower
-from suites.drift.layers import INPUT, inner, layers
+from suites.drift.layers import INPUT, layers
 from suites.drift.profile import ROWS, used_tokens
+from suites.drift.scores import scores
 
 if TYPE_CHECKING:
     from fixtures.models import Model
@@ -100,15 +101,14 @@ def activation_ranges(model: "Model", batch: Array | Tokens, tower: Tower) -> It
     import torch
 
     module = model.module()
-    known = layers(module, tower)
-    within = inner(module, tower)
-    found = {layer.name: Range(layer.name) for layer in [*known, *within]}
+    known = [*layers(module, tower), *scores(module, tower)]
+    found = {layer.name: Range(layer.name) for layer in known}
     with torch.inference_mode():
         for start in range(0, len(batch), ROWS):
             given = torch.from_numpy(np.ascontiguousarray(batch[start : start + ROWS]))
             kept = used_tokens(module, given) if tower == "text" else None
             values = {INPUT: given}
-            for layer in [*known, *within]:
+            for layer in known:
                 values[layer.name] = layer.compute(*(values[name] for name in layer.inputs))
                 found[layer.name].add(values[layer.name], kept)
     yield from found.values()

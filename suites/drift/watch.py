@@ -60,25 +60,28 @@ def _hooks(module: Any, layers: list[Layer], kept: dict[str, Any]) -> Iterator[N
 
     handles = []
     try:
-        for name in (layer.name for layer in layers if layer.name not in RESULTS):
-            giver = GIVEN_TO.get(name) or (name.removesuffix(TAP) if name.endswith(TAP) else None)
-            if giver:
-                handles.append(_submodule(module, giver).register_forward_pre_hook(given(name)))
-            else:
-                handles.append(_submodule(module, name).register_forward_hook(result(name)))
+        for layer in layers:
+            giver = GIVEN_TO.get(layer.name) or (layer.name.removesuffix(TAP) if layer.name.endswith(TAP) else None)
+            found = None if layer.name in RESULTS else _submodule(module, giver or layer.name, layer.kind != "inner")
+            if found is not None and giver:
+                handles.append(found.register_forward_pre_hook(given(layer.name)))
+            elif found is not None:
+                handles.append(found.register_forward_hook(result(layer.name)))
         yield
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _submodule(module: Any, name: str) -> Any:
-    """By open_clip's name of it, or by that of transformers; raises Unavailable where the module is built otherwise."""
+def _submodule(module: Any, name: str, needed: bool) -> Any:
+    """By open_clip's name of it, or by that of transformers; raises Unavailable where a needed one is called otherwise."""
     for path in (name, f"clip.{names_there(f'{name}.')[0].removesuffix('.')}"):
         try:
             return module.get_submodule(path)
         except AttributeError:
             continue
+    if not needed:
+        return None
     raise Unavailable(f"its torch module ({type(module).__name__}) has no {name}: its layers are called otherwise")
 
 

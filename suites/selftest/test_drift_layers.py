@@ -12,8 +12,9 @@ from fixtures.models import Model, load_model
 from fixtures.registry import backends
 from suites.drift import planted
 from suites.drift.findings import Finding, findings, headroom
-from suites.drift.layers import inner, layers
+from suites.drift.layers import layers
 from suites.drift.profile import LayerError, profile, used_tokens
+from suites.drift.scores import scores
 from suites.drift.watch import watch
 
 TOWERS: tuple[Tower, ...] = ("image", "text")
@@ -63,6 +64,46 @@ def test_a_jump_is_named_wherever_it_is(model: Model, exact: Any, batches: dict[
         assert [finding.layer for finding in findings(profile(exact, encoder, batches[side], side).rows)] == [layer]
 
 
+@pytest.mark.parametrize("norm", ["visual.ln_pre", "visual.transformer.resblocks.0.ln_1", "visual.ln_post", "ln_final"])
+def test_a_norm_in_fp16_is_named_wherever_it_is(model: Model, exact: Any, batches: dict[str, Any], norm: str) -> None:
+    """The first, the last, and one that is in no block."""
+    side: Tower = "image" if norm.startswith("visual.") else "text"
+    encoder = planted.fp16_norm(backends()["torch-eager"].load(model, "fp16", "cpu"), norm)  # type: ignore[arg-type]
+    assert [finding.layer for finding in findings(profile(exact, encoder, batches[side], side).rows)] == [norm]
+
+
+@pytest.mark.parametrize("matrix", ["visual.conv1", "visual.proj", "text_projection", "token_embedding"])
+def test_what_has_no_neighbours_is_named_too(model: Model, exact: Any, batches: dict[str, Any], matrix: str) -> None:
+    """fp8 weights before and after the blocks."""
+    import torch
+
+    side: Tower = "image" if matrix.startswith("visual.") else "text"
+    name = matrix if matrix in model.state else f"{matrix}.weight"
+    rounded = model.state[name].to(torch.float8_e4m3fn).float()
+    encoder = backends()["torch-eager"].load(planted.with_weights(model, **{name: rounded}), "fp16", "cpu")
+    assert [finding.layer for finding in findings(profile(exact, encoder, batches[side], side).rows)] == [matrix]
+
+
+@pytest.mark.parametrize(("step", "weight", "bias", "after"), [
+    ("mlp.c_fc", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight"),
+    ("attn.in_proj", "attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight"),
+])  # fmt: skip
+def test_large_numbers_within_a_layer_are_named(
+    model: Model, batches: dict[str, Any], step: str, weight: str, bias: str, after: str
+) -> None:
+    """The layer's result stays near what it was, because what follows divides again; q, k and v no hook can see."""
+    block, times = planted.middle_block(model, "image"), 1e5
+    state = {name: model.state[f"{block}.{name}"].clone() for name in (weight, bias, after)}
+    last_third = slice(-len(state[bias]) // 3, None)  # v, so that the scores stay; of the MLP, some hidden channels
+    state[weight][last_third] *= times
+    state[bias][last_third] *= times
+    state[after][:, last_third if step == "mlp.c_fc" else slice(None)] /= times
+    other = planted.with_weights(model, **{f"{block}.{name}": tensor for name, tensor in state.items()})
+    encoder = backends()["torch-eager"].load(other, "fp16", "cpu")
+    named = findings(profile(other.module().double(), encoder, batches["image"], "image").rows)
+    assert (named[0].layer, named[0].what) == (f"{block}.{step}", "overflow")
+
+
 @pytest.mark.parametrize(
     "which", ["torch-eager fp32", "torch-eager fp16", "torch-eager bf16", "torch-autocast fp16", "torch-dynamic-int8 int8"]
 )
@@ -89,8 +130,8 @@ def test_onnxruntime_is_watched_while_it_computes_as_it_does(
         whole = profile(exact, encoder, batches[tower], tower)
         wanted = [layer.name for layer in layers(exact, tower) if layer.kind != "inner"]
         assert whole.disturbance == 0
-        assert len(wanted) - len(whole.rows) <= 1
-        assert [row.name for row in whole.rows] == [name for name in wanted if name in {row.name for row in whole.rows}]
+        assert len(wanted) - len(whole.layers) <= 1
+        assert [row.name for row in whole.layers] == [name for name in wanted if name in {row.name for row in whole.rows}]
         assert findings(whole.rows) == []
 
 
@@ -111,7 +152,7 @@ def test_layers_replay_the_module(exact: Any, batches: dict[str, Any]) -> None:
         given = given.double() if tower == "image" else given
         values = {"input": given}
         with torch.inference_mode():
-            for layer in [*layers(exact, tower), *inner(exact, tower)]:  # type: ignore[arg-type]
+            for layer in [*layers(exact, tower), *scores(exact, tower)]:  # type: ignore[arg-type]
                 values[layer.name] = layer.compute(*(values[name] for name in layer.inputs))
             result = values["visual.proj" if tower == "image" else "text_projection"]
             assert torch.allclose(result, encode(given), rtol=1e-12, atol=1e-12)
