@@ -48,7 +48,13 @@ class Instrumented:
                 if name not in present:
                     model.graph.output.append(onnx.ValueInfoProto(name=name))
             onnx.save(model, str(more), save_as_external_data=model.ByteSize() > LARGEST_FILE)
-            self.session = _session(encoder, tower, str(more))
+            try:
+                self.session = _session(encoder, tower, str(more))
+            except Exception as error:  # providers may put nodes into the graph that they do not read again
+                found = str(error).splitlines()[0]
+                raise Unavailable(
+                    f"onnxruntime does not load the graph that it made for {encoder.provider}: {found}"
+                ) from error
 
     def __call__(self, batch: Array | Tokens) -> dict[str, "torch.Tensor"]:
         """Outputs by layer name, in the types that they have inside."""

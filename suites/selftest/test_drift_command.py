@@ -175,3 +175,13 @@ def test_other_models_have_evidence_of_their_own() -> None:
     assert command.name_of("scenes-s", "") == "drift-audit"
     assert command.name_of("ViT-B-32", "random:0") == "drift-audit-ViT-B-32-random-0"
     assert command.command_of("ViT-B-32", "random:0") == "python -m suites.drift --model ViT-B-32 --pretrained random:0"
+
+
+def test_a_command_has_the_suites_subjects() -> None:
+    """Golden data, tokens and samples come as they do in a run of pytest."""
+    from plugins.golden import load_golden
+
+    subjects = sampling.subjects_of("scenes-s", "", ROOT / "golden")
+    golden = load_golden(subjects)
+    assert golden.text.shape[0] == len(subjects.tokens) == len(sampling.sample(subjects, "text", None))
+    assert len(sampling.sample(subjects, "text", 7)) == 7
