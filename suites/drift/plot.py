@@ -8,6 +8,8 @@ COLOURS = {"fp32": "#2f81f7", "fp16": "#db6d28", "bf16": "#a371f7", "int8": "#2e
 MARKERS = {"torch-eager": ("o", "-"), "torch-autocast": ("^", ":"), "onnxruntime": ("s", "--"), "torchao": ("D", "-")}
 ROUNDINGS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}
 STREAM = ("visual.ln_pre", "visual.ln_post", "ln_final", "visual.proj", "text_projection", "positional_embedding")
+JUMP = "#f85149"
+CROWDED = 18  # names under an axis, of which there is room for no more: the later one stays
 TITLES = {"image": "image tower", "text": "text tower"}
 
 
@@ -65,8 +67,8 @@ def _own(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -> Non
         for row in rows:
             if any(found["layer"] == row["name"] and found["what"] == "jump" for found in cell["findings"]):
                 spot = (places[row["name"]], _number(row["own"]["median"]))
-                panel.plot(*spot, "o", ms=13, mfc="none", mec="#f85149", mew=2)
-                panel.annotate(row["name"], spot, (0, 12), textcoords="offset points", ha="center", color="#f85149", fontsize=9)
+                panel.plot(*spot, "o", ms=13, mfc="none", mec=JUMP, mew=2)
+                panel.annotate(row["name"], spot, (0, 12), textcoords="offset points", ha="center", color=JUMP, fontsize=9)
 
 
 def _roundings(panel: Any, named: bool) -> None:
@@ -81,8 +83,10 @@ def _roundings(panel: Any, named: bool) -> None:
 
 
 def _axes(panel: Any, places: dict[str, int]) -> None:
-    names = {name: _short(name) for name in places}
-    shown = {places[name]: short for name, short in names.items() if short}
+    shown: dict[int, str] = {}
+    for name in reversed(places):
+        if _short(name) and min(shown, default=2 * len(places)) - places[name] >= len(places) / CROWDED:
+            shown[places[name]] = _short(name)
     panel.set_yscale("log")
     panel.set_xticks(list(shown), list(shown.values()), rotation=45, ha="right", rotation_mode="anchor")
     panel.set_xlim(-0.8, len(places) - 0.2)
