@@ -1,0 +1,136 @@
+"""The layers of both towers, in order, each as a function of the tensors that it is computed from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fixtures.capability import Tower
+from fixtures.errors import Unavailable
+
+if TYPE_CHECKING:
+    import torch
+
+INPUT = "input"  # pixels [N, 3, R, R] or tokens [N, L]
+TAP = ":input"  # "LAYER:input" is what LAYER is given, where no layer is called by that name
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer; `compute` maps the tensors named in `inputs` to its output.
+
+    `name` is open_clip's module path, or that of the parameter where there is no module; `kind` says which layers are its
+    neighbours: embedding, norm, attention, mlp, residual, projection, or "inner" for a step within, of which only the size
+    of its numbers is judged.
+    Outputs are [N, T, C], but [N, C, h, w] after conv1 and [N, C] from the pooling on; `pool` makes that of a found [N, T, C].
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    compute: Callable[..., "torch.Tensor"]
+    block: int | None = None
+    pool: Callable[["torch.Tensor"], "torch.Tensor"] | None = None
+
+
+def layers(module: Any, tower: Tower) -> list[Layer]:
+    """Those of an open_clip module, in its dtype; raises Unavailable for a tower that is no ViT or no causal transformer."""
+    try:
+        return _image(module) if tower == "image" else _text(module)
+    except AttributeError as error:
+        raise Unavailable(
+            f"the {tower} tower is no transformer of open_clip's CLIP class ({error}): it has no known layers"
+        ) from error
+
+
+def _image(module: Any) -> list[Layer]:
+    visual = module.visual
+    if visual.attn_pool is not None:
+        raise Unavailable("the image tower pools by attention, and the audit knows towers that pool one token or the mean")
+    late = visual.final_ln_after_pool
+
+    def embed(patches: Any) -> Any:
+        import torch
+
+        rows = patches.flatten(2).transpose(1, 2)
+        first = visual.class_embedding.expand(len(rows), 1, -1)
+        return torch.cat([first, rows], dim=1) + visual.positional_embedding
+
+    def pool(x: Any) -> Any:
+        return visual._global_pool(x)[0]
+
+    def post(x: Any) -> Any:
+        return visual.ln_post(pool(x)) if late else pool(visual.ln_post(x))
+
+    found = [
+        Layer("visual.conv1", "embedding", (INPUT,), visual.conv1),
+        Layer("visual.positional_embedding", "embedding", ("visual.conv1",), embed),
+        Layer("visual.ln_pre", "norm", ("visual.positional_embedding",), visual.ln_pre),
+    ]
+    found += _blocks("visual.transformer", visual.transformer, found[-1].name, None)
+    return [
+        *found,
+        Layer("visual.ln_post", "norm", (found[-1].name,), post, pool=pool),
+        Layer("visual.proj", "projection", ("visual.ln_post",), lambda x: x @ visual.proj),
+    ]
+
+
+def _text(module: Any) -> list[Layer]:
+    from open_clip.transformer import text_global_pool
+
+    def project(x: Any, tokens: Any) -> Any:
+        pooled = text_global_pool(x, tokens, module.text_pool_type, eos_token_id=getattr(module, "text_eos_id", None))
+        return module.text_projection(pooled) if callable(module.text_projection) else pooled @ module.text_projection
+
+    found = [
+        Layer("token_embedding", "embedding", (INPUT,), module.token_embedding),
+        Layer("positional_embedding", "embedding", ("token_embedding",), lambda x: x + module.positional_embedding),
+    ]
+    found += _blocks("transformer", module.transformer, found[-1].name, module.attn_mask)
+    return [
+        *found,
+        Layer("ln_final", "norm", (found[-1].name,), module.ln_final),
+        Layer("text_projection", "projection", ("ln_final", INPUT), project),
+    ]
+
+
+def _blocks(path: str, transformer: Any, before: str, mask: Any) -> list[Layer]:
+    """ln_1, attn, ln_2, mlp and the residual output of each block, and what attention, MLP and the second norm are made of."""
+    found = []
+    for number, block in enumerate(transformer.resblocks):
+        name = f"{path}.resblocks.{number}"
+        found += [
+            Layer(f"{name}.ln_1", "norm", (before,), block.ln_1, number),
+            *_packed(f"{name}.attn", block.attn, number),
+            Layer(f"{name}.attn", "attention", (f"{name}.ln_1",), _attention(block, mask), number),
+            Layer(f"{name}.ln_2{TAP}", "inner", (before, f"{name}.attn"), _middle(block), number),
+            Layer(f"{name}.ln_2", "norm", (f"{name}.ln_2{TAP}",), block.ln_2, number),
+            Layer(f"{name}.mlp.c_fc", "inner", (f"{name}.ln_2",), block.mlp.c_fc, number),
+            Layer(f"{name}.mlp.gelu", "inner", (f"{name}.mlp.c_fc",), block.mlp.gelu, number),
+            Layer(f"{name}.mlp", "mlp", (f"{name}.ln_2",), block.mlp, number),
+            Layer(name, "residual", (before, f"{name}.attn", f"{name}.mlp"), _residual(block), number),
+        ]
+        before = name
+    return found
+
+
+def _attention(block: Any, mask: Any) -> Callable[..., Any]:
+    return lambda x: block.attention(q_x=x, attn_mask=mask)
+
+
+def _middle(block: Any) -> Callable[..., Any]:
+    return lambda x, attention: x + block.ls_1(attention)
+
+
+def _residual(block: Any) -> Callable[..., Any]:
+    return lambda x, attention, mlp: x + block.ls_1(attention) + block.ls_2(mlp)
+
+
+def _packed(name: str, attention: Any, number: int) -> list[Layer]:
+    """q, k and v, [N, T, 3 C], where they are made by one matrix."""
+    if getattr(attention, "in_proj_weight", None) is None:
+        return []
+
+    def project(x: Any) -> Any:
+        return x @ attention.in_proj_weight.T + attention.in_proj_bias
+
+    return [Layer(f"{name}.in_proj", "inner", (f"{name.removesuffix('attn')}ln_1",), project, number)]
