@@ -1,7 +1,6 @@
 """One cell's drift and latency with any operations kept in fp32: what a policy search measures."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from fixtures.capability import Array, Backend, Encoder, Tokens, Tower
 from fixtures.models import Model
 from fixtures.operations import operations
 from fixtures.policy import Policy
-from plugins.comparison import METRICS, cosine_distance
+from plugins.comparison import cosine_distance
 from plugins.measures import Drift
 from plugins.paired import interval, no_garbage_collection, pair, timed
 from plugins.subjects import BATCH
@@ -87,7 +86,7 @@ class Trial:
 
     def latency(self, kept: Kept, batch: Array | Tokens, tower: Tower, seconds: float) -> dict[str, float]:
         """Batch 1 with these kept against none, in alternation: p50 of both in ms, and the interval of their ratio."""
-        low = self.encoder(frozenset())
+        low = self.low
         ours = self.encoder(kept) if kept else low
         blocks = [timed(lambda encoder=encoder: encoder.encode(batch[:1], tower)) for encoder in (ours, low)]  # type: ignore[misc]
         for block in blocks:
@@ -106,15 +105,3 @@ class Trial:
 def _all(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Array:
     encoder.resume()
     return np.concatenate([encoder.encode(batch[i : i + BATCH], tower) for i in range(0, len(batch), BATCH)])
-
-
-def targets(golden: Any, batches: Mapping[Tower, Array | Tokens], wanted: Mapping[Tower, Array],
-            names: Mapping[Tower, list[str]], precision: str) -> dict[Tower, Target]:  # fmt: skip
-    """Each tower's inputs with the golden tolerance of a precision as their budget."""
-    return {
-        tower: Target(
-            batch, wanted[tower], names[tower],
-            {metric: golden.limits(precision, tower, metric, names[tower]) for metric in METRICS},
-        )
-        for tower, batch in batches.items()
-    }  # fmt: skip
