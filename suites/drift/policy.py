@@ -3,13 +3,14 @@
 import math
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fixtures.capability import Backend, Tower
+from fixtures.capability import Array, Backend, Tower
 from fixtures.operations import levels, parts
 from fixtures.policy import Policy, as_text
 from plugins.written import write_text
@@ -39,13 +40,11 @@ def find_policy(
     with tempfile.TemporaryDirectory(prefix="policy-") as builds:
         trial = Trial(backend, model, base, device, Path(builds))
         towers = {str(tower): _tower(trial, tower, target, say, seconds) for tower, target in targets.items()}
-        if seconds and with_frontier:
-            for tower, target in targets.items():
-                if not towers[tower].get("kept"):
-                    continue
-                towers[tower]["frontier"] = frontier(trial, tower, target, towers[tower].pop("search"), say, seconds)
-    for row in towers.values():
-        row.pop("search", None)
+        answers = {tower: towers[tower].pop("answer") for tower in targets}
+        for tower in targets if seconds and with_frontier else ():
+            if answers[tower].kept:
+                sample = targets[tower].rows(answers[tower].chosen)
+                towers[tower]["frontier"] = frontier(trial, tower, sample, answers[tower].search, say, seconds)
     kept = sorted(operation for row in towers.values() for operation in row.get("kept", []))
     found = {
         "backend": backend.name, "base": base, "device": device, "towers": towers,
@@ -72,26 +71,35 @@ def _header(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float) -> dict[str, Any]:
     """One tower: its drift without a policy, the smallest set, whether that is proved, and its price."""
-    nothing: Kept = frozenset()
-    row: dict[str, Any] = {"inputs": len(target.names), "low": figures(*trial.drift(nothing, target, tower))}
-    found, kept, search = _smallest(trial, tower, target, say)
-    row |= {"operations": len(search.operations), "sets": len(search.measured), "search": search}
-    if found is None or kept is None:
+    low = trial.encode(frozenset(), target.batch, tower)
+    row: dict[str, Any] = {"inputs": len(target.names), "low": figures(*target.drift(low))}
+    answer = _smallest(trial, tower, target, low, say)
+    search, found, kept = answer.search, answer.found, answer.kept
+    row |= {"operations": len(search.operations), "sets": len(search.measured), "answer": answer}
+    if found is None or answer.embeddings is None:
         return row | {"best": figures(*trial.drift(frozenset(search.operations), target, tower))}
-    row |= {"kept": sorted(kept), "necessary": sorted(found.necessary)}
+    row |= {"kept": sorted(kept), "necessary": sorted(found.necessary), "own": figures(*target.drift(answer.embeddings))}
     row["smallest"] = len(kept) <= 1 or (found.smallest and len(kept) == len(found.kept or ()))
-    row["own"] = figures(*trial.drift(kept, target, tower))
-    search.measured.setdefault(kept, share_of(row["own"]))
     if seconds and kept:
         say(f"{tower} tower, timing")
         row["own"] |= trial.latency(kept, target.batch, tower, seconds)
     return row
 
 
-def _smallest(trial: Trial, tower: Tower, target: Target, say: Say) -> tuple[Found | None, Kept | None, Search]:
+@dataclass(frozen=True)
+class Answer:
+    """What a tower's search came to; without `embeddings` it found nothing that is enough."""
+
+    search: Search
+    chosen: list[int]  # the inputs that were worst without a policy, and under those that were tried
+    kept: Kept = frozenset()
+    found: Found | None = None
+    embeddings: Array | None = None  # of all inputs, with `kept` in fp32
+
+
+def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say) -> Answer:
     """Searches on the worst inputs, checks on all, and searches again with those that broke what was found."""
-    shares = target.shares(trial.encode(frozenset(), target.batch, tower))
-    chosen = _worst(shares)
+    chosen = _worst(target.shares(low))
     kept, stricter = frozenset[str](), 1.0
     for operations in levels(trial.known, tower):  # larger pieces where the rounding between small ones is too much
         for _ in range(ROUNDS):
@@ -100,14 +108,15 @@ def _smallest(trial: Trial, tower: Tower, target: Target, say: Say) -> tuple[Fou
             if found.kept is None:
                 break
             kept = search.drop(in_parts(found.kept, partial(parts, trial.known), search.share))
-            shares = target.shares(trial.encode(kept, target.batch, tower))
-            if (shares <= 1).all():
-                return found, kept, search
-            worst, seen = float(shares.max()), search.share(kept) / stricter
+            embeddings = trial.encode(kept, target.batch, tower) if kept else low
+            shares, seen = target.shares(embeddings), search.share(kept) / stricter
+            chosen = sorted({*chosen, *_worst(shares)})
+            worst = float(shares.max())
+            if worst <= 1:
+                return Answer(search, chosen, kept, found, embeddings)
             if math.isfinite(worst) and seen > 0:  # a row may depend on its batch (dynamic int8): then a sample needs a margin
                 stricter = max(stricter, worst / seen)
-            chosen = sorted({*chosen, *_worst(shares)})
-    return None, None, search
+    return Answer(search, chosen)
 
 
 def _worst(shares: "np.ndarray") -> list[int]:

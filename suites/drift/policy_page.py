@@ -67,7 +67,8 @@ def _cells(row: Mapping[str, Any]) -> str:
 
 def _reading(found: Mapping[str, Any]) -> list[str]:
     return [
-        "Drift is the worst input's cosine distance to golden, over golden's images and all texts. Latency is batch 1, "
+        "Drift is the worst input's cosine distance to golden, over golden's images and all texts (in the frontiers, over "
+        "those that were worst without a policy and with the smallest). Latency is batch 1, "
         "measured in alternation with the cell without a policy, as the median ratio with its 95 % interval. "
         "Smallest: every smaller set was measured, or lacks an operation without which all others in fp32 are not enough. "
         f"Found in {found['seconds']:.0f} s."

@@ -38,6 +38,11 @@ class Target:
         drift = Drift(self.batch, found, self.wanted, self.names, self.limits)
         return np.asarray(np.max([drift.comparison(metric).shares for metric in self.limits], axis=0))
 
+    def drift(self, found: Array) -> tuple[float, float]:
+        """Of the worst input: the share of its budget, and the cosine distance; infinite where an embedding is not finite."""
+        worst = float(cosine_distance(found, self.wanted).max())
+        return float(self.shares(found).max()), worst if np.isfinite(worst) else float("inf")
+
     def rows(self, chosen: list[int]) -> "Target":
         """Some of the inputs."""
         limits = {metric: limit[chosen] for metric, limit in self.limits.items()}
@@ -79,10 +84,8 @@ class Trial:
                 return _all(self.low, batch, tower)
 
     def drift(self, kept: Kept, target: Target, tower: Tower) -> tuple[float, float]:
-        """Of the worst input: the share of its budget, and the cosine distance; infinite where an embedding is not finite."""
-        found = self.encode(kept, target.batch, tower)
-        worst = float(cosine_distance(found, target.wanted).max())
-        return float(target.shares(found).max()), worst if np.isfinite(worst) else float("inf")
+        """See Target.drift."""
+        return target.drift(self.encode(kept, target.batch, tower))
 
     def latency(self, kept: Kept, batch: Array | Tokens, tower: Tower, seconds: float) -> dict[str, float]:
         """Batch 1 with these kept against none, in alternation: p50 of both in ms, and the interval of their ratio."""
