@@ -15,6 +15,7 @@ pytest_plugins = [
     "plugins.golden",
     "plugins.update_golden",
     "plugins.measures",
+    "plugins.policy_options",
     "plugins.report",
     "plugins.journal",
     "plugins.told_again",

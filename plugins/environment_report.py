@@ -62,7 +62,7 @@ def verdicts(config: pytest.Config) -> Iterator[Verdict]:
     """One for each backend, device and reason of the selected cells, in the matrix's order."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for key in encoders(config):
-        judged = _judge(backends()[key.backend], key.precision, key.device)
+        judged = _judge(backends()[key.backend], key.base, key.device)
         rows.setdefault((key.backend, key.device, *judged), []).append(key.precision)
     for (backend, device, verdict, reason), precisions in rows.items():
         yield Verdict(backend, device, verdict, reason, tuple(precisions))

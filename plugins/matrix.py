@@ -1,16 +1,18 @@
 """Which cells there are: model × backend × precision × preprocessor × device, their ids, marks and order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.capability import KnownFailure
+from fixtures.capability import Backend, KnownFailure
 from fixtures.devices import DEVICES, cuda_count, present
 from fixtures.errors import BadInput, nearest
 from fixtures.models import family, model_id
+from fixtures.policy import PREFIX, Policy, read_policy
 from fixtures.registry import backends, pick, preprocessors
-from plugins.options import names
+from plugins.options import TYPED, names
 
 TOWERS = ("image", "text")
 
@@ -23,14 +25,22 @@ class EncoderKey:
     backend: str
     precision: str
     device: str
+    policy: Policy | None = None  # then `precision` is its name
 
     def __str__(self) -> str:
         return f"{self.model}-{self.backend}-{self.precision}-{self.device}"
 
+    @property
+    def base(self) -> str:
+        """The precision whose tolerance and known failures hold: a policy's base."""
+        return self.policy.base if self.policy else self.precision
+
     def known_failures(self) -> dict[str, KnownFailure]:
         """Declared by the backend, for all its encoders or for those of a precision, a device, or both ("E9:fp16:cpu")."""
         declared = ((name.split(":"), known) for name, known in backends()[self.backend].known_failures.items())
-        return {promise: known for (promise, *limits), known in declared if {*limits} <= {self.precision, self.device}}
+        mine = {promise: known for (promise, *limits), known in declared if {*limits} <= {self.base, self.device}}
+        # What a policy keeps in fp32 may be just what fails.
+        return {promise: replace(known, strict=False) for promise, known in mine.items()} if self.policy else mine
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,9 @@ def encoders(config: pytest.Config) -> list[EncoderKey]:
     chosen = [backends()[name] for name in pick("backend", names(config, "--backend"), list(backends()))]
     offered = sorted({precision for backend in chosen for precision in backend.precisions})
     wanted = names(config, "--precision")
+    found = policies(config)
     for precision in wanted:
-        if precision not in offered:
+        if precision not in offered and not precision.startswith(PREFIX):
             raise BadInput(
                 f"unknown precision '{precision}' for {', '.join(b.name for b in chosen)}: {nearest(precision, offered)}"
             )
@@ -83,9 +94,38 @@ def encoders(config: pytest.Config) -> list[EncoderKey]:
         for device in devices(config)
         if backend.offers(precision, device)
     ]
+    keys += [key for policy in found for key in _under(policy, model, chosen, config)]
     if not keys:
         raise BadInput(f"no cell for device {config.getoption('--device')}: {', '.join(b.name for b in chosen)} lack it")
     return keys
+
+
+def policies(config: pytest.Config) -> list[Policy]:
+    """The policies that --precision names; raises BadInput for a bad file, and for two of one name."""
+    files = [name.removeprefix(PREFIX) for name in names(config, "--precision") if name.startswith(PREFIX)]
+    found = {file: read_policy(config.invocation_params.dir / Path(file).expanduser()) for file in dict.fromkeys(files)}
+    for name in {policy.name for policy in found.values()}:
+        alike = [file for file, policy in found.items() if policy.name == name]
+        if len(alike) > 1:
+            raise BadInput(f"{' and '.join(alike)} would give cells one name, '{name}': rename one of the files")
+    return list(found.values())
+
+
+def _under(policy: Policy, model: str, chosen: list[Backend], config: pytest.Config) -> list[EncoderKey]:
+    """The encoders of a policy: of each chosen backend that can keep operations in fp32 in its base precision."""
+    able = [backend for backend in chosen if policy.base in backend.policies]
+    if not able:
+        others = ", ".join(backend.name for backend in backends().values() if policy.base in backend.policies)
+        raise BadInput(
+            f"{', '.join(b.name for b in chosen)}: none keeps single operations of {policy.base} in fp32, "
+            f"as policy '{policy.name}' wants; expected --backend with any of {others or 'none'}"
+        )
+    return [
+        EncoderKey(model, backend.name, policy.precision, device, policy)
+        for backend in able
+        for device in devices(config)
+        if backend.offers(policy.base, device)
+    ]
 
 
 def chosen_preprocessors(config: pytest.Config) -> list[str]:
@@ -98,6 +138,9 @@ def pytest_collection(session: pytest.Session) -> None:
     """A selection that names something unknown ends here, once, and not in every file."""
     encoders(session.config)
     chosen_preprocessors(session.config)
+    files = [name for name in names(session.config, "--precision") if name.startswith(PREFIX)]
+    for file, policy in zip(dict.fromkeys(files), policies(session.config), strict=True):
+        session.config.stash[TYPED][policy.precision] = f"--precision={file}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

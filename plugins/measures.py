@@ -49,7 +49,7 @@ class Drift:
 def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str) -> Drift:
     """An encoder on golden pixels or golden tokens: no preprocessor has a share in it."""
     names = names_of(subjects, "text") if tower == "text" else list(golden.pixel_names)
-    limits = {metric: golden.limits(encoder_key.precision, tower, metric, names) for metric in METRICS}
+    limits = {metric: golden.limits(encoder_key.base, tower, metric, names) for metric in METRICS}
     if tower == "text":
         return Drift(subjects.tokens, subjects.text_embeddings(encoder_key), golden.text, names, limits)
     loaded, rows = subjects.encoder(encoder_key), subjects.dataset.rows(golden.pixel_names)
@@ -65,7 +65,7 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell) -> Drift:
     images = subjects.dataset.images
     rows = [i for i, name in enumerate(images) if subjects.trait(name) not in excused]
     names = [images[i] for i in rows]
-    limits = {metric: golden.limits(cell.encoder.precision, "image", metric, names) for metric in METRICS}
+    limits = {metric: golden.limits(cell.encoder.base, "image", metric, names) for metric in METRICS}
     limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
     found = subjects.image_embeddings(cell)[rows]
     return Drift(found, found, golden.image[rows], names, limits)

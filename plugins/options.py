@@ -9,6 +9,8 @@ from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.devices import DEVICES
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 
+TYPED = pytest.StashKey[dict[str, str]]()  # by part of a cell's id: the option that brought it
+
 
 def names(config: pytest.Config, option: str) -> list[str]:
     """A repeatable option whose values may hold several names, comma-separated."""
@@ -32,7 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--model", default=DEFAULT_MODEL, metavar="NAME", help="open_clip name, hf-hub:ORG/REPO or FAMILY:NAME [%(default)s]"
     )
     group.addoption("--pretrained", default="", metavar="TAG", help="open_clip tag, checkpoint file, or random:SEED")
-    group.addoption("--precision", action="append", metavar="NAME", help="only this precision (repeatable)")
+    text = "only this precision (repeatable); policy:FILE is a precision policy"
+    group.addoption("--precision", action="append", metavar="NAME", help=text)
     for option in ("backend", "preprocessor"):
         text = f"only this {option} (repeatable); package.module:Class is one of your own"
         group.addoption(f"--{option}", action="append", metavar="NAME", help=text)

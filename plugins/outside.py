@@ -16,10 +16,9 @@ from fixtures.errors import BadInput
 from fixtures.outside import checked, entry_points, from_class, from_entry_point, join
 from fixtures.registry import backends, preprocessors
 from plugins import hooks
-from plugins.options import names
+from plugins.options import TYPED, names
 
 T = TypeVar("T", Backend, Preprocessor)
-TYPED = pytest.StashKey[dict[str, str]]()  # by name: the option that brought it
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

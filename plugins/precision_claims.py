@@ -33,7 +33,7 @@ def slower_precisions(results: Results) -> None:
     """Add `slower_than_fp32` to the measures of each encoder that is, by tower: than which encoder, and how much."""
     known = {key: results.measures[name].get("latency_ratio", {}) for name, key in results.encoders.items()}
     for key, ratios in known.items():
-        if key.precision not in FASTER:
+        if key.base not in FASTER:
             continue
         own = EncoderKey(key.model, key.backend, "fp32", key.device)
         for tower in TOWERS:

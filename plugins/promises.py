@@ -15,7 +15,7 @@ from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
 from plugins.outside import again
 
-AGAINST = ("against", "against-python", "against-repository")  # what a side-by-side run was given
+MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that decide what a test compares with
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
 
@@ -35,7 +35,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    command = ["pytest", *again(item.config, item.nodeid), *given(item.config, *AGAINST), *compared(item.config)]
+    command = ["pytest", *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
     return " ".join(command)
 
 

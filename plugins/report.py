@@ -47,6 +47,7 @@ class Results:
         row: dict[str, Any] = {"id": about[0], "backend": encoder.backend, "precision": encoder.precision}
         row |= {"preprocessor": cell.preprocessor} if cell else {}
         row["device"] = encoder.device
+        row |= {"policy": {"base": encoder.base, "keep": list(encoder.policy.keep)}} if encoder.policy else {}
         failed = [(p, why) for p, outcome, why in outcomes if outcome == "failed"]
         expected = [(p, why) for p, outcome, why in outcomes if outcome == "xfailed"]
         skipped = [why for _, outcome, why in outcomes if outcome == "skipped"]

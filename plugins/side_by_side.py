@@ -108,6 +108,8 @@ class SideBySide:
         if self._key != key:
             self.end()
             self._key = key
+            if key.policy:
+                raise Unavailable(f"{key} is not compared side by side: the other side may know no policies; name {key.base}")
             require_usable(backends()[key.backend], key.precision, key.device)
             sides, limit_s = self.choice.sides(Code.of(key.backend)), self.config.getoption("--against-limit")
             with ticking(f"building {key} on both sides"):

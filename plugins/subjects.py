@@ -112,7 +112,7 @@ class Subjects:
             self._alive, self._alive_key = None, key
             gc.collect()
             try:
-                require_usable(backends()[key.backend], key.precision, key.device)
+                require_usable(backends()[key.backend], key.base, key.device)
                 self._alive = self._load(key)
             except BadInput:
                 raise
@@ -153,7 +153,7 @@ class Subjects:
         pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
         with ticking(f"building {key}"):
             started = time.perf_counter()
-            encoder = backends()[key.backend].load(self.model, key.precision, key.device)
+            encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
             calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
             return LoadedEncoder(key, encoder, load_s, {tower: warm_up(call) for tower, call in calls.items()})
@@ -185,6 +185,12 @@ class Subjects:
         if name not in loaded.rows:
             loaded.rows[name] = loaded.encode(self.tokens, "text")
         return loaded.rows[name]
+
+
+def built(key: EncoderKey, model: Model) -> Encoder:
+    """What the key's backend builds, under the key's policy if it has one."""
+    backend = backends()[key.backend]
+    return backend.load_policy(model, key.policy, key.device) if key.policy else backend.load(model, key.precision, key.device)
 
 
 SUBJECTS = pytest.StashKey[Subjects]()
