@@ -9,7 +9,11 @@ def write_text(target: Path, text: str) -> None:
     """Write UTF-8 by a temporary file and a rename; folders are made as needed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).chmod(0o644)
-    Path(name).replace(target)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:  # a full disk, a signal: nothing half-written stays
+        Path(name).unlink(missing_ok=True)
+        raise

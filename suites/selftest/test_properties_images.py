@@ -15,6 +15,7 @@ from fixtures.preprocessors._long import in_pieces
 from fixtures.preprocessors._shared import LONGEST, crop_box
 from fixtures.registry import preprocessors
 from plugins.comparison import absolute_difference
+from plugins.derivation import STEP
 from plugins.golden import Golden
 from plugins.measures import TRAIT_PROMISES
 from suites.selftest.conftest import ROOT
@@ -56,7 +57,9 @@ def test_any_picture(golden: Golden, tmp_path: Path) -> None:
             if any(TRAIT_PROMISES[trait] in known for trait in traits) or (picture.noise and not preprocessor.exact):
                 continue
             for metric, value in absolute_difference(found, wanted).items():
-                assert value <= golden.budget(name, metric), (name, metric, value, traits)
+                # CMYK becomes RGB by a product of two rounded values, before resampling or after: one level more.
+                allowed = golden.budget(name, metric) + (STEP if picture.mode == "CMYK" and not preprocessor.exact else 0)
+                assert value <= allowed, (name, metric, value, traits)
 
     hold("any picture", check, 200, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
 
