@@ -39,8 +39,8 @@ class Picture:
         planes = [Image.fromarray(plane) for plane in np.moveaxis(self._bytes(), 2, 0)]
         if self.mode == "I;16":
             return Image.fromarray(self._bytes()[..., 0].astype(np.uint16) * 257)
-        if self.mode in ("LAB", "YCbCr", "RGBA", "CMYK", "LA"):
-            return Image.merge(self.mode, planes[: len(self.mode)] if self.mode != "YCbCr" else planes[:3])
+        if self.mode in ("LAB", "RGBA", "CMYK", "LA"):
+            return Image.merge(self.mode, planes[: len(self.mode)])
         colours = Image.merge("RGB", planes[:3])
         if self.mode == "P transparent":
             indexed = colours.quantize(16)
