@@ -63,7 +63,8 @@ class Picture:
         """The whole file's bytes."""
         from PIL import Image
 
-        image, stream, options = self.image(), io.BytesIO(), {}
+        options: dict[str, Any] = {}
+        image, stream = self.image(), io.BytesIO()
         if self.special and self.kind == "PNG" and self.mode in ("L", "LA", "RGB", "RGBA"):
             return interlaced(np.asarray(image).reshape(self.height, self.width, -1))
         if self.special and self.kind == "JPEG":
