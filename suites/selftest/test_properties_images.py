@@ -60,7 +60,7 @@ def test_any_picture(golden: Golden, tmp_path: Path) -> None:
             for metric, value in absolute_difference(found, wanted).items():
                 assert value <= golden.budget(name, metric), (name, metric, value, traits)
 
-    hold("any picture", check, 200, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
+    hold("any picture", check, 120, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
 
 
 def refusal(name: str, path: str, geometry: Geometry) -> str:
