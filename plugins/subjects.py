@@ -164,9 +164,13 @@ class Subjects:
             self._made[key] = make()
         return self._made[key]  # type: ignore[no-any-return]
 
+    def traits(self, image: str) -> tuple[str, ...]:
+        """The data set's traits of an image, what its promise goes by first."""
+        return self.once(("traits", image), lambda: self.dataset.traits(image, self.model.geometry))
+
     def trait(self, image: str) -> str:
-        """The data set's trait of an image."""
-        return self.once(("trait", image), lambda: self.dataset.trait(image, self.model.geometry))
+        """The one that its promise goes by."""
+        return self.traits(image)[0]
 
     def image_embeddings(self, cell: Cell) -> Array:
         """Raw embeddings of all images, float32 [N, D]; equal pixels are encoded once."""

@@ -14,7 +14,11 @@ def write_bytes(target: Path, content: bytes) -> None:
     """The same with bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(name).chmod(0o644)
-    Path(name).replace(target)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:  # a full disk, a signal: nothing half-written stays
+        Path(name).unlink(missing_ok=True)
+        raise
