@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,29 +16,13 @@ from fixtures.progress import ProgressLine
 from plugins import environment
 from plugins.subjects import Subjects
 from plugins.written import write_text
-from suites.drift import evidence, page
-from suites.drift.audit import Step, audit_cells, audit_planted, audit_ranges
-from suites.drift.hunt import audit_worst
-from suites.drift.plot import svg
+from suites.drift import evidence
+from suites.drift.audit import Step
 from suites.drift.sampling import subjects_of
+from suites.drift.sections import SECTIONS, Section
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden"
 NAME = "drift-audit"
-Section = tuple[Callable[[Subjects, Path, Step], dict[str, Any]], Callable[[dict[str, Any]], str]]
-
-
-def layers(subjects: Subjects, golden: Path, step: Step) -> dict[str, Any]:
-    """Where and why."""
-    return {
-        **audit_cells(subjects, step),
-        "ranges": audit_ranges(subjects, step),
-        "planted": audit_planted(subjects, step),
-        "worst": audit_worst(subjects, golden, step),
-    }
-
-
-# What a section measures (merged into the evidence), and the Markdown that shows it.
-SECTIONS: tuple[Section, ...] = ((layers, page.markdown),)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 class Bar:
     """A progress bar over the steps, as many as the default run has."""
 
-    STEPS, WIDTH = 24, 20
+    STEPS, WIDTH = sum(section.steps for section in SECTIONS), 20
 
     def __init__(self) -> None:
         self.line, self.done = ProgressLine(NAME), 0
@@ -106,37 +89,46 @@ def measure(subjects: Subjects, step: Step) -> dict[str, Any]:
     started, model = time.monotonic(), subjects.model
     found: dict[str, Any] = {
         "schema": 1,
-        "command": "make drift"
-        if model.name == DEFAULT
-        else f"python -m suites.drift --model {model.name} --pretrained {model.pretrained}",
+        "command": command_of(model.name, model.pretrained),
         "commit": environment.commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment.fingerprint(),
         "model": {"name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256},
     }
-    for measured, _ in SECTIONS:
-        found |= measured(subjects, GOLDEN, step)
+    for section in SECTIONS:
+        found = section.added(found, subjects, GOLDEN, step)
     return {**found, "seconds": time.monotonic() - started}
 
 
 def show(found: dict[str, Any], target: Path) -> int:
-    """Page and plot; 1 if a planted defect was not named."""
-    picture = target.with_suffix(".svg")
+    """Page and plots; 1 if a planted defect was not named."""
     head = f"# Drift audit of {found['model']['name']} {found['model']['pretrained']}".rstrip()
     about = f"`{found['command']}` took {found['seconds']:.0f} s on {found['environment']['cpu']}, {found['date'][:10]}, "
-    about += f"commit {found['commit']}."
-    parts = [head, about, f"![Error against depth]({picture.name})", *(markdown(found) for _, markdown in SECTIONS)]
+    parts = [head, f"{about}commit {found['commit']}."]
+    for section in SECTIONS:
+        part, picture = section.of(found), target.with_name("-".join(filter(None, (target.stem, section.key))) + ".svg")
+        parts.append(f"# {section.title}")
+        if "left_out" in part:
+            parts.append(f"Left out: {part['left_out']}.")
+        else:
+            parts += [f"![{section.title}]({picture.name})"] * _drawn(section, part, picture) + [section.markdown(part)]
     write_text(target.with_suffix(".md"), "\n\n".join(parts))
-    try:
-        write_text(picture, svg(found))
-    except ImportError:
-        print("no plot: matplotlib is not installed; install it, then python -m suites.drift --redraw", file=sys.stderr)
     missed = [row for row in found["planted"] if row["named"] != row["planted_in"]]
     for row in found["planted"]:
         verdict = "named" if row not in missed else f"MISSED (named {row['named']})"
         print(f"{verdict}: {row['defect']}, planted in {row['planted_in']}")
     print(f"written: {target.relative_to(GOLDEN.parent)}, measured in {found['seconds']:.0f} s")
     return 1 if missed else 0
+
+
+def _drawn(section: Section, part: dict[str, Any], picture: Path) -> bool:
+    """True when the section's picture is written."""
+    try:
+        write_text(picture, section.svg(part))
+    except ImportError:
+        print("no plot: matplotlib is not installed; install it, then python -m suites.drift --redraw", file=sys.stderr)
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fixtures.cache import ROOT as CACHE
 from fixtures.progress import ProgressLine
 from plugins import environment
 from plugins.written import write_text
@@ -58,10 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
     if part == "clean":
         plan = clean.plan(wanted.runs, wanted.seed, clean.installed())
-        return {
-            "command": f"make proof ARGS='clean --runs {wanted.runs}'",
-            "runs": clean.runs(plan, counted("clean runs", len(plan))),
-        }
+        kept = CACHE / "proof" / f"clean-{environment.commit()}-seed{wanted.seed}.jsonl"
+        command = f"make proof ARGS='clean --runs {wanted.runs}'"
+        return {"command": command, "runs": clean.runs(plan, kept, counted("clean runs", len(plan)))}
     if part == "kills":
         with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
             told = counted("killed runs", wanted.kills + 2 * len(kills.WRITERS))

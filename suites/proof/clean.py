@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,11 +18,14 @@ from fixtures.devices import cores
 from fixtures.registry import backends, preprocessors
 
 ROOT = Path(__file__).parent.parent.parent
-SUITES = ("suites/preprocessing", "suites/embeddings", "suites/retrieval")
+ENCODERS = ("suites/preprocessing", "suites/embeddings/test_encoder.py")
+WHOLE = ("suites/preprocessing", "suites/embeddings", "suites/retrieval")  # every image and every ranking too: one run of FIFTH
+FIFTH = 5
 THREADS = (1, 2)
 # What may be forced: oneDNN's (products of torch in all precisions) and ATen's own kernels; "" leaves the best there is.
 ONEDNN = ("", "AVX2", "SSE41")
 ATEN = ("", "avx2", "default")
+SHARES = (0.4, 0.4, 0.2)  # the last of each emulates what it lacks, and is slow
 LIMIT_S = 1200
 
 
@@ -32,27 +35,29 @@ class Conditions:
 
     seed: int  # of the order and the size of batches
     backend: str
+    precision: str
     preprocessor: str
+    whole: bool
     threads: int
     onednn: str
     aten: str
 
 
-def plan(runs: int, seed: int, available: Sequence[str]) -> list[Conditions]:
-    """Backends and preprocessors in turn, so that each comes equally often; the rest at random."""
+def plan(runs: int, seed: int, available: Sequence[tuple[str, str]]) -> list[Conditions]:
+    """Backends at each precision and preprocessors in turn, so that each comes equally often; the rest at random."""
     rng = np.random.default_rng(seed)
     names = list(preprocessors())
-    return [
-        Conditions(
-            seed=seed + i, backend=available[i % len(available)], preprocessor=names[i % len(names)], threads=THREADS[i % 2],
-            onednn=str(rng.choice(ONEDNN)), aten=str(rng.choice(ATEN)),
-        )
-        for i in range(runs)
-    ]  # fmt: skip
+    found = []
+    for i in range(runs):
+        onednn, aten = (str(rng.choice(several, p=SHARES)) for several in (ONEDNN, ATEN))
+        backend, precision = available[i % len(available)]
+        name, threads = names[i % len(names)], THREADS[i % len(THREADS)]
+        found.append(Conditions(seed + i, backend, precision, name, not i % FIFTH, threads, onednn, aten))
+    return found
 
 
-def installed() -> list[str]:
-    """Backends whose packages are here."""
+def installed() -> list[tuple[str, str]]:
+    """Backends whose packages are here, at each of their precisions."""
     from fixtures.errors import Unavailable
 
     found = []
@@ -61,8 +66,7 @@ def installed() -> list[str]:
             backend.available("cpu")
         except Unavailable:
             continue
-        if "cpu" in backend.devices:
-            found.append(name)
+        found += [(name, precision) for precision in backend.precisions if backend.offers(precision, "cpu")]
     return found
 
 
@@ -74,9 +78,11 @@ def run(under: Conditions) -> dict[str, Any]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pytest", "-p", "suites.proof.shuffled", *SUITES,
+        suites = WHOLE if under.whole else ENCODERS
+        command = [sys.executable, "-m", "pytest", "-p", "suites.proof.shuffled", *suites,
                    "--benchmark-disable", "--device=cpu",
-                   f"--backend={under.backend}", f"--preprocessor={under.preprocessor}", f"--report={report}"]  # fmt: skip
+                   f"--backend={under.backend}", f"--precision={under.precision}",
+                   f"--preprocessor={under.preprocessor}", f"--report={report}"]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         cells = json.loads(report.read_text())["cells"] if report.exists() else []
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -88,8 +94,23 @@ def run(under: Conditions) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def runs(wanted: Sequence[Conditions], told: Any) -> list[dict[str, Any]]:
-    """All of them: those of one thread side by side, those of more alone, because they would only wait for one another."""
+def runs(wanted: Sequence[Conditions], kept: Path, told: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """All of them: those of one thread side by side, those of more alone, because they would only wait for one another.
+
+    What was run before by an interrupted command is in `kept`, a line each, and not run again.
+    """
+    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    done = {Conditions(**{field: line[field] for field in Conditions.__dataclass_fields__}): line for line in lines}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+
+    def one(under: Conditions) -> dict[str, Any]:
+        if under not in done:
+            found = run(under)
+            with kept.open("a") as file:
+                file.write(json.dumps(found) + "\n")
+            done[under] = found
+        return dict(told(done[under]))
+
     with ThreadPoolExecutor(max(1, cores())) as several:
-        found = [told(one) for one in several.map(run, [under for under in wanted if under.threads == 1])]
-    return found + [told(run(under)) for under in wanted if under.threads > 1]
+        found = list(several.map(one, [under for under in wanted if under.threads == 1]))
+    return found + [one(under) for under in wanted if under.threads > 1]

@@ -37,7 +37,7 @@ def _made(part: dict[str, Any]) -> str:
 def _clean(part: dict[str, Any]) -> list[str]:
     runs = part["runs"]
     passed, cells = sum(run["clean"] for run in runs), sum(run["cells"] for run in runs)
-    of = {what: len({run[what] for run in runs}) for what in ("backend", "preprocessor")}
+    of = {what: len({run[what] for run in runs}) for what in ("backend", "precision", "preprocessor")}
     varied = {"threads": "threads", "onednn": "ONEDNN_MAX_CPU_ISA", "aten": "ATEN_CPU_CAPABILITY"}
     lines = []
     for field, name in varied.items():
@@ -46,7 +46,7 @@ def _clean(part: dict[str, Any]) -> list[str]:
     return [
         "## Clean runs",
         "",
-        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed ({cells} cells, {of['backend']} backends, "
+        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed ({cells} cells, {of['backend']} backends, {of['precision']} precisions, "
         f"{of['preprocessor']} preprocessors), each with its own order and size of batches. {_made(part)}",
         "",
         *lines,
