@@ -7,7 +7,11 @@ from typing import Any
 def problems(found: dict[str, Any]) -> list[str]:
     """Everything that is not as it must be."""
     runs, kills = found.get("clean", {}).get("runs", []), found.get("kills", {})
-    wrong = [f"clean run {run['seed']} of {run['backend']}: {run['failed'] or run['exit']}" for run in runs if not run["clean"]]
+    wrong = [
+        f"clean run {run['seed']} of {run['backend']}: {run['failed'] or run['exit']}"
+        for run in runs
+        if not (run["clean"] or run["skipped"])
+    ]
     wrong += [
         f"killed {kill['writer']} after {kill['after_s']} s: {kill['wrong']}"
         for kill in kills.get("kills", [])
@@ -36,7 +40,7 @@ def _made(part: dict[str, Any]) -> str:
 
 def _clean(part: dict[str, Any]) -> list[str]:
     runs = part["runs"]
-    passed, cells = sum(run["clean"] for run in runs), sum(run["cells"] for run in runs)
+    passed, absent, cells = (sum(run[what] for run in runs) for what in ("clean", "skipped", "cells"))
     of = {what: len({run[what] for run in runs}) for what in ("backend", "precision", "preprocessor")}
     varied = {"threads": "threads", "onednn": "ONEDNN_MAX_CPU_ISA", "aten": "ATEN_CPU_CAPABILITY"}
     lines = []
@@ -46,8 +50,8 @@ def _clean(part: dict[str, Any]) -> list[str]:
     return [
         "## Clean runs",
         "",
-        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed ({cells} cells, {of['backend']} backends, "
-        f"{of['precision']} precisions, {of['preprocessor']} preprocessors), each with its own order and size of batches. "
+        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed, {absent} had no such cell: {cells} cells, "
+        f"{of['backend']} backends, {of['precision']} precisions, {of['preprocessor']} preprocessors, each with its own order and size of batches. "
         + _made(part),
         "",
         *lines,
