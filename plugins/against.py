@@ -41,7 +41,7 @@ def asked(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(trylast=True)  # after the repository's folder as an argument has become its whole matrix
 def pytest_configure(config: pytest.Config) -> None:
-    """A comparison takes the whole matrix's place; the list of promises has its promises too."""
+    """A comparison takes the whole matrix's place; the list of promises has those of all suites."""
     root, here = config.rootpath, config.invocation_params.dir
     whole = {root / path for path in config.getini("testpaths")}
     rest = [arg for arg in config.args if (here / arg).resolve() not in {path.resolve() for path in whole}]
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if asked(config):
             config.args[:] = [*rest, str(root / SUITE)]
         elif config.getoption("--promises"):
-            config.args.append(str(root / SUITE))
+            config.args += [str(root / suite) for suite in (SUITE, "suites/drift")]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -50,9 +50,9 @@ def _clean(part: dict[str, Any]) -> list[str]:
     return [
         "## Clean runs",
         "",
-        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed, {absent} had no such cell: {cells} cells, "
-        f"{of['backend']} backends, {of['precision']} precisions, {of['preprocessor']} preprocessors, each with its own order and size of batches. "
-        + _made(part),
+        f"{passed} of {len(runs)} runs of the accuracy suites over good cells passed, {absent} had no such cell: "
+        f"{cells} cells, {of['backend']} backends, {of['precision']} precisions, {of['preprocessor']} preprocessors, each with "
+        f"its own order and size of batches. {_made(part)}",
         "",
         *lines,
         "",
