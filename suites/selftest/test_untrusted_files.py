@@ -166,6 +166,14 @@ def test_shards_inside(model: Model, folder: Path, tmp_path: Path) -> None:
     assert load_model(f"transformers:{snapshot}", "").weights_sha256 == model.weights_sha256
 
 
+def test_a_kernel_that_a_folder_names(model: Model, folder: Path) -> None:
+    """transformers fetches an attention that a configuration names as code of the hub, and runs it: ours is named instead."""
+    config = json.loads((folder / "config.json").read_text())
+    config["attn_implementation"] = "kernels-community/nobody"
+    (folder / "config.json").write_text(json.dumps(config))
+    assert load_model(f"transformers:{folder}", "").weights_sha256 == model.weights_sha256
+
+
 @pytest.mark.parametrize("index", ["model.safetensors.index.json", "pytorch_model.bin.index.json"])
 @pytest.mark.parametrize("way", ["../model-00001.safetensors", "{outside}", "sub/../../model-00001.safetensors"])
 def test_shards_outside(folder: Path, index: str, way: str) -> None:
