@@ -6,16 +6,19 @@ import json
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from fixtures import cache, progress
+from plugins import history_files
 from plugins.golden import damaged, put_back
 from plugins.golden_swap import replacing
 from plugins.history_files import WholeFiles
 from plugins.not_written import NOT_WRITTEN
+from plugins.written import write_bytes
 from suites.proof.kills import Sandbox
 from suites.selftest.conftest import ROOT, Run
 from suites.selftest.test_bad_input import sentence
@@ -103,9 +106,15 @@ def history(folder: Path) -> tuple[WholeFiles, dict[str, str]]:
     return WholeFiles(FileStorage(folder, silent), SimpleNamespace(stash={NOT_WRITTEN: found})), found  # type: ignore[arg-type]
 
 
-def test_runs_stored_at_once_have_numbers_of_their_own(tmp_path: Path) -> None:
-    """Eight that end in the same moment."""
+def test_runs_stored_at_once_have_numbers_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight that end in the same moment, and the disk is slow."""
     together = threading.Barrier(8)
+
+    def slowly(target: Path, content: bytes) -> None:
+        time.sleep(0.03)
+        write_bytes(target, content)
+
+    monkeypatch.setattr(history_files, "write_bytes", slowly)
 
     def save() -> None:
         storage, _ = history(tmp_path)
