@@ -35,4 +35,10 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: object)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Errors of what is loaded during a test."""
     with one_sentence():
-        return (yield)
+        try:
+            return (yield)
+        except BadInput:
+            benchmark = pyfuncitem.funcargs.get("benchmark")
+            if benchmark is not None:
+                benchmark.skipped = True  # type: ignore[attr-defined]  # or a warning that it was not used would bury the sentence
+            raise

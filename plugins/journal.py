@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from fixtures.full_disk import writing
+from plugins.bad_input import one_sentence
 from plugins.matrix import Cell, EncoderKey, subject
 from plugins.report import RESULTS
 
@@ -30,8 +32,8 @@ class Journal:
         path.touch()
 
     def append(self, **line: Any) -> None:
-        """Write one line, at once."""
-        with self.path.open("a", encoding="utf-8") as file:
+        """Write one line, at once; a full disk ends the run."""
+        with one_sentence(), writing("the run's journal", self.path.parent), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     @property

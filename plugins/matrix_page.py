@@ -11,6 +11,7 @@ from fixtures.errors import Unavailable
 from fixtures.models import model_id
 from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
+from plugins.not_written import noted
 from plugins.report import RESULTS, whole
 from plugins.subjects import REFERENCE
 from plugins.written import write_text
@@ -30,7 +31,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     target: Path | None = session.config.getoption("--matrix-page")
     rows = session.config.stash[RESULTS].rows()
     if target and rows:
-        write_text(target, page(whole(session.config, rows)))
+        with noted(session.config, "matrix page"):
+            write_text(target, page(whole(session.config, rows)))
 
 
 def page(report: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from plugins import environment
 from plugins.matrix import Cell, EncoderKey, subject
+from plugins.not_written import NOT_WRITTEN, noted
 from plugins.promises import promise, reproduce
 from plugins.subjects import SUBJECTS
 from plugins.table import summary
@@ -138,7 +139,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     ran = [row for row in rows if row["verdict"] != "skipped"]
     if session.exitstatus == pytest.ExitCode.OK and (not ran or (config.getoption("--strict-cells") and len(ran) < len(rows))):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    write_text(config.getoption("--report"), json.dumps(whole(config, rows), indent=1, ensure_ascii=False))
+    with noted(config, "report"):
+        write_text(config.getoption("--report"), json.dumps(whole(config, rows), indent=1, ensure_ascii=False))
 
 
 def whole(config: pytest.Config, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -163,4 +165,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     rows = config.stash[RESULTS].rows()
     if rows:
         summary(terminalreporter, rows)
-        terminalreporter.write_line(f"report: {config.getoption('--report')}")
+        if "report" not in config.stash[NOT_WRITTEN]:
+            terminalreporter.write_line(f"report: {config.getoption('--report')}")

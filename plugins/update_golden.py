@@ -3,9 +3,7 @@
 import datetime
 import hashlib
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,13 @@ import pytest
 from fixtures import truth
 from fixtures.capability import Array, Tower
 from fixtures.errors import BadInput
+from fixtures.full_disk import writing
 from plugins import environment
 from plugins.bad_input import one_sentence
 from plugins.comparison import METRICS, cosine_distance
 from plugins.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
-from plugins.golden import folder, load_golden, pixel_file
+from plugins.golden import folder, load_golden, pixel_file, put_back
+from plugins.golden_swap import replacing
 from plugins.subjects import REFERENCE, Subjects
 
 KEPT = 33  # so many scenes, evenly spaced, and all odd files keep their golden pixels
@@ -54,6 +54,7 @@ def progress(label: str) -> Any:
 def update(subjects: Subjects) -> str:
     """Make, compare with what was there, write."""
     where = folder(subjects.config)
+    put_back(where)
     model, dataset = subjects.model, subjects.dataset
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)
     inputs: dict[Tower, Any] = {"image": subjects.pixels(REFERENCE).rows(range(len(dataset.images))), "text": subjects.tokens}
@@ -103,12 +104,10 @@ def _write(
     from PIL import Image
     from safetensors.numpy import save
 
-    where.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{where.name}.", dir=where.parent))
-    try:
-        files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
+    files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
+    kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
+    with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
         (work / "pixels").mkdir()
-        kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
         for name, pixels in zip(names, kept, strict=True):
             Image.fromarray(to_8_bits(pixels)).save(work / "pixels" / pixel_file(name), optimize=True)
         for name, content in files.items():
@@ -116,15 +115,6 @@ def _write(
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
         (work / "manifest.json").write_text(json.dumps(_manifest(subjects, names, hashes), indent=1, ensure_ascii=False))
-        old = where.with_name(f".{where.name}.old")  # with_suffix would cut a model's name at its dot
-        if where.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            where.replace(old)
-        work.replace(where)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
 
 
 def to_8_bits(pixels: Array) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fixtures.cache import is_whole
-from plugins.golden import damaged
+from plugins.golden import damaged, put_back
 
 ROOT = Path(__file__).parent.parent.parent
 SCENES = ROOT / "fixtures" / "datasets" / "scenes" / "images"
@@ -45,7 +45,7 @@ class Sandbox:
     """A small data set with golden data, a cache and a history of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.golden = folder, set[str]()
         images = folder / "mine" / "images"
         images.mkdir(parents=True)
         names = sorted(path.name for path in SCENES.glob("*.jpg"))[:6]
@@ -81,6 +81,7 @@ class Sandbox:
         wrong = self.broken()
         if process.returncode != writer.exit:
             wrong.append(f"exit code {process.returncode}, expected {writer.exit}: {output.strip().splitlines()[-1:]}")
+        self.golden |= {path.name for path in (self.folder / "golden").glob("[!.]*/")}
         return {"seconds": time.monotonic() - started, "wrong": wrong}
 
     def killed(self, writer: Writer, after_s: float) -> dict[str, Any]:
@@ -94,8 +95,11 @@ class Sandbox:
         return {"writer": writer.name, "after_s": round(after_s, 3), "ended_before": ended, "wrong": self.broken()}
 
     def broken(self) -> list[str]:
-        """Every file that is not whole, as the next run would find it."""
-        wrong = [f"golden: {trouble}" for folder in (self.folder / "golden").glob("[!.]*/") if (trouble := damaged(folder))]
+        """Every file that is not whole, as the next run would find it; golden data that were there once must stay there."""
+        for name in self.golden:
+            put_back(self.folder / "golden" / name)
+        wrong = [f"golden: {name} is gone" for name in sorted(self.golden) if not (self.folder / "golden" / name).is_dir()]
+        wrong += [f"golden: {trouble}" for folder in (self.folder / "golden").glob("[!.]*/") if (trouble := damaged(folder))]
         wrong += [
             f"cache: {folder.name}" for folder in (self.folder / "cache").glob("*-" + 24 * "[0-9a-f]") if not is_whole(folder)
         ]
