@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from fixtures import cache, progress
+from fixtures.whole import locked
 from plugins import history_files
 from plugins.golden import damaged, put_back
 from plugins.golden_swap import replacing
@@ -145,6 +146,29 @@ def test_two_updates_wait_for_one_another(tmp_path: Path) -> None:
         fill(work, b"first")
     thread.join()
     assert names(tmp_path) == ["model"] and (where / "vectors").read_bytes() == b"second" and not damaged(where)
+
+
+def test_who_waited_for_a_lock_holds_the_one_that_others_see(tmp_path: Path) -> None:
+    """Its file is removed by the one before, and the third must not hold another file of that name meanwhile."""
+    path, inside, leave = tmp_path / ".lock", threading.Semaphore(0), threading.Event()
+
+    def hold() -> None:
+        with locked(path):
+            inside.release()
+            leave.wait()
+
+    threads = [threading.Thread(target=hold) for _ in range(2)]
+    with locked(path):
+        threads[0].start()
+        time.sleep(0.1)  # it waits now
+    assert inside.acquire(timeout=5)
+    threads[1].start()
+    assert not inside.acquire(timeout=0.3)
+    leave.set()
+    assert inside.acquire(timeout=5)
+    for thread in threads:
+        thread.join()
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("harm", ["", "vectors", "manifest.json"])
