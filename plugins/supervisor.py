@@ -72,8 +72,8 @@ def _wanted(config: pytest.Config) -> bool:
     option = config.option
     if os.name != "posix" or CHILD in os.environ or option.unsupervised or config.invocation_params.plugins:
         return False
-    if "PYTEST_XDIST_WORKER" in os.environ or getattr(option, "numprocesses", None) or getattr(option, "tx", None):
-        return False
+    if hasattr(config, "workerinput") or getattr(option, "numprocesses", None) or getattr(option, "tx", None):
+        return False  # xdist's workers and who starts them: they replace one that dies by themselves
     return not any(getattr(option, name, False) for name in (*ALONE, "promises", "environment", "update_golden"))
 
 
