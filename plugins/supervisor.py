@@ -93,9 +93,13 @@ class _Run:
         self.death, held = os.pipe()
         environment = {**os.environ, CHILD: str(journal.path), LIFE: str(theirs)}
         arguments = [str(argument) for argument in config.invocation_params.args]
+        # A process group of its own, or Ctrl-C would reach it twice; it then may not read from a terminal, nor wait for it.
+        reading = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         self.process = subprocess.Popen(
-            [sys.executable, *started, *arguments], cwd=config.invocation_params.dir, env=environment, pass_fds=[theirs, held]
-        )
+            [sys.executable, *started, *arguments], cwd=config.invocation_params.dir, env=environment, pass_fds=[theirs, held],
+            process_group=0,
+        )  # fmt: skip
+        signal.signal(signal.SIGTTIN, reading)
         os.close(theirs)
         os.close(held)
 
@@ -155,5 +159,4 @@ class _Run:
         self.process.wait()
 
     def _pass_on(self, number: int, frame: object) -> None:
-        if number != signal.SIGINT:  # that one the terminal sends to both
-            self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)

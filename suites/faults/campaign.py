@@ -21,12 +21,12 @@ SUITES: dict[Kind, Sequence[str]] = {
 GROUP = 12  # things planted in one run: a run that dies takes no more than these with it
 
 
-def planted(wanted: str, options: Sequence[str]) -> Iterator[Row]:
-    """A row for each strength of each fault that is planted in a backend or a preprocessor."""
+def planted(wanted: str, options: Sequence[str], weakest: bool = False) -> Iterator[Row]:
+    """A row for each strength of each fault that is planted in a backend or a preprocessor; `weakest`: that must be caught."""
     chosen = [fault for fault in PLANTED if wanted in f"{fault.number:02d}.{fault.name}"]
     line = ProgressLine("faults")
     for kind, suites in SUITES.items():
-        names = [(name, fault) for fault in chosen if fault.kind == kind for name in fault.names()]
+        names = [(name, fault) for fault in chosen if fault.kind == kind for name in fault.names(weakest)]
         for start in range(0, len(names), GROUP):
             part = names[start : start + GROUP]
             line.step(f"{kind}s, {start} of {len(names)}")

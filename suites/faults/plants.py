@@ -29,9 +29,11 @@ class Fault:
     kind: Kind = "encoder"
     must: int = 99
 
-    def names(self) -> dict[str, tuple[str, Any]]:
-        """Name of the planted thing to the label and value of its strength."""
-        return {f"{self.number:02d}.{self.name}.{i}": strength for i, strength in enumerate(self.strengths.items())}
+    def names(self, weakest: bool = False) -> dict[str, tuple[str, Any]]:
+        """Name of the planted thing to the label and value of its strength: all, or the weakest that has to be caught."""
+        found = {f"{self.number:02d}.{self.name}.{i}": strength for i, strength in enumerate(self.strengths.items())}
+        last = min(max(self.must, 1), len(found)) - 1
+        return dict(list(found.items())[last : last + 1]) if weakest else found
 
 
 class Altered(Encoder):

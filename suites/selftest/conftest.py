@@ -1,5 +1,6 @@
 """Runs the suite from inside itself, in a process of its own, with a fault planted or a bad input given."""
 
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
+from fixtures import progress
 
 ROOT = Path(__file__).parent.parent.parent
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
@@ -28,6 +31,14 @@ def start(folder: Path, *args: str, env: dict[str, str] | None = None) -> subpro
 def run(tmp_path: Path) -> Run:
     """`run("--backend", "x", env={...})` is an inner run whose report goes to tmp_path/report.json."""
     return partial(start, tmp_path)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is said on the real standard error, past pytest's capture."""
+    heard = io.StringIO()
+    monkeypatch.setattr(progress, "stream", heard)
+    return heard
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ from fixtures.preprocessors._shared import SQUASHES
 from fixtures.preprocessors.original_clip import OriginalClip
 from fixtures.registry import backends, preprocessors
 from suites.faults import outputs
-from suites.faults.plants import Altered
+from suites.faults.plants import Altered, output
 
 LIES = {"says-fp16": "fp16", "says-fp16-afar": "fp16", "tf32-on": "fp32", "bf16-as-fp16": "fp16"}
+
+
+TURNED = {"clean": 1, "rotated": -1}  # the order of the embedding's values, in both towers
 
 
 def _liar(lie: str) -> TorchEager:
@@ -35,6 +38,9 @@ def pytest_configure() -> None:
     for name in filter(None, os.environ.get("PLANT", "").split(",")):
         if name in LIES:
             backends()[name] = _liar(name)
+        elif name in TURNED:
+            turned = TURNED[name]
+            backends()[name] = output(lambda x, tower, s: x[:, ::s].copy())(name, turned)
         elif name == "noisy":
             noise = next(fault for fault in outputs.FAULTS if fault.name == "not-deterministic")
             backends()[name] = cast(Backend, noise.plant(name, 1e-6))

@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from fixtures.datasets import ODD_TEXTS
+from plugins.golden import SHOWN
 from suites.selftest.conftest import ROOT, small_dataset, start
 
+LAST = f"{ODD_TEXTS[-1][:SHOWN]!r}… ({len(ODD_TEXTS[-1])} characters)"  # of the texts
 PLANTED = Path("fixtures", "backends", "mischief.py")
 THEIRS = """
 from fixtures.backends.torch_eager import TorchEager
@@ -61,7 +64,7 @@ class Clone:
         (folder / "golden" / "latency.toml").write_text("slowdown = 0.3\nfalse_alarms = 0.01\nbetween_runs = 0.01\n")
         tolerances = next((folder / "golden").glob("*/tolerances.toml"))
         derived = tomllib.loads(tolerances.read_text())["bf16"]
-        last = {"image": "scene_002.jpg", "text": "'a gorilla'"}  # the inputs that drift, which may have limits of their own
+        last = {"image": "scene_002.jpg", "text": LAST}  # the inputs that drift, which may have limits of their own
         tables = {tower: {**derived[tower], **derived[tower].get("exceptions", {}).get(last[tower], {})} for tower in last}
         limits = {tower: table["max_abs"]["limit"] for tower, table in tables.items()}
         self.planted = {"STEPS": f"{0.99 * limits['image']} {1.01 * limits['text']}", "MARK": self.mark}
@@ -148,9 +151,9 @@ def test_drift_is_told_to_one_percent(compared: tuple[str, dict[str, Any]]) -> N
     found = cells["drifting"]["against"]["accuracy"]
     assert found["image"]["share_of_tolerance"] == pytest.approx(0.99, rel=1e-3)
     assert found["text"]["share_of_tolerance"] == pytest.approx(1.01, rel=1e-3)
-    assert found["text"]["worst_input"] == "'a gorilla'" and "A1" in cells["drifting"]["broken_promises"]
+    assert found["text"]["worst_input"] == LAST and "A1" in cells["drifting"]["broken_promises"]
     assert "--against=base" in printed.split("again: pytest ")[1].split("\n")[0]
-    assert "(1.01 times the limit); worst input: 'a gorilla'; 1 of 2 inputs beyond the limit" in printed
+    assert f"(1.01 times the limit); worst input: {LAST}; 1 of {2 + len(ODD_TEXTS)} inputs beyond the limit" in printed
 
 
 def test_more_work_is_slower(compared: tuple[str, dict[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import progress
 from fixtures.cache import cached
 
 WHAT = {"kind": "test", "weights": "abc"}
@@ -32,15 +31,13 @@ def test_every_ingredient_is_in_the_key(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"graph" * 999, None])
-def test_damage_is_seen_and_mended(tmp_path: Path, damage: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_is_seen_and_mended(tmp_path: Path, damage: bytes | None, said: io.StringIO) -> None:
     """A truncated, changed or missing file is built again, and the run says so."""
     folder, _ = cached(WHAT, build, tmp_path)
     if damage is None:
         (folder / "model.onnx").unlink()
     else:
         (folder / "model.onnx").write_bytes(damage)
-    said = io.StringIO()
-    monkeypatch.setattr(progress, "stream", said)
     cached(WHAT, build, tmp_path)
     assert said.getvalue() == f"cache entry {folder.name} is damaged: building it again\n"
     assert (folder / "model.onnx").read_bytes() == b"graph" * 1000

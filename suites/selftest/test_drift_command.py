@@ -158,7 +158,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr("suites.drift.hunt.PRECISIONS", ("fp16",))
     monkeypatch.setattr("suites.drift.hunt.COMPARED", 4)
     cells = (("torch-eager", "fp16"), ("tensorrt", "fp16"))
-    monkeypatch.setattr(command, "audit_cells", lambda subjects, step: audit_cells(subjects, step, cells))
+    monkeypatch.setattr("suites.drift.sections.audit_cells", lambda subjects, step: audit_cells(subjects, step, cells))
     assert command.main([]) == 0
     folder = tmp_path / "golden" / "evidence"
     found = json.loads((folder / "drift-audit.json").read_text(encoding="utf-8"))

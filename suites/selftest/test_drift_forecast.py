@@ -180,7 +180,7 @@ def test_forecasts_grow_with_the_gallery_and_with_the_error(itself: Answers, hay
 
 def test_a_rotated_cell_is_told_to_re_index(run: Run, tmp_path: Path) -> None:
     """Both towers' dimensions reversed: searching its own index is golden's search, beside the old index it is noise."""
-    options = ["-p", "suites.selftest.faults", "--preprocessor", "original_clip", "suites/drift/test_ranking.py"]
+    options = ["-p", "suites.selftest.odd_ones", "--preprocessor", "original_clip", "suites/drift/test_ranking.py"]
     done = run("--backend", "rotated,clean", *options, env={"PLANT": "rotated,clean"})
     cells = {cell["backend"]: cell for cell in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert cells["rotated"]["broken_promises"] == ["D5"] and "re-index before these queries are used" in done.stdout

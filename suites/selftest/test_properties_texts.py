@@ -62,7 +62,7 @@ def test_captions_are_read_or_refused(dataset: Path) -> None:
         row = {"text": text, "images": ["scene_000.jpg"]}
         (dataset / "captions.jsonl").write_text(json.dumps(row), encoding="utf-8")
         try:
-            assert load_dataset(dataset).texts == [json.loads(json.dumps(text))]  # which joins two halves of a pair
+            assert load_dataset(dataset).queries[0].text == json.loads(json.dumps(text))  # which joins two halves of a pair
         except BadInput as error:
             assert "captions.jsonl:1" in str(error) and "expected" in str(error) and "\n" not in str(error)
             assert not text or any("\ud800" <= letter <= "\udfff" for letter in text)
