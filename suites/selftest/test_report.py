@@ -77,7 +77,7 @@ def test_a_possible_failure_that_holds_passes(run: Run, tmp_path: Path) -> None:
 
 def test_a_missing_package_costs_its_own_cells(run: Run, tmp_path: Path) -> None:
     """The cells are skipped with a reason that names the package and the command; strict mode fails."""
-    args = ("-p", "suites.selftest.odd_ones", "suites/embeddings", "--preprocessor", "original_clip")
+    args = ("-p", "suites.selftest.odd_ones", "suites/embeddings", "suites/preprocessing", "--preprocessor", "original_clip")
     plain = run(*args, "--backend", "absent,torch-eager", "--precision", "fp32", env={"PLANT": "absent"})
     assert plain.returncode == 0, plain.stdout[-3000:]
     cells = {c["backend"]: c for c in json.loads((tmp_path / "report.json").read_text())["cells"]}
