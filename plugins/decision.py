@@ -40,8 +40,12 @@ class Decision:
 
     def __str__(self) -> str:
         change = f"{self.found.ratio - 1:+.2%} [{self.found.low - 1:+.2%}, {self.found.high - 1:+.2%}]"
-        effort = f"{self.found.n} pairs of blocks in {self.spent_s:.1f} s"
-        return f"{change} against {self.limit.slowdown:+.1%} allowed; {effort}"
+        return f"{change} against {self.limit.slowdown:+.1%} allowed; {self.effort}"
+
+    @property
+    def effort(self) -> str:
+        """What it took."""
+        return f"{self.found.n} pairs of blocks in {self.spent_s:.1f} s"
 
 
 def verdict(found: Interval, slowdown: float) -> Verdict:

@@ -35,10 +35,8 @@ class Outcome:
         return self.against is None or self.decision.verdict != "fail"
 
     def __str__(self) -> str:
-        effort = f"{self.decision.found.n} pairs of blocks in {self.decision.spent_s:.1f} s"
-        return (
-            f"slower: {self.against.sentence(self.decision.found, self.decision.pairs)}\n{effort}" if self.against else effort
-        )
+        slower = f"slower: {self.against.sentence(self.decision.found, self.decision.pairs)}\n" if self.against else ""
+        return slower + self.decision.effort
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """The figures as one picture: error against depth for every precision, and each layer's own share of it."""
 
-import io
 from typing import Any
 
-GREY = "#7d8590"  # text and axes: readable on white and on black, as are the lines' colours
+from suites.picture import GREY, drawn, plain
+
 COLOURS = {"fp32": "#2f81f7", "fp16": "#db6d28", "bf16": "#a371f7", "int8": "#2ea043"}
 MARKERS = {"torch-eager": ("o", "-"), "torch-autocast": ("^", ":"), "onnxruntime": ("s", "--"), "torchao": ("D", "-")}
 ROUNDINGS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}
@@ -15,34 +15,27 @@ TITLES = {"image": "image tower", "text": "text tower"}
 
 def svg(evidence: dict[str, Any]) -> str:
     """The picture as SVG text without background. Raises ImportError without matplotlib, which only this needs."""
-    import matplotlib as mpl
+    return drawn("drift-audit", lambda plt: _figure(plt, evidence))
 
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
 
-    colours = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    fixed = {"svg.hashsalt": "drift-audit", "font.size": 11, "font.family": "DejaVu Sans", "axes.facecolor": "none"}
-    with mpl.rc_context({**colours, **fixed}):
-        figure, panels = plt.subplots(2, 2, figsize=(12, 8.6), sharex="col", sharey="row", height_ratios=(3, 2))
-        for column, tower in enumerate(TITLES):
-            cells = [cell for cell in evidence["cells"] if cell["tower"] == tower and cell["backend"] in MARKERS]
-            names = max(([layer["name"] for layer in cell["layers"]] for cell in cells), key=len)
-            places = {name: i for i, name in enumerate(names)}
-            _gathered(panels[0][column], cells, places)
-            _own(panels[1][column], cells, places)
-            panels[0][column].set_title(TITLES[tower], fontsize=13)
-            for row in range(2):
-                _roundings(panels[row][column], named=column == len(TITLES) - 1)
-                _axes(panels[row][column], places)
-        panels[0][0].set_ylabel("error gathered so far\n(relative, against float64)")
-        panels[1][0].set_ylabel("error a layer adds itself")
-        handles, names = panels[0][0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=5, frameon=False)
-        figure.tight_layout(rect=(0, 0.09, 1, 1), w_pad=2)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-    return out.getvalue()
+def _figure(plt: Any, evidence: dict[str, Any]) -> Any:
+    figure, panels = plt.subplots(2, 2, figsize=(12, 8.6), sharex="col", sharey="row", height_ratios=(3, 2))
+    for column, tower in enumerate(TITLES):
+        cells = [cell for cell in evidence["cells"] if cell["tower"] == tower and cell["backend"] in MARKERS]
+        names = max(([layer["name"] for layer in cell["layers"]] for cell in cells), key=len)
+        places = {name: i for i, name in enumerate(names)}
+        _gathered(panels[0][column], cells, places)
+        _own(panels[1][column], cells, places)
+        panels[0][column].set_title(TITLES[tower], fontsize=13)
+        for row in range(2):
+            _roundings(panels[row][column], named=column == len(TITLES) - 1)
+            _axes(panels[row][column], places)
+    panels[0][0].set_ylabel("error gathered so far\n(relative, against float64)")
+    panels[1][0].set_ylabel("error a layer adds itself")
+    handles, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="lower center", ncols=5, frameon=False)
+    figure.tight_layout(rect=(0, 0.09, 1, 1), w_pad=2)
+    return figure
 
 
 def _gathered(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -> None:
@@ -91,9 +84,7 @@ def _axes(panel: Any, places: dict[str, int]) -> None:
     panel.set_xticks(list(shown), list(shown.values()), rotation=45, ha="right", rotation_mode="anchor")
     panel.set_xlim(-0.8, len(places) - 0.2)
     panel.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
-    panel.set_axisbelow(True)
-    for side in ("top", "right"):
-        panel.spines[side].set_visible(False)
+    plain(panel)
 
 
 def _short(name: str) -> str:

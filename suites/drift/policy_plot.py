@@ -1,10 +1,10 @@
 """The frontier as a picture: drift against latency of sets of operations kept in fp32, a panel for each search and tower."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-GREY = "#7d8590"  # text and axes: readable on white and on black, as are the other colours
+from suites.picture import GREY, drawn, plain
+
 POINT, BEST, FOUND = "#a371f7", "#2f81f7", "#2ea043"
 COLUMNS = 3
 LOST = "overflow"
@@ -12,30 +12,23 @@ LOST = "overflow"
 
 def svg(found: Mapping[str, Any]) -> str:
     """The picture as SVG text without background. Raises ImportError without matplotlib, which only this needs."""
-    import matplotlib as mpl
+    return drawn("drift-policy", lambda plt: _figure(plt, found), font_size=10)
 
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
 
+def _figure(plt: Any, found: Mapping[str, Any]) -> Any:
     panels = _panels(found)
     rows = max(1, -(-len(panels) // COLUMNS))
-    colours = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    fixed = {"svg.hashsalt": "drift-policy", "font.size": 10, "font.family": "DejaVu Sans", "axes.facecolor": "none"}
-    with mpl.rc_context({**colours, **fixed}):
-        figure, axes = plt.subplots(rows, COLUMNS, figsize=(12, 3.7 * rows), squeeze=False)
-        for axis in axes.flat[len(panels) :]:
-            axis.set_visible(False)
-        for axis, panel in zip(axes.flat, panels, strict=False):
-            _draw(axis, *panel)
-        handles: dict[str, Any] = {}
-        for axis in axes.flat[: len(panels)]:
-            handles |= {name: handle for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
-        figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4, frameon=False)
-        figure.tight_layout(rect=(0, 0.12 / rows, 1, 1), w_pad=2, h_pad=2)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-    return out.getvalue()
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(12, 3.7 * rows), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        _draw(axis, *panel)
+    handles: dict[str, Any] = {}
+    for axis in axes.flat[: len(panels)]:
+        handles |= {name: handle for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4, frameon=False)
+    figure.tight_layout(rect=(0, 0.12 / rows, 1, 1), w_pad=2, h_pad=2)
+    return figure
 
 
 def _panels(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -82,6 +75,4 @@ def _draw(axis: Any, title: str, row: Mapping[str, Any]) -> None:
     axis.set_xlabel("latency, to the all-low cell")
     axis.set_ylabel("worst cosine distance")
     axis.grid(color=GREY, alpha=0.2, lw=0.5)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    plain(axis)

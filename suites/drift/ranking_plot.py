@@ -1,11 +1,10 @@
 """What drift costs as one picture: margins against the error of each precision, and changed answers against gallery size."""
 
-import io
 from typing import Any
 
 from suites.drift.mixing import BUDGET
+from suites.picture import GREY, drawn, plain
 
-GREY = "#7d8590"  # text and axes: readable on white and on black, as are the lines' colours
 COLOURS = ("#2f81f7", "#db6d28", "#a371f7", "#2ea043", "#d4526e", "#b8860b", "#20a4a4")
 MARGINS = {"1": ("between rank 1 and 2", "-"), "10": ("between rank 10 and 11", ":")}
 NONE_SEEN = 3.0  # none of n seen: with 95 % confidence fewer than 3 of n (the rule of three)
@@ -14,28 +13,19 @@ LOWEST = 1e-5  # shares below are not drawn
 
 def svg(found: dict[str, Any]) -> str:
     """The picture as SVG text without background. Raises ImportError without matplotlib, which only this needs."""
-    import matplotlib as mpl
+    return drawn("drift-ranking", lambda plt: _figure(plt, found))
 
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
 
-    colours = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    fixed = {"svg.hashsalt": "drift-ranking", "font.size": 11, "font.family": "DejaVu Sans", "axes.facecolor": "none"}
-    with mpl.rc_context({**colours, **fixed}):
-        figure, panels = plt.subplots(1, 2 if "gallery" in found else 1, figsize=(12, 5.2), squeeze=False)
-        _margins(panels[0][0], found)
-        if "gallery" in found:
-            _sizes(panels[0][1], found)
-        for panel in panels[0]:
-            panel.grid(color=GREY, alpha=0.25, lw=0.6)
-            panel.set_axisbelow(True)
-            for side in ("top", "right"):
-                panel.spines[side].set_visible(False)
-        figure.tight_layout(w_pad=3)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-    return out.getvalue()
+def _figure(plt: Any, found: dict[str, Any]) -> Any:
+    figure, panels = plt.subplots(1, 2 if "gallery" in found else 1, figsize=(12, 5.2), squeeze=False)
+    _margins(panels[0][0], found)
+    if "gallery" in found:
+        _sizes(panels[0][1], found)
+    for panel in panels[0]:
+        panel.grid(color=GREY, alpha=0.25, lw=0.6)
+        plain(panel)
+    figure.tight_layout(w_pad=3)
+    return figure
 
 
 def chosen(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,11 +1,10 @@
 """The figures as one picture: detection against planted slowdown, idle and beside the neighbour."""
 
-import io
 from typing import Any
 
 from suites.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
+from suites.picture import GREY, drawn, plain
 
-GREY = "#7d8590"  # text and axes: readable on white and on black, as are the lines' colours
 STYLE = {
     GATE: ("our gate", "#2f81f7", "o", 2.6),
     "mean:5%": ("mean:5%", "#db6d28", "s", 1.4),
@@ -18,25 +17,18 @@ TITLES = {"idle": "idle", "neighbour": "beside a noisy neighbour"}
 
 def svg(evidence: dict[str, Any]) -> str:
     """The picture as SVG text without background. Raises ImportError without matplotlib, which only this needs."""
-    import matplotlib as mpl
+    return drawn("gate-power", lambda plt: _figure(plt, evidence))
 
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
 
-    colours = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), GREY)
-    fixed = {"svg.hashsalt": "gate-power", "font.size": 11, "font.family": "DejaVu Sans", "axes.facecolor": "none"}
-    with mpl.rc_context({**colours, **fixed}):
-        figure, panels = plt.subplots(1, len(CONDITIONS), figsize=(10, 4.6), sharey=True)
-        for panel, condition in zip(panels, CONDITIONS, strict=True):
-            _draw(panel, condition, [row for row in evidence["rates"] if row["condition"] == condition])
-        panels[0].set_ylabel("runs with an alarm")
-        handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=len(METHODS), frameon=False)
-        figure.tight_layout(rect=(0, 0.07, 1, 1), w_pad=2.5)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-    return out.getvalue()
+def _figure(plt: Any, evidence: dict[str, Any]) -> Any:
+    figure, panels = plt.subplots(1, len(CONDITIONS), figsize=(10, 4.6), sharey=True)
+    for panel, condition in zip(panels, CONDITIONS, strict=True):
+        _draw(panel, condition, [row for row in evidence["rates"] if row["condition"] == condition])
+    panels[0].set_ylabel("runs with an alarm")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="lower center", ncols=len(METHODS), frameon=False)
+    figure.tight_layout(rect=(0, 0.07, 1, 1), w_pad=2.5)
+    return figure
 
 
 def _draw(panel: Any, condition: str, rows: list[dict[str, Any]]) -> None:
@@ -58,6 +50,4 @@ def _draw(panel: Any, condition: str, rows: list[dict[str, Any]]) -> None:
     panel.set_xlim(-0.4, len(PERCENTS) - 0.6)
     panel.set_xlabel("planted slowdown")
     panel.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
-    panel.set_axisbelow(True)
-    for side in ("top", "right"):
-        panel.spines[side].set_visible(False)
+    plain(panel)
