@@ -71,7 +71,7 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell) -> Drift:
     return Drift(found, found, golden.image[rows], names, limits)
 
 
-TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "indexed": "P6", "small": "P8"}
+TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "converted": "P6", "small": "P8"}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from suites.drift.policy_trial import Target, Trial
 if TYPE_CHECKING:
     from fixtures.models import Model
 
-SAMPLE = 16  # of a tower's worst inputs, on which sets are tried; what is found is checked on all of them,
+TRIED = 16  # of a tower's worst inputs, on which sets are tried; what is found is checked on all of them,
 ROUNDS = 4  # and searched again with the inputs that broke it, so often
 SECONDS = 0.8  # to time one set
 Say = Callable[[str], None]
@@ -29,17 +29,17 @@ Say = Callable[[str], None]
 
 def find_policy(
     backend: Backend, model: "Model", base: str, device: str, targets: Mapping[Tower, Target], name: str,
-    say: Say = lambda _: None, seconds: float = SECONDS, with_frontier: bool = True,
+    say: Say = lambda _: None, seconds: float = SECONDS, with_frontier: bool = True, tried: int = TRIED,
 ) -> tuple[Policy | None, dict[str, Any]]:  # fmt: skip
     """The smallest policy that brings a cell within budget, and what was measured, by tower.
 
     `targets` hold each tower's inputs, golden's embeddings and the budget. There is no policy when nothing has to be kept
     (then found["within"] is true) and when not even all operations in fp32 are enough (then found["reached"] is false).
-    `seconds` time each set; 0 times nothing, and then there is no frontier.
+    `seconds` time each set; 0 times nothing, and then there is no frontier. Sets are tried on the `tried` worst inputs first.
     """
     with tempfile.TemporaryDirectory(prefix="policy-") as builds:
         trial = Trial(backend, model, base, device, Path(builds))
-        towers = {str(tower): _tower(trial, tower, target, say, seconds) for tower, target in targets.items()}
+        towers = {str(tower): _tower(trial, tower, target, say, seconds, tried) for tower, target in targets.items()}
         answers = {tower: towers[tower].pop("answer") for tower in targets}
         for tower in targets if seconds and with_frontier else ():
             if answers[tower].kept:
@@ -69,11 +69,11 @@ def _header(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row["own"].items() if key != "n"} | before
 
 
-def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float) -> dict[str, Any]:
+def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float, tried: int) -> dict[str, Any]:
     """One tower: its drift without a policy, the smallest set, whether that is proved, and its price."""
     low = trial.encode(frozenset(), target.batch, tower)
     row: dict[str, Any] = {"inputs": len(target.names), "low": figures(*target.drift(low))}
-    answer = _smallest(trial, tower, target, low, say)
+    answer = _smallest(trial, tower, target, low, say, tried)
     search, found, kept = answer.search, answer.found, answer.kept
     row |= {"operations": len(search.operations), "sets": len(search.measured), "answer": answer}
     if found is None or answer.embeddings is None:
@@ -97,9 +97,9 @@ class Answer:
     embeddings: Array | None = None  # of all inputs, with `kept` in fp32
 
 
-def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say) -> Answer:
+def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say, tried: int) -> Answer:
     """Searches on the worst inputs, checks on all, and searches again with those that broke what was found."""
-    chosen = _worst(target.shares(low))
+    chosen = _worst(target.shares(low), tried)
     kept, stricter = frozenset[str](), 1.0
     for operations in levels(trial.known, tower):  # larger pieces where the rounding between small ones is too much
         for _ in range(ROUNDS):
@@ -110,7 +110,7 @@ def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say) 
             kept = search.drop(in_parts(found.kept, partial(parts, trial.known), search.share))
             embeddings = trial.encode(kept, target.batch, tower) if kept else low
             shares, seen = target.shares(embeddings), search.share(kept) / stricter
-            chosen = sorted({*chosen, *_worst(shares)})
+            chosen = sorted({*chosen, *_worst(shares, tried)})
             worst = float(shares.max())
             if worst <= 1:
                 return Answer(search, chosen, kept, found, embeddings)
@@ -119,8 +119,8 @@ def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say) 
     return Answer(search, chosen)
 
 
-def _worst(shares: "np.ndarray") -> list[int]:
-    return [int(row) for row in np.argsort(-shares, kind="stable")[:SAMPLE]]
+def _worst(shares: "np.ndarray", count: int) -> list[int]:
+    return [int(row) for row in np.argsort(-shares, kind="stable")[:count]]
 
 
 def _measure(trial: Trial, tower: Tower, sample: Target, say: Say, stricter: float) -> Callable[[Kept], float]:

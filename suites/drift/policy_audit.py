@@ -8,27 +8,25 @@ from typing import Any
 import numpy as np
 
 from fixtures.capability import Backend, Tower
-from fixtures.models import DEFAULT
 from fixtures.registry import backends
 from plugins.comparison import METRICS
-from plugins.derivation import LARGE
 from plugins.golden import Golden, names_of
 from plugins.subjects import Subjects
 from suites.drift.policy import Say, find_policy, write_policy
 from suites.drift.policy_planted import DEFECTS, faulty
 from suites.drift.policy_trial import Target
+from suites.drift.sampling import Budget
 
 CELLS = (("torch-eager", "fp16"), ("torch-eager", "bf16"), ("torch-dynamic-int8", "int8"))
 SECONDS = 0.4  # to time one set: there are some sixty
-TEXTS = 128  # of a model over LARGE parameters
 PART = 0.5  # of a cell's own drift: the tighter budget that it is searched for where it keeps golden's
 
 
 def budgets(subjects: Subjects, golden: Golden, precision: str, cosine: float | None = None) -> dict[Tower, Target]:
     """Golden's pixels and texts with the precision's tolerance, and the cosine distance `cosine` if one is given."""
     texts = names_of(subjects, "text")
-    few = subjects.model.parameters > LARGE and len(texts) > TEXTS
-    rows = np.linspace(0, len(texts) - 1, TEXTS).astype(int) if few else np.arange(len(texts))
+    most = min(Budget(subjects.model).policy_texts or len(texts), len(texts))
+    rows = np.linspace(0, len(texts) - 1, most).astype(int)
     images = golden.image[subjects.dataset.rows(golden.pixel_names)]
     names: dict[Tower, list[str]] = {"image": list(golden.pixel_names), "text": [texts[row] for row in rows]}
     limits = {tower: {m: golden.limits(precision, tower, m, own) for m in METRICS} for tower, own in names.items()}
@@ -48,8 +46,8 @@ def audit_policy(
 ) -> dict[str, Any]:
     """Policies of `cells` (backend, precision) on the CPU, written to `folder`, and all that was measured, JSON-able.
 
-    A cell that is within golden's tolerance needs no policy; it is searched for half its own drift instead. On the default
-    model, torch eager with each planted defect is searched for golden's tolerance.
+    A cell that is within golden's tolerance needs no policy; it is searched for half its own drift instead, unless the model
+    is large. torch eager with each planted defect, where the model has its operation, is searched for golden's tolerance.
     """
     started, searches = time.monotonic(), []
     for name, precision in cells:
@@ -58,14 +56,14 @@ def audit_policy(
             backend, f"{name} {precision}", subjects, precision, targets, "golden's tolerance", folder, say, seconds
         )
         searches.append(found)
-        if found["within"]:
+        if found["within"] and Budget(subjects.model).tighter:
             rows = found["towers"]
             tighter = {tower: target.within(PART * rows[tower]["low"]["drift"]) for tower, target in targets.items()}
             title = f"{name} {precision}"
             searches.append(_search(backend, title, subjects, precision, tighter, "half its own drift", folder, say, seconds))
-    if subjects.model.id == DEFAULT:
-        targets = budgets(subjects, golden, "fp16")
-        for defect, (what, operation, _) in DEFECTS.items():
+    targets = budgets(subjects, golden, "fp16")
+    for defect, (what, operation, _) in DEFECTS.items():
+        if any(name.startswith(f"{operation}.") for name in subjects.model.state):
             backend = faulty([defect])
             found = _search(backend, what, subjects, "fp16", targets, "golden's tolerance", folder, say, seconds)
             searches.append(found | {"planted": operation})
@@ -79,7 +77,8 @@ def _search(
     """One search; its policy's file is named for the title."""
     name = "-".join("".join(c if c.isalnum() else " " for c in title).split())
     policy, found = find_policy(
-        backend, subjects.model, base, "cpu", targets, name, lambda text: say(f"policy for {title}: {text}"), seconds
-    )
+        backend, subjects.model, base, "cpu", targets, name, lambda text: say(f"policy for {title}: {text}"), seconds,
+        tried=Budget(subjects.model).tried,
+    )  # fmt: skip
     written = {"file": write_policy(policy, folder / f"{name}.toml").name} if policy else {}
     return {"title": title, "budget": budget, **found, **written}

@@ -53,9 +53,7 @@ def test_any_picture(golden: Golden, tmp_path: Path) -> None:
             found = preprocessor(path, geometry)
             known = preprocessor.failures(geometry.squash)
             # Where an aliasing, a sharp or a box filter differ, they differ without bound on noise: budgets are of pictures.
-            # So do RGB-first ones on CMYK, which becomes RGB by products: the budget holds one such file, not every one.
-            boundless = picture.noise or picture.mode == "CMYK"
-            if any(TRAIT_PROMISES[trait] in known for trait in traits) or (boundless and not preprocessor.exact):
+            if any(TRAIT_PROMISES[trait] in known for trait in traits) or (picture.noise and not preprocessor.exact):
                 continue
             for metric, value in absolute_difference(found, wanted).items():
                 assert value <= golden.budget(name, metric), (name, metric, value, traits)
