@@ -14,19 +14,19 @@ import pytest
 
 from suites.selftest.conftest import ROOT, small_dataset
 
-CELL = "scenes-s-steady-fp32-cpu"
+CELL = "scenes-s-slow-fp32-cpu"
 Gate = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def gate(storage: Path, *args: str, times: int = 1, plant: str = "") -> subprocess.CompletedProcess[str]:
     """One inner run of the encoders' latency tests with --benchmark-compare, its files beside the storage."""
     command = [
-        sys.executable, "-m", "pytest", "suites/latency", "-p", "suites.selftest.odd_ones", "-p", "suites.selftest.slow",
+        sys.executable, "-m", "pytest", "suites/latency", "-p", "suites.selftest.odd_ones", "-p", "suites.faults.slow",
         "--device=cpu", "--latency-budget=1",
         "--benchmark-quiet", f"--benchmark-storage={storage}", f"--report={storage.parent}/report.json",
         "--benchmark-compare", *args,
     ]  # fmt: skip
-    environment = {**os.environ, "TIMES": str(times), "PLANT": plant, "COLUMNS": "200"}
+    environment = {**os.environ, "EXTRA": str(times - 1), "PLANT": plant, "COLUMNS": "200"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
@@ -45,12 +45,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A first run with a sound and a faulty encoder; one of the other tower; one twice as slow; the same again."""
     storage = tmp_path_factory.mktemp("story") / "stored"
     image = ("-k", "test_encode and image", "--precision=fp32")
-    first = gate(storage, *image, "--backend=steady,noisy", plant="noisy")
+    first = gate(storage, *image, "--backend=slow,noisy", plant="noisy")
     small = f"--dataset={small_dataset(storage.parent / 'data')}"  # alternation needs one image and no golden data
-    alone = ("--backend=steady", "--precision=fp32", small)
+    alone = ("--backend=slow", "--precision=fp32", small)
     other = gate(storage, "-k", "alternation and text", *alone)
     junit = storage.parent / "junit.xml"
-    slow = gate(storage, *image, "--backend=steady", f"--junit-xml={junit}", times=2)
+    slow = gate(storage, *image, "--backend=slow", f"--junit-xml={junit}", times=2)
     report = json.loads((storage.parent / "report.json").read_text())
     again = gate(storage, "-k", "alternation and image", *alone, times=2)
     return {"storage": storage, "first": first, "other": other, "slow": slow, "again": again, "junit": junit,
