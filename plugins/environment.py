@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.devices import cores
+from fixtures.devices import cores, processor
 from fixtures.facts import facts
 
 ISA = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16")
@@ -19,23 +19,13 @@ def fingerprint() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "os": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu("model name"),
-        "cpu_isa": [flag for flag in ISA if flag in _cpu("flags").split()],
+        "cpu": processor("model name"),
+        "cpu_isa": [flag for flag in ISA if flag in processor("flags").split()],
         "cores": cores(),
         "gpu": "\n".join(gpus()) or "none",
         **_cuda(),
         "packages": dict(facts().packages),
     }
-
-
-def _cpu(field: str) -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(field):
-                return line.split(":", 1)[1].strip()
-    except OSError:  # no Linux: the platform module's answer is all there is
-        return platform.processor()
-    return platform.processor()
 
 
 def gpus() -> list[str]:

@@ -37,7 +37,8 @@ class EncoderKey:
 
     def known_failures(self) -> dict[str, KnownFailure]:
         """Declared by the backend, for all its encoders or for those of a precision, a device, or both ("E9:fp16:cpu")."""
-        declared = ((name.split(":"), known) for name, known in backends()[self.backend].known_failures.items())
+        here = {name: known for name, known in backends()[self.backend].known_failures.items() if known.where()}
+        declared = ((name.split(":"), known) for name, known in here.items())
         mine = {promise: known for (promise, *limits), known in declared if {*limits} <= {self.base, self.device}}
         # What a policy keeps in fp32 may be just what fails.
         return {promise: replace(known, strict=False) for promise, known in mine.items()} if self.policy else mine
