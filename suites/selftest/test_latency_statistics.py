@@ -228,7 +228,7 @@ def test_a_wrong_limit_file_is_one_sentence(text: str, tmp_path: Path) -> None:
 
 
 def test_the_machines_key_is_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Holes 9 and 10: same key twice, no clock in it, other threads another key; differences are named field by field."""
+    """Holes 9 and 10: same key twice, no clock in it; other threads or a forced processor: another, differences named."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     found = machine()
     assert found == machine() and "pytest" not in found["packages"] and "numpy" in found["packages"]
@@ -236,3 +236,5 @@ def test_the_machines_key_is_what_matters(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert machine()["key"] != found["key"]
     assert differences(machine(), found) == ["threads.OMP_NUM_THREADS absent → 7"]
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert "forced.ATEN_CPU_CAPABILITY absent → avx2" in differences(machine(), found)
