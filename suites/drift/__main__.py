@@ -110,6 +110,7 @@ def show(found: dict[str, Any], target: Path) -> int:
         parts.append(f"# {section.title}")
         if "left_out" in part:
             parts.append(f"Left out: {part['left_out']}.")
+            print(f"left out: {section.title}: {part['left_out']}")
         else:
             parts += [f"![{section.title}]({picture.name})"] * _drawn(section, part, picture) + [section.markdown(part)]
     write_text(target.with_suffix(".md"), "\n\n".join(parts))

@@ -7,6 +7,7 @@ import numpy as np
 
 from fixtures.capability import Tower
 from fixtures.datasets import DEFAULT
+from fixtures.models import DEFAULT as DEFAULT_MODEL
 from fixtures.models import Model
 from plugins.derivation import LARGE
 from plugins.subjects import REFERENCE, Subjects
@@ -37,7 +38,8 @@ class Options:
 
     def __init__(self, model: str, pretrained: str, golden: "Path") -> None:
         self.chosen = {"--model": model, "--pretrained": pretrained, "--golden": golden, "--dataset": DEFAULT}
-        self.invocation_params = SimpleNamespace(args=())
+        typed = [name for name, value in (("--model", model != DEFAULT_MODEL), ("--pretrained", pretrained)) if value]
+        self.invocation_params = SimpleNamespace(args=typed)  # what a command that is suggested has to repeat
 
     def getoption(self, name: str) -> Any:
         """The value of an option by its long name."""

@@ -36,7 +36,7 @@ class Section:
         except BadInput as reason:
             if not self.key:
                 raise
-            own = {"left_out": str(reason)}
+            own = {"left_out": str(reason).replace(f"{golden.parent}/", "")}
         return {**found, **({self.key: own} if self.key else own)}
 
     def of(self, found: Found) -> Found:
