@@ -28,6 +28,7 @@ class Budget:
         self.layers = 8 if large else 32
         self.ranges: int | None = 64 if large else None
         self.mutations, self.examples = (4, 40) if large else (30, 300)
+        self.ranked = 2 if large else 1  # of the cells whose rankings are audited, every second
         self.policy_texts: int | None = 128 if large else None
         self.tried = 4 if large else 16  # inputs on which a set of operations is tried
         self.tighter = not large  # whether a policy for a tighter budget is searched where none is needed

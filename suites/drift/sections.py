@@ -13,6 +13,7 @@ from suites.drift.audit import Step, audit_cells, audit_planted, audit_ranges
 from suites.drift.hunt import audit_worst
 from suites.drift.policy_audit import audit_policy
 from suites.drift.ranking import audit_ranking
+from suites.drift.sampling import Budget
 
 Found = dict[str, Any]
 RANKED = (("torch-eager", "fp16"), ("torch-eager", "bf16"), ("torchao", "int8"), ("onnxruntime", "int8"))
@@ -55,7 +56,7 @@ def _layers(subjects: Subjects, golden: Path, step: Step) -> Found:
 
 
 def _ranking(subjects: Subjects, golden: Path, step: Step) -> Found:
-    return audit_ranking(subjects, load_golden(subjects), RANKED, step)
+    return audit_ranking(subjects, load_golden(subjects), RANKED[:: Budget(subjects.model).ranked], step)
 
 
 def _policy(subjects: Subjects, golden: Path, step: Step) -> Found:
