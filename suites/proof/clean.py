@@ -17,6 +17,7 @@ import numpy as np
 from fixtures.cache import ROOT as CACHE
 from fixtures.devices import cores
 from fixtures.registry import backends, preprocessors
+from plugins import environment
 
 ROOT = Path(__file__).parent.parent.parent
 ENCODERS = ("suites/preprocessing", "suites/embeddings/test_encoder.py")
@@ -28,7 +29,8 @@ THREADS = (1, 2)
 # when avx512 is supported").
 PROCESSORS = (("", ""), ("AVX2", "avx2"), ("SSE41", "default"))
 SHARES = (0.4, 0.4, 0.2)  # the last emulates what it lacks, and is slow
-CANNOT_PLAY = {"openvino": ("SSE41", "default")}  # its kernels look at the real one too, and stop ("bad combination")
+# openvino looks at the real one too: played as the last it stops ("bad combination"), as any it offers bf16 and then has none.
+CANNOT_PLAY = {"openvino": PROCESSORS[2:], "openvino bf16": PROCESSORS[1:]}
 LIMIT_S = 1200
 
 
@@ -54,7 +56,8 @@ def plan(runs: int, seed: int, available: Sequence[tuple[str, str]]) -> list[Con
     for i in range(runs):
         processor = PROCESSORS[rng.choice(len(PROCESSORS), p=SHARES)]
         backend, precision = available[i % len(available)]
-        onednn, aten = PROCESSORS[1] if processor == CANNOT_PLAY.get(backend) else processor
+        cannot = CANNOT_PLAY.get(f"{backend} {precision}", CANNOT_PLAY.get(backend, ()))
+        onednn, aten = [one for one in PROCESSORS if one not in cannot][-1] if processor in cannot else processor
         name, threads = names[i % len(names)], THREADS[i % len(THREADS)]
         found.append(Conditions(seed + i, backend, precision, name, not i % FIFTH, threads, onednn, aten))
     return found
@@ -77,10 +80,10 @@ def installed() -> list[tuple[str, str]]:
 def run(under: Conditions) -> dict[str, Any]:
     """One run's verdicts; `clean` is exit code 0, `skipped` a cell that there is not under these conditions."""
     forced = {"ONEDNN_MAX_CPU_ISA": under.onednn, "ATEN_CPU_CAPABILITY": under.aten}
-    environment = {**os.environ, **{name: value for name, value in forced.items() if value}}
+    variables = {**os.environ, **{name: value for name, value in forced.items() if value}}
     # Each processor has its own: of another one's kernels torch 2.15's cache is as glad, and they give NaN.
     compiled = CACHE / "proof" / f"compiled-{under.aten or 'as-it-is'}"
-    environment |= {"OMP_NUM_THREADS": str(under.threads), "SHUFFLE": str(under.seed), "TORCHINDUCTOR_CACHE_DIR": str(compiled)}
+    variables |= {"OMP_NUM_THREADS": str(under.threads), "SHUFFLE": str(under.seed), "TORCHINDUCTOR_CACHE_DIR": str(compiled)}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         report = Path(folder) / "report.json"
@@ -89,7 +92,7 @@ def run(under: Conditions) -> dict[str, Any]:
                    "--benchmark-disable", "--device=cpu",
                    f"--backend={under.backend}", f"--precision={under.precision}",
                    f"--preprocessor={under.preprocessor}", f"--report={report}"]  # fmt: skip
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         cells = json.loads(report.read_text())["cells"] if report.exists() else []
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     verdicts = [cell["verdict"] for cell in cells]
@@ -97,6 +100,7 @@ def run(under: Conditions) -> dict[str, Any]:
         **asdict(under), "exit": done.returncode, "cells": len(cells), "seconds": round(time.monotonic() - started, 1),
         "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}, "failed": failed,
         "clean": done.returncode == 0, "skipped": set(verdicts) == {"skipped"},  # a processor may lack a precision
+        "commit": environment.commit(),
     }  # fmt: skip
 
 

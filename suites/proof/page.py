@@ -55,6 +55,7 @@ def _clean(part: dict[str, Any]) -> list[str]:
         f"its own order and size of batches. {_made(part)}",
         "",
         *lines,
+        f"- commits: {', '.join(f'{value} ({n})' for value, n in sorted(Counter(run['commit'] for run in runs).items()))}",
         "",
     ]
 
