@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     line = Bar()
     logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
     warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
+    warnings.filterwarnings("ignore", "Int8Tensor does not implement", UserWarning)  # torch's advice to torchao
     try:
         target = GOLDEN / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
         if not wanted.redraw:
