@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from fixtures import progress
+from suites.selftest import forked
 
 ROOT = Path(__file__).parent.parent.parent
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
@@ -20,11 +22,16 @@ for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def start(folder: Path, *args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run pytest at the root to its end; its report goes to `folder`."""
-    command = [sys.executable, "-m", "pytest", "--benchmark-disable", f"--report={folder}/report.json", *args]
+def start(
+    folder: Path, *args: str, env: dict[str, str] | None = None, supervised: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest at the root to its end; its report goes to `folder`. Only who tests the supervisor pays its half second."""
+    arguments = ["--benchmark-disable", f"--report={folder}/report.json", *([] if supervised else ["--unsupervised"]), *args]
     environment = {**os.environ, **(env or {}), "COLUMNS": "200"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+    if not supervised and not any(name.startswith(forked.NEED_A_PROCESS) for name in env or ()):
+        return forked.run(arguments, environment)
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=forked.LIMIT_S)
 
 
 @pytest.fixture
@@ -45,6 +52,18 @@ def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 def dataset(tmp_path: Path) -> Path:
     """A small data set of its own."""
     return small_dataset(tmp_path / "mine")
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> list[str]:
+    """Options of a run over some scenes and their golden data, made once for all of xdist's workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base / "few" if worker_id == "master" else base.parent / f"few-{testrun_uid}"
+    options = [f"--dataset={folder}/mine", f"--golden={folder}/golden"]
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "golden").exists():
+            start(folder, "--update-golden", f"--dataset={some_scenes(folder / 'mine')}", options[1])
+    return options
 
 
 def small_dataset(folder: Path) -> Path:

@@ -178,10 +178,10 @@ def test_forecasts_grow_with_the_gallery_and_with_the_error(itself: Answers, hay
     assert all(small < large for small, large in zip(*shares, strict=True))
 
 
-def test_a_rotated_cell_is_told_to_re_index(run: Run, tmp_path: Path) -> None:
+def test_a_rotated_cell_is_told_to_re_index(run: Run, few: list[str], tmp_path: Path) -> None:
     """Both towers' dimensions reversed: searching its own index is golden's search, beside the old index it is noise."""
     options = ["-p", "suites.selftest.odd_ones", "--preprocessor", "original_clip", "suites/drift/test_ranking.py"]
-    done = run("--backend", "rotated,clean", *options, env={"PLANT": "rotated,clean"})
+    done = run("--backend", "rotated,clean", *options, *few, env={"PLANT": "rotated,clean"})
     cells = {cell["backend"]: cell for cell in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert cells["rotated"]["broken_promises"] == ["D5"] and "re-index before these queries are used" in done.stdout
     assert (

@@ -126,18 +126,18 @@ def test_tensorrt_builds_a_mixed_engine(model: Model, tmp_path: Path) -> None:
     assert "in fp16" in how and "in fp32" in how
 
 
-def test_the_suite_finds_the_policy_and_passes_under_it(run: Run, tmp_path: Path) -> None:
+def test_the_suite_finds_the_policy_and_passes_under_it(run: Run, few: list[str], tmp_path: Path) -> None:
     """D6 breaks, names the operation and writes the file; every promise on embeddings is kept by the cell that loads it."""
     plant = {"env": {"DEFECTS": "fp8", "PYTHONPATH": os.fspath(ROOT)}}
     target = tmp_path / "mended.toml"
     common = ("-p", "suites.selftest.policy_faults", "--backend", "faulty", "--preprocessor", "original_clip")
-    broken = run(*common, "suites/drift/test_policy.py", "--precision", "fp16", f"--policy-file={target}", **plant)
+    broken = run(*common, "suites/drift/test_policy.py", "--precision", "fp16", f"--policy-file={target}", *few, **plant)
     assert broken.returncode == 1
     assert "D6 broken: drift stays within its budget" in broken.stdout
     assert f"1 of the text tower's 14 operations ({FP8}) in fp32" in broken.stdout
     assert read_policy(target).keep == (FP8,)
     suites = ("suites/embeddings", "suites/drift/test_policy.py")
-    healed = run(*common[:3], "faulty,torch-autocast", *common[4:], *suites, f"--precision=policy:{target}", **plant)
+    healed = run(*common[:3], "faulty,torch-autocast", *common[4:], *suites, f"--precision=policy:{target}", *few, **plant)
     assert healed.returncode == 0, healed.stdout[-3000:]
     assert "scenes-s-faulty-policy:mended-original_clip-cpu" in healed.stdout
     assert "scenes-s-torch-autocast-policy:mended-original_clip-cpu" in healed.stdout

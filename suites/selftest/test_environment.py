@@ -119,12 +119,12 @@ def test_environment_of_a_missing_package_and_of_an_unknown_name(run: Run) -> No
     assert "did you mean 'torch-eager'?" in unknown.stdout
 
 
-def test_a_conflict_skips_the_cell_before_anything_is_built(run: Run, tmp_path: Path) -> None:
+def test_a_conflict_skips_the_cell_before_anything_is_built(run: Run, few: list[str], tmp_path: Path) -> None:
     """The reason is the sentence; `load` is not called; the other cells run."""
     (tmp_path / "conflict.py").write_text(CONFLICT)
     result = run("-p", "conflict", "suites/embeddings/test_cell.py", "--backend", "onnxruntime,torch-eager",
                  "--precision", "fp32", "--preprocessor", "original_clip", "--device", "cpu",
-                 env={"PYTHONPATH": f"{tmp_path}:{ROOT}"})  # fmt: skip
+                 *few, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"})  # fmt: skip
     assert result.returncode == 0, result.stdout[-3000:]
     cells = {cell["backend"]: cell for cell in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert cells["onnxruntime"]["verdict"] == "skipped"

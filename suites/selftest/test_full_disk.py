@@ -34,7 +34,7 @@ def test_full_disk_at_the_end_of_a_run(run: Run, dataset: Path, tmp_path: Path) 
     """Neither the report nor the history is there in part, both are named, and the table is shown all the same."""
     storage = ("--benchmark-enable", f"--benchmark-storage=file://{tmp_path}/history", "--benchmark-autosave")
     env = {"FILE_BYTES": "1000"}
-    ended = run(*SMALL, HISTORY, *FEW, f"--dataset={dataset}", "--unsupervised", "--latency-budget=0.2", *storage, env=env)
+    ended = run(*SMALL, HISTORY, *FEW, f"--dataset={dataset}", "--latency-budget=0.2", *storage, env=env)
     sentence(ended, f"report.json could not be written to {tmp_path}: File too large", "free space")
     sentence(ended, f".json could not be written to {tmp_path}/history", "File too large", "free space")
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR
@@ -53,7 +53,8 @@ def test_a_full_device() -> None:
 
 def test_full_disk_while_the_journal_is_written(run: Run) -> None:
     """The run ends; it is not taken for a cell that crashed."""
-    sentence(run(*SMALL, FORM, *FEW, env={"FILE_BYTES": "100"}), "the run's journal could not be written to", "free space")
+    full = run(*SMALL, FORM, *FEW, env={"FILE_BYTES": "100"}, supervised=True)
+    sentence(full, "the run's journal could not be written to", "free space")
 
 
 def test_full_disk_while_a_build_is_kept(run: Run, dataset: Path, tmp_path: Path) -> None:

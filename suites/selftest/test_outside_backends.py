@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from suites.selftest.conftest import ROOT, small_dataset, start
+from suites.selftest.conftest import ROOT
 from suites.selftest.outside import BY_NAME, ENTRY_POINT, EXAMPLE, HOOK, PYTHON, Outside, serving
 
 CELL = "scenes-s-http-fp32-original_clip-cpu"
@@ -20,19 +20,10 @@ def server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Options for a small data set with golden data of its own."""
-    folder = tmp_path_factory.mktemp("data")
-    options = [f"--dataset={small_dataset(folder / 'mine')}", f"--golden={folder}/golden"]
-    start(folder, "--update-golden", *options)
-    return options
-
-
 @pytest.fixture
-def outside(tmp_path: Path, data: list[str], server: str) -> Outside:
+def outside(tmp_path: Path, few: list[str], server: str) -> Outside:
     """See Outside."""
-    return Outside(tmp_path, data, server)
+    return Outside(tmp_path, few, server)
 
 
 def test_by_name(outside: Outside) -> None:
@@ -96,9 +87,9 @@ def test_preprocessor(outside: Outside) -> None:
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory, data: list[str], server: str) -> tuple[Outside, str]:
+def faulty(tmp_path_factory: pytest.TempPathFactory, few: list[str], server: str) -> tuple[Outside, str]:
     """One run over five backends of somebody else's that each have a fault; the folder, and what it printed."""
-    outside = Outside(tmp_path_factory.mktemp("faulty"), data, server)
+    outside = Outside(tmp_path_factory.mktemp("faulty"), few, server)
     for fault in ("wrong", "unsteady", "crashing", "down"):
         url = f"{server}/{fault}" if fault != "down" else "http://127.0.0.1:9"
         code = EXAMPLE.replace("http://localhost:8000", url).replace("HTTP_ENCODER", "ANOTHER").replace('"http"', f'"{fault}"')

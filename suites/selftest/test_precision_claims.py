@@ -18,10 +18,10 @@ FOUND = {
 
 
 @pytest.fixture(scope="module")
-def claims(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+def claims(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
     """One inner run over all lying backends and an honest one."""
     folder, names = tmp_path_factory.mktemp("claims"), ",".join(LIES)
-    chosen = ("--backend", f"{names},torch-eager", "--precision", "fp32,fp16", "-k", "test_precision")
+    chosen = ("--backend", f"{names},torch-eager", "--precision", "fp32,fp16", "-k", "test_precision", *few)
     return start(folder, "-p", "suites.selftest.odd_ones", "suites/embeddings", *chosen, env={"PLANT": names}), folder
 
 

@@ -66,33 +66,34 @@ def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
     assert "XPASS(strict)" in result.stdout
 
 
-def test_a_possible_failure_that_holds_passes(run: Run, tmp_path: Path) -> None:
+def test_a_possible_failure_that_holds_passes(run: Run, few: list[str], tmp_path: Path) -> None:
     """Not strict: what a declaration says may break, and does not, is a pass in the report too."""
     chosen = ("--backend", "torch-eager", "--precision", "fp32", "--preprocessor", "cautious", "-k", "test_end_to_end")
-    result = run("-p", "suites.selftest.odd_ones", "suites/embeddings", *chosen, env={"PLANT": "cautious"})
+    result = run("-p", "suites.selftest.odd_ones", "suites/embeddings", *chosen, *few, env={"PLANT": "cautious"})
     assert result.returncode == 0 and "1 xpassed" in result.stdout
     cell = json.loads((tmp_path / "report.json").read_text())["cells"][0]
     assert (cell["verdict"], cell["reason"]) == ("pass", "")
 
 
-def test_a_missing_package_costs_its_own_cells(run: Run, tmp_path: Path) -> None:
+def test_a_missing_package_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
     """The cells are skipped with a reason that names the package and the command; strict mode fails."""
-    args = ("-p", "suites.selftest.odd_ones", "suites/embeddings", "suites/preprocessing", "--preprocessor", "original_clip")
+    args = ("-p", "suites.selftest.odd_ones", "suites/embeddings", "--preprocessor", "original_clip", *few)
     plain = run(*args, "--backend", "absent,torch-eager", "--precision", "fp32", env={"PLANT": "absent"})
     assert plain.returncode == 0, plain.stdout[-3000:]
     cells = {c["backend"]: c for c in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert cells["absent"]["verdict"] == "skipped"
     assert "package 'no_such_package' is not installed: pip install no-such-package" in cells["absent"]["reason"]
     assert cells["torch-eager"]["verdict"] == "pass"
-    alone = run(*args, "--backend", "absent", env={"PLANT": "absent"})
+    alone = run(*args, "--backend", "absent", "-k", "test_form", env={"PLANT": "absent"})
     assert alone.returncode == 1, "a run that compared nothing must fail"
-    strict = run(*args, "--backend", "absent,torch-eager", "--precision", "fp32", "--strict-cells", env={"PLANT": "absent"})
+    both = ("--backend", "absent,torch-eager", "--precision", "fp32", "-k", "test_form")
+    strict = run(*args, *both, "--strict-cells", env={"PLANT": "absent"})
     assert strict.returncode == 1
 
 
-def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, tmp_path: Path) -> None:
+def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
     """An exception while loading fails those cells with the exception's own words, and the others go on."""
-    result = run("-p", "suites.selftest.odd_ones", "suites/embeddings", "--preprocessor", "original_clip",
+    result = run("-p", "suites.selftest.odd_ones", "suites/embeddings", "--preprocessor", "original_clip", *few,
                  "--backend", "crashing,torch-eager", "--precision", "fp32", env={"PLANT": "crashing"})  # fmt: skip
     assert result.returncode == 1
     assert "could not be built: RuntimeError: no engine for this device" in result.stdout

@@ -51,13 +51,14 @@ def names(folder: Path) -> list[str]:
 GOLDEN = ROOT / "golden" / "scenes-s"
 
 
-def test_golden_data_of_a_killed_update(run: Run, tmp_path: Path) -> None:
+def test_golden_data_of_a_killed_update(run: Run, few: list[str], tmp_path: Path) -> None:
     """What a kill between the two renames leaves: the next run puts the previous ones back, says so and compares with them."""
-    shutil.copytree(GOLDEN, tmp_path / "golden" / ".scenes-s.old")
-    after = run(FORM, *FEW, f"--golden={tmp_path}/golden")
+    data, (made,) = few[0], Path(few[1].partition("=")[2]).glob("scenes-s*")
+    shutil.copytree(made, tmp_path / "golden" / f".{made.name}.old")
+    after = run(FORM, *FEW, data, f"--golden={tmp_path}/golden")
     assert after.returncode == 0, after.stdout[-2000:]
     assert after.stderr.count("the previous ones are back in their place\n") == 1
-    assert names(tmp_path / "golden") == ["scenes-s"]
+    assert names(tmp_path / "golden") == [made.name]
 
 
 def test_an_update_killed_and_another_on_a_full_disk(run: Run, dataset: Path, tmp_path: Path) -> None:

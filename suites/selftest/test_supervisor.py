@@ -21,11 +21,11 @@ PLUGIN = ("-p", "suites.selftest.deadly", "suites/embeddings/test_encoder.py::te
 
 
 @pytest.fixture(scope="module")
-def all_ways(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def all_ways(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleNamespace:
     """One run that dies three times."""
     folder = tmp_path_factory.mktemp("deadly")
     limits = ("--test-limit=30", "--memory-limit=4", f"--junit-xml={folder}/junit.xml")
-    done = start(folder, *PLUGIN, *limits, "--backend", ",".join(WAYS))
+    done = start(folder, *PLUGIN, *limits, *few, "--backend", ",".join(WAYS), supervised=True)
     rows = json.loads((folder / "report.json").read_text())["cells"]
     cases = ElementTree.parse(folder / "junit.xml").getroot().iter("testcase")
     return SimpleNamespace(done=done, rows={row["backend"]: row for row in rows}, cases=list(cases))

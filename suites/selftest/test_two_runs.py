@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from fixtures.cache import is_whole
 from plugins.golden import damaged
-from suites.selftest.conftest import ROOT, small_dataset, start
+from suites.selftest.conftest import ROOT
 
 EXPORT = (
     "suites/embeddings/test_encoder.py::test_form",
@@ -35,11 +36,10 @@ def both(folder: Path, *arguments: str) -> list[tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Path:
     """A folder with golden data of a small data set."""
-    folder = tmp_path_factory.mktemp("two")
-    start(folder, "--update-golden", f"--dataset={small_dataset(folder / 'mine')}", f"--golden={folder}/golden")
-    return folder
+    made = Path(few[0].partition("=")[2]).parent
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("two") / "few"))
 
 
 def test_cache_and_history(shared: Path) -> None:

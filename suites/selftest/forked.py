@@ -1,0 +1,70 @@
+"""Inner runs as forks of one process that has imported torch and torchvision: that takes 3 of the 6 seconds of a small run."""
+
+import atexit
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+LIMIT_S = 280
+# Variables that a process reads when it starts, and the limit on files (small_disk.py), which the output here goes to.
+NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """`python -m pytest` with these arguments, at the root, to its end; one that takes longer than 280 s dies of SIGALRM."""
+    with tempfile.TemporaryDirectory() as place:
+        printed = {name: Path(place) / name for name in ("stdout", "stderr")}
+        files = {name: str(path) for name, path in printed.items()}
+        order = {"arguments": list(arguments), "environment": dict(environment), **files}
+        server = _server()
+        assert server.stdin and server.stdout
+        server.stdin.write(json.dumps(order) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        said = {name: path.read_text(encoding="utf-8") for name, path in printed.items()}
+    return subprocess.CompletedProcess(["pytest", *arguments], code, **said)
+
+
+@functools.cache
+def _server() -> "subprocess.Popen[str]":
+    """It ends where its standard input does."""
+    command = [sys.executable, "-m", __name__]
+    root = Path(__file__).parents[2]
+    server = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.communicate)
+    return server
+
+
+def _serve() -> None:
+    """One order a line; the answer is an exit code as subprocess has it."""
+    import torchvision  # noqa: F401  # not open_clip: that imports a plugin of pytest's, which pytest warns of
+
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            _obey(**json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr: str) -> None:
+    import pytest
+
+    for number, path in enumerate((os.devnull, stdout, stderr)):
+        file = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(environment)
+    signal.alarm(LIMIT_S)
+    sys.argv = ["pytest", *arguments]
+    sys.exit(pytest.main())
+
+
+if __name__ == "__main__":
+    _serve()
