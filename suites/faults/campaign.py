@@ -18,7 +18,7 @@ SUITES: dict[Kind, Sequence[str]] = {
     "cuda encoder": ("suites/embeddings/test_encoder.py", "--device=cuda"),
     "preprocessor": ("suites/preprocessing",),
 }
-GROUP = 12  # things planted in one run: a run that dies takes no more than these with it
+GROUP = 24  # things planted in one run: a run that dies takes no more than these with it
 
 
 def planted(wanted: str, options: Sequence[str], weakest: bool = False) -> Iterator[Row]:

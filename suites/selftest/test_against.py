@@ -125,7 +125,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def compared(clone: Clone) -> tuple[str, dict[str, Any]]:
     """One run over all the mischief: what it printed, and its report."""
     names = "same,drifting,slower,crashing,hanging,newcomer"
-    code, printed = clone.run("--against", "base", "--backend", names, "--against-limit=5")
+    code, printed = clone.run("--against", "base", "--backend", names, "--against-limit=5", "--latency-budget=0.5")
     assert code == 1, printed[-3000:]
     return printed, clone.cells()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from suites.selftest import forked
 from suites.selftest.conftest import ROOT, small_dataset
 
 CELL = "scenes-s-slow-fp32-cpu"
@@ -20,14 +21,13 @@ Gate = Callable[..., subprocess.CompletedProcess[str]]
 
 def gate(storage: Path, *args: str, times: int = 1, plant: str = "") -> subprocess.CompletedProcess[str]:
     """One inner run of the encoders' latency tests with --benchmark-compare, its files beside the storage."""
-    command = [
-        sys.executable, "-m", "pytest", "suites/latency", "-p", "suites.selftest.odd_ones", "-p", "suites.faults.slow",
+    arguments = [
+        "--unsupervised", "suites/latency", "-p", "suites.selftest.odd_ones", "-p", "suites.faults.slow",
         "--device=cpu", "--latency-budget=1",
         "--benchmark-quiet", f"--benchmark-storage={storage}", f"--report={storage.parent}/report.json",
         "--benchmark-compare", *args,
     ]  # fmt: skip
-    environment = {**os.environ, "EXTRA": str(times - 1), "PLANT": plant, "COLUMNS": "200"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return forked.run(arguments, {**os.environ, "EXTRA": str(times - 1), "PLANT": plant, "COLUMNS": "200"})
 
 
 def stored(storage: Path) -> list[dict[str, Any]]:
@@ -41,10 +41,10 @@ def names(run: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def story(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> dict[str, Any]:
     """A first run with a sound and a faulty encoder; one of the other tower; one twice as slow; the same again."""
     storage = tmp_path_factory.mktemp("story") / "stored"
-    image = ("-k", "test_encode and image", "--precision=fp32")
+    image = ("-k", "test_encode and image", "--precision=fp32", *few)
     first = gate(storage, *image, "--backend=slow,noisy", plant="noisy")
     small = f"--dataset={small_dataset(storage.parent / 'data')}"  # alternation needs one image and no golden data
     alone = ("--backend=slow", "--precision=fp32", small)

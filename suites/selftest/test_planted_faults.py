@@ -1,11 +1,16 @@
 """Every planted fault, in the weakest strength that must be caught, on a small data set; `make faults` tries them all."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from suites.faults import campaign, page
+from suites.faults import campaign, page, runs
 from suites.faults.page import Row
 from suites.faults.runs import SESSIONS
 from suites.faults.table import NUMBERS, PLANTED
+from suites.selftest import forked
 
 CLASSES = 36  # of the specification
 TIMED = (
@@ -15,12 +20,21 @@ TIMED = (
 )  # their sessions need a machine that is not full of other tests: test_latency_gate and test_slower_precisions
 
 
+def inner(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """As suites.faults.runs starts one, without a supervisor."""
+    options = ["--unsupervised", f"--report={folder}/report.json", *arguments]
+    return forked.run(options, {**os.environ, **environment, "COLUMNS": "250"})
+
+
 @pytest.fixture(scope="module")
 def rows(few: list[str]) -> dict[tuple[str, str], Row]:
     """By fault and strength."""
-    found = list(campaign.planted("", few, weakest=True))
-    for session in (session for session in SESSIONS if session.number not in TIMED):
-        found += campaign.sessions(f"{session.number:02d}.{session.name}")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (campaign, runs):
+            patch.setattr(module, "inner", inner)
+        found = list(campaign.planted("", few, weakest=True))
+        for session in (session for session in SESSIONS if session.number not in TIMED):
+            found += campaign.sessions(f"{session.number:02d}.{session.name}")
     return {(row["fault"], row["strength"]): row for row in found}
 
 

@@ -60,9 +60,13 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("example", examples())
 def test_example_runs_as_printed(clone: Path, few: list[str], example: str) -> None:
-    """In a shell, with the interpreter's own folder first on the path; smaller data come from pytest's own variable."""
+    """In a shell, with the interpreter's own folder first on the path, on small data."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    own = {"PATH": path, "CLIP_CONFORMANCE_CACHE": str(ROOT / ".cache"), "PYTEST_ADDOPTS": " ".join(few)}
+    own = {
+        "PATH": path,
+        "CLIP_CONFORMANCE_CACHE": str(ROOT / ".cache"),
+        "PYTEST_ADDOPTS": " ".join([*few, "--latency-budget=0.5"]),
+    }
     environment = {**os.environ, **own}
     result = subprocess.run(example, shell=True, cwd=clone, env=environment, capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
