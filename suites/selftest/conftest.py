@@ -62,7 +62,8 @@ def few(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: s
     options = [f"--dataset={folder}/mine", f"--golden={folder}/golden"]
     with FileLock(f"{folder}.lock"):
         if not (folder / "golden").exists():
-            start(folder, "--update-golden", f"--dataset={some_scenes(folder / 'mine')}", options[1])
+            made = start(folder, "--update-golden", f"--dataset={some_scenes(folder / 'mine')}", options[1])
+            assert (folder / "golden").exists(), made.stdout + made.stderr
     return options
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import gc
 import json
 import os
 import signal
@@ -47,11 +48,14 @@ def _serve() -> None:
     """One order a line; the answer is an exit code as subprocess has it."""
     import open_clip  # noqa: F401
 
+    gc.freeze()  # a collection would write to every imported object, and so copy all of them in every fork
+
     for line in sys.stdin:
         child = os.fork()
         if not child:
             _obey(**json.loads(line))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    gc.unfreeze()
 
 
 def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr: str) -> None:
@@ -65,7 +69,11 @@ def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr
     os.environ.update(environment)
     signal.alarm(LIMIT_S)
     sys.argv = ["pytest", *EARLY, *arguments]
-    sys.exit(pytest.main())
+    code = pytest.main()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # taking down what was imported would cost as much as freezing it has saved
 
 
 if __name__ == "__main__":
