@@ -8,8 +8,9 @@ from typing import Any
 
 from fixtures.errors import BadInput
 from fixtures.progress import ProgressLine
+from suites.faults import runs
 from suites.faults.plants import Fault, Kind
-from suites.faults.runs import SESSIONS, Finding, Session, inner
+from suites.faults.runs import SESSIONS, Finding, Session
 from suites.faults.table import PLANTED
 
 Row = dict[str, Any]
@@ -18,7 +19,7 @@ SUITES: dict[Kind, Sequence[str]] = {
     "cuda encoder": ("suites/embeddings/test_encoder.py", "--device=cuda"),
     "preprocessor": ("suites/preprocessing",),
 }
-GROUP = 24  # things planted in one run: a run that dies takes no more than these with it
+GROUP = 12  # things planted in one run: a run that dies takes no more than these with it
 
 
 def planted(wanted: str, options: Sequence[str], weakest: bool = False) -> Iterator[Row]:
@@ -41,7 +42,7 @@ def _run(kind: Kind, names: Sequence[str], options: Sequence[str]) -> dict[str, 
         found = Path(folder) / "found.json"
         variables = {"PLANT": ",".join(names), "FOUND": str(found), **({"PRETEND_CUDA": "1"} if kind == "cuda encoder" else {})}
         select = f"--{'preprocessor' if kind == 'preprocessor' else 'backend'}={','.join(names)}"
-        done = inner(Path(folder), "-p", "suites.faults.plant", select, "--benchmark-disable", *options, **variables)
+        done = runs.inner(Path(folder), "-p", "suites.faults.plant", select, "--benchmark-disable", *options, **variables)
         if not found.exists():
             raise BadInput(
                 f"the run over {', '.join(names)} ended with code {done.returncode}: {(done.stdout + done.stderr)[-600:]}"

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from fixtures import progress
+from fixtures.whole import locked
 from suites.selftest import forked
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,12 +25,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def start(
     folder: Path, *args: str, env: dict[str, str] | None = None, supervised: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run pytest at the root to its end; its report goes to `folder`. Only who tests the supervisor pays its half second."""
-    arguments = ["--benchmark-disable", f"--report={folder}/report.json", *([] if supervised else ["--unsupervised"]), *args]
-    environment = {**os.environ, **(env or {}), "COLUMNS": "200"}
-    if not supervised and not any(name.startswith(forked.NEED_A_PROCESS) for name in env or ()):
-        return forked.run(arguments, environment)
-    command = [sys.executable, "-m", "pytest", *arguments]
+    """Run pytest at the root to its end; its report goes to `folder`. `supervised` is as a person starts it, and slower."""
+    arguments, variables = ["--benchmark-disable", f"--report={folder}/report.json", *args], env or {}
+    if not supervised and not any(name.startswith(forked.NEED_A_PROCESS) for name in variables):
+        return forked.run(arguments, variables)
+    command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
+    environment = {**os.environ, "COLUMNS": "200", **variables}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=forked.LIMIT_S)
 
 
@@ -55,16 +55,21 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def few(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> list[str]:
-    """Options of a run over some scenes and their golden data, made once for all of xdist's workers."""
+def few_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> Path:
+    """Some scenes in `mine` and their golden data in `golden`, made once for all of xdist's workers."""
     base = tmp_path_factory.getbasetemp()
     folder = base / "few" if worker_id == "master" else base.parent / f"few-{testrun_uid}"
-    options = [f"--dataset={folder}/mine", f"--golden={folder}/golden"]
-    with FileLock(f"{folder}.lock"):
+    with locked(folder.with_suffix(".lock")):
         if not (folder / "golden").exists():
-            made = start(folder, "--update-golden", f"--dataset={some_scenes(folder / 'mine')}", options[1])
+            made = start(folder, "--update-golden", f"--dataset={some_scenes(folder / 'mine')}", f"--golden={folder}/golden")
             assert (folder / "golden").exists(), made.stdout + made.stderr
-    return options
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few(few_folder: Path) -> list[str]:
+    """Options of a run over them."""
+    return [f"--dataset={few_folder}/mine", f"--golden={few_folder}/golden"]
 
 
 def small_dataset(folder: Path) -> Path:

@@ -16,15 +16,15 @@ LIMIT_S = 280
 # Variables that a process reads when it starts, and the limit on files (small_disk.py), which the output here goes to.
 NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")
 # open_clip imports anyio, which is a plugin of pytest's too, whose asserts it can then no longer rewrite.
-EARLY = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`python -m pytest` with these arguments, at the root, to its end; one that takes longer than 280 s dies of SIGALRM."""
+def run(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """`pytest --unsupervised` with these arguments and variables, at the root, to its end; after 280 s it dies of SIGALRM."""
     with tempfile.TemporaryDirectory() as place:
         printed = {name: Path(place) / name for name in ("stdout", "stderr")}
         files = {name: str(path) for name, path in printed.items()}
-        order = {"arguments": list(arguments), "environment": dict(environment), **files}
+        order = {"arguments": list(arguments), "environment": {**os.environ, "COLUMNS": "200", **variables}, **files}
         server = _server()
         assert server.stdin and server.stdout
         server.stdin.write(json.dumps(order) + "\n")

@@ -1,6 +1,5 @@
 """Every planted fault, in the weakest strength that must be caught, on a small data set; `make faults` tries them all."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -22,16 +21,14 @@ TIMED = (
 
 def inner(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """As suites.faults.runs starts one, without a supervisor."""
-    options = ["--unsupervised", f"--report={folder}/report.json", *arguments]
-    return forked.run(options, {**os.environ, **environment, "COLUMNS": "250"})
+    return forked.run([f"--report={folder}/report.json", *arguments], {**environment, "COLUMNS": "250"})
 
 
 @pytest.fixture(scope="module")
 def rows(few: list[str]) -> dict[tuple[str, str], Row]:
     """By fault and strength."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (campaign, runs):
-            patch.setattr(module, "inner", inner)
+        patch.setattr(runs, "inner", inner)
         found = list(campaign.planted("", few, weakest=True))
         for session in (session for session in SESSIONS if session.number not in TIMED):
             found += campaign.sessions(f"{session.number:02d}.{session.name}")

@@ -51,11 +51,11 @@ def names(folder: Path) -> list[str]:
 GOLDEN = ROOT / "golden" / "scenes-s"
 
 
-def test_golden_data_of_a_killed_update(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_golden_data_of_a_killed_update(run: Run, few_folder: Path, tmp_path: Path) -> None:
     """What a kill between the two renames leaves: the next run puts the previous ones back, says so and compares with them."""
-    data, (made,) = few[0], Path(few[1].partition("=")[2]).glob("scenes-s*")
+    (made,) = (few_folder / "golden").glob("scenes-s*")
     shutil.copytree(made, tmp_path / "golden" / f".{made.name}.old")
-    after = run(FORM, *FEW, data, f"--golden={tmp_path}/golden")
+    after = run(FORM, *FEW, f"--dataset={few_folder}/mine", f"--golden={tmp_path}/golden")
     assert after.returncode == 0, after.stdout[-2000:]
     assert after.stderr.count("the previous ones are back in their place\n") == 1
     assert names(tmp_path / "golden") == [made.name]

@@ -62,7 +62,7 @@ def test_the_child_dies_with_its_supervisor(tmp_path: Path) -> None:
 
 def test_it_can_be_left_out(tmp_path: Path) -> None:
     """--unsupervised runs in the process that was started."""
-    done = start(tmp_path, *PLUGIN, "--backend=crash", "--unsupervised")
+    done = start(tmp_path, *PLUGIN, "--backend=crash", "--unsupervised", supervised=True)
     assert done.returncode == -signal.SIGSEGV
 
 

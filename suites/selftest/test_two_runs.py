@@ -36,10 +36,9 @@ def both(folder: Path, *arguments: str) -> list[tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, few_folder: Path) -> Path:
     """A folder with golden data of a small data set."""
-    made = Path(few[0].partition("=")[2]).parent
-    return Path(shutil.copytree(made, tmp_path_factory.mktemp("two") / "few"))
+    return Path(shutil.copytree(few_folder, tmp_path_factory.mktemp("two") / "few"))
 
 
 def test_cache_and_history(shared: Path) -> None:
