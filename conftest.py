@@ -15,6 +15,7 @@ pytest_plugins = [
     "plugins.subjects",
     "plugins.golden",
     "plugins.update_golden",
+    "plugins.sampling",
     "plugins.measures",
     "plugins.policy_options",
     "plugins.report",

@@ -12,6 +12,7 @@ from plugins.classes import Retrieval, retrieve
 from plugins.comparison import METRICS, Comparison, absolute_difference, add_angles
 from plugins.golden import Golden, names_of
 from plugins.matrix import Cell, EncoderKey
+from plugins.sampling import Sample
 from plugins.subjects import Subjects
 
 
@@ -58,16 +59,18 @@ def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: st
 
 
 @pytest.fixture
-def cell_drift(subjects: Subjects, golden: Golden, cell: Cell) -> Drift:
-    """A cell from file to vector, on all images whose kind its preprocessor does not declare to differ on."""
+def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Drift:
+    """A cell from file to vector, on all images (or its sample) whose kind its preprocessor does not declare to differ on."""
     known = cell.known_failures()
     excused = {trait for trait, name in TRAIT_PROMISES.items() if trait != "opaque" and name in known}
     images = subjects.dataset.images
-    rows = [i for i, name in enumerate(images) if excused.isdisjoint(subjects.traits(name))]
-    names = [images[i] for i in rows]
+    encoded = sample.rows if sample else range(len(images))
+    judged = [at for at, row in enumerate(encoded) if excused.isdisjoint(subjects.traits(images[row]))]
+    rows = [encoded[at] for at in judged]
+    names = [images[row] for row in rows]
     limits = {metric: golden.limits(cell.encoder.base, "image", metric, names) for metric in METRICS}
     limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
-    found = subjects.image_embeddings(cell)[rows]
+    found = subjects.image_embeddings(cell, encoded)[judged]
     return Drift(found, found, golden.image[rows], names, limits)
 
 
@@ -75,10 +78,12 @@ TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "converte
 
 
 @pytest.fixture
-def retrieval(subjects: Subjects, golden: Golden, cell: Cell) -> Retrieval:
+def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Retrieval:
     """A cell's rankings and golden's, in every mixture; skipped where recall means nothing."""
     if subjects.model.random:
         pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
+    if sample:
+        pytest.skip(sample.because)
     n, q = len(subjects.dataset.scenes), len(subjects.dataset.queries)
     images, texts = subjects.image_embeddings(cell), subjects.text_embeddings(cell.encoder)
     of_scenes = golden.limits("fp32", "image", "cosine_distance", subjects.dataset.scenes)

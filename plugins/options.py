@@ -47,3 +47,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--update-golden", action="store_true", help="rewrite the model's golden data and fail this run")
     group.addoption("--report", type=Path, default=Path("report.json"), help="where report.json goes [%(default)s]")
     group.addoption("--strict-cells", action="store_true", help="a skipped cell fails the run too")
+    text = "all images through every cell: by default a very slow encoder has a sample of them for all but one preprocessor"
+    group.addoption("--whole", action="store_true", help=text)

@@ -3,7 +3,7 @@
 import gc
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -172,16 +172,21 @@ class Subjects:
         """The one that its promise goes by."""
         return self.traits(image)[0]
 
-    def image_embeddings(self, cell: Cell) -> Array:
-        """Raw embeddings of all images, float32 [N, D]; equal pixels are encoded once."""
+    def image_embeddings(self, cell: Cell, rows: Sequence[int] | None = None) -> Array:
+        """Raw embeddings of all images or of these rows, float32 [N, D]; equal pixels are encoded once."""
         loaded, pixels = self.encoder(cell.encoder), self.pixels(cell.preprocessor)
-        first = {key: row for row, key in reversed(list(enumerate(pixels.keys))) if key not in loaded.rows}
+        wanted = range(len(pixels.keys)) if rows is None else rows
+        first = {pixels.keys[row]: row for row in reversed(wanted) if pixels.keys[row] not in loaded.rows}
         todo = sorted(first.values())
         for start in range(0, len(todo), BATCH):
             part = todo[start : start + BATCH]
             for row, embedding in zip(part, loaded.encoder.encode_image(pixels.rows(part)), strict=True):
                 loaded.rows[pixels.keys[row]] = embedding
-        return np.stack([loaded.rows[key] for key in pixels.keys])
+        return np.stack([loaded.rows[pixels.keys[row]] for row in wanted])
+
+    def unknown(self, cell: Cell) -> int:
+        """How many different images its encoder has not encoded yet."""
+        return len({*self.pixels(cell.preprocessor).keys} - self.encoder(cell.encoder).rows.keys())
 
     def text_embeddings(self, key: EncoderKey) -> Array:
         """Raw embeddings of all queries, float32 [Q, D]."""

@@ -53,7 +53,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         row.get("class", "-"),
         _share(drift.get("image")),
         _share(drift.get("text")),
-        _recall(row.get("retrieval")),
+        _recall(row),
         *(_p50(latency.get(what)) for what in ("image", "text", "document")),
         _ratios(row.get("latency_ratio")),
     )
@@ -65,9 +65,10 @@ def _share(drift: dict[str, Any] | None) -> str:
     return f"{drift['cosine_distance']['max']:.1e} {drift['share_of_tolerance']:5.0%}"
 
 
-def _recall(retrieval: dict[str, Any] | None) -> str:
+def _recall(row: dict[str, Any]) -> str:
+    retrieval, sampled = row.get("retrieval"), row.get("sampled")
     if not retrieval:
-        return "-"
+        return f"sampled: {sampled['images']} of {sampled['of']}" if sampled else "-"
     low, high = retrieval["text_to_image"]["ci95"]
     return f"{retrieval['text_to_image']['change']:+.1f} [{low:+.1f}, {high:+.1f}]"
 

@@ -1,11 +1,15 @@
 """What a cell promises from file to vector."""
 
+from plugins.matrix import Cell
 from plugins.measures import Drift
 from plugins.promises import Judge
 from plugins.report import Record
+from plugins.sampling import Sample
 
 
-def test_end_to_end(cell_drift: Drift, judge: Judge, record: Record) -> None:
+def test_end_to_end(cell: Cell, cell_drift: Drift, sample: Sample | None, judge: Judge, record: Record) -> None:
     """C1 from file to vector, drift stays within the encoder's tolerance and the preprocessor's budget together."""
     record("drift.image", cell_drift.report())
     judge(cell_drift.comparison("cosine_distance"))
+    if sample:
+        sample.allow_for("C1", cell)

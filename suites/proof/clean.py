@@ -89,7 +89,7 @@ def run(under: Conditions) -> dict[str, Any]:
         report = Path(folder) / "report.json"
         suites = WHOLE if under.whole else ENCODERS
         command = [sys.executable, "-m", "pytest", "-p", "suites.proof.shuffled", *suites,
-                   "--benchmark-disable", "--device=cpu",
+                   "--benchmark-disable", "--whole", "--device=cpu",
                    f"--backend={under.backend}", f"--precision={under.precision}",
                    f"--preprocessor={under.preprocessor}", f"--report={report}"]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LIMIT_S, check=False)

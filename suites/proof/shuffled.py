@@ -22,13 +22,13 @@ def pytest_configure() -> None:
         found = np.concatenate(parts)
         return found[np.argsort(order)]
 
-    def image_embeddings(self: Subjects, cell: Any) -> Any:
+    def image_embeddings(self: Subjects, cell: Any, *some: Any) -> Any:
         loaded, pixels = self.encoder(cell.encoder), self.pixels(cell.preprocessor)
         rows = list({key: row for row, key in enumerate(pixels.keys) if key not in loaded.rows}.values())
         if rows:
             found = loaded.encode(pixels.rows(rows), "image")
             loaded.rows.update({pixels.keys[row]: vector for row, vector in zip(rows, found, strict=True)})
-        return own(self, cell)
+        return own(self, cell, *some)
 
     patch.setattr(LoadedEncoder, "encode", encode)
     patch.setattr(Subjects, "image_embeddings", image_embeddings)
