@@ -15,13 +15,14 @@ K = (1, 5, 10)
 def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold: Sequence[Sequence[int]]) -> Ints:
     """For each query the number of wrong items that score at least as high as its best gold item [Q]; NaN ranks last."""
     scores = normalised(queries) @ normalised(index).T
-    scores = np.where(np.isfinite(scores), scores, -np.inf)
-    ranks = np.empty(len(gold), np.int64)
-    for row, right in enumerate(gold):
-        best = scores[row, list(right)].max()
-        wrong = np.delete(scores[row], list(right))
-        ranks[row] = len(wrong) if best == -np.inf else int((wrong >= best).sum())
-    return ranks
+    scores[~np.isfinite(scores)] = -np.inf
+    right = [sorted(set(items)) for items in gold]
+    sizes = [len(items) for items in right]
+    rows, starts = np.repeat(np.arange(len(right)), sizes), np.cumsum([0, *sizes[:-1]])
+    of_right = scores[rows, [item for items in right for item in items]]
+    best = np.maximum.reduceat(of_right, starts)
+    as_high = (scores >= best[:, None]).sum(axis=1)  # of a best of -inf: all
+    return np.asarray(as_high - np.add.reduceat((of_right >= best[rows]).astype(np.int64), starts), np.int64)
 
 
 def recalls(ranks: Ints) -> dict[str, float]:
@@ -76,8 +77,6 @@ def flips(ranks: Ints, golden: Ints) -> Flips:
 
 def neighbour_agreement(found: NDArray[np.floating], golden: NDArray[np.floating], k: int = 10) -> tuple[float, float]:
     """Image to image: mean overlap@k of each item's neighbours with golden's, and mean Kendall tau over golden's top k."""
-    from scipy.stats import kendalltau
-
     a, b = (normalised(v) @ normalised(v).T for v in (np.nan_to_num(found), golden))
     np.fill_diagonal(a, -np.inf)
     np.fill_diagonal(b, -np.inf)
@@ -85,5 +84,16 @@ def neighbour_agreement(found: NDArray[np.floating], golden: NDArray[np.floating
     k = min(k, len(a) - 1)
     top_a, top_b = (np.argsort(-s, axis=1, kind="stable")[:, :k] for s in (a, b))
     overlap = np.mean([len(set(x) & set(y)) / k for x, y in zip(top_a, top_b, strict=True)])
-    taus = [kendalltau(a[i, top_b[i]], b[i, top_b[i]]).statistic for i in range(len(a))]
+    taus = kendall_tau(np.take_along_axis(a, top_b, axis=1), np.take_along_axis(b, top_b, axis=1))
     return float(overlap), float(np.nan_to_num(np.mean(taus)))
+
+
+def kendall_tau(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """tau-b of each row of [N, K] with its like [N]; NaN for a row of equal values.
+
+    As scipy.stats.kendalltau has it, which takes one row a call: 0.2 s for 650 of them, in each of hundreds of cells.
+    """
+    one, other = np.triu_indices(a.shape[1], 1)
+    with np.errstate(invalid="ignore"):
+        x, y = (np.sign(np.nan_to_num(v[:, one] - v[:, other])) for v in (a, b))  # infinite ones tie
+        return np.asarray((x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1)))

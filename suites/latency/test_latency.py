@@ -9,7 +9,7 @@ from fixtures.capability import Preprocessor, Tower
 from plugins.comparison import cosine_distance
 from plugins.device_time import device_only
 from plugins.golden import Golden
-from plugins.latency import Stages, decode_and_transform, measure
+from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure
 from plugins.matrix import Cell, EncoderKey
 from plugins.promises import Judge
 from plugins.report import Record
@@ -68,7 +68,7 @@ def test_document(subjects: Subjects, cell: Cell, benchmark: "BenchmarkFixture",
     """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole."""
     loaded, preprocess = subjects.encoder(cell.encoder), subjects.preprocessor(cell.preprocessor)
     stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry)
-    figures = measure(benchmark, stages, 40 * loaded.warm_up["image"].steady_ms)
+    figures = measure(benchmark, stages, loaded.warm_up["image"].steady_ms, DOCUMENT_ROUNDS)
     if figures:
         record("latency_ms.document", figures)
         record("stages_ms", stages.medians())

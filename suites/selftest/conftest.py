@@ -15,6 +15,7 @@ import pytest
 from fixtures import progress
 from fixtures.whole import locked
 from suites.selftest import forked
+from suites.selftest.patience import HANG_S
 
 ROOT = Path(__file__).parent.parent.parent
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
@@ -31,7 +32,7 @@ def start(
         return forked.run(arguments, variables)
     command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
     environment = {**os.environ, "COLUMNS": "200", **variables}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=forked.LIMIT_S)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-LIMIT_S = 280
+from suites.selftest.patience import HANG_S
+
 # Variables that a process reads when it starts, and the limit on files (small_disk.py), which the output here goes to.
 NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")
 # open_clip imports anyio, which is a plugin of pytest's too, whose asserts it can then no longer rewrite.
@@ -20,7 +21,7 @@ EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAs
 
 
 def run(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`pytest --unsupervised` with these arguments and variables, at the root, to its end; after 280 s it dies of SIGALRM."""
+    """`pytest --unsupervised` with these arguments and variables, at the root, to its end; one that hangs dies of SIGALRM."""
     with tempfile.TemporaryDirectory() as place:
         printed = {name: Path(place) / name for name in ("stdout", "stderr")}
         files = {name: str(path) for name, path in printed.items()}
@@ -67,7 +68,7 @@ def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr
         os.close(file)
     os.environ.clear()
     os.environ.update(environment)
-    signal.alarm(LIMIT_S)
+    signal.alarm(HANG_S)
     sys.argv = ["pytest", *EARLY, *arguments]
     code = pytest.main()
     atexit._run_exitfuncs()

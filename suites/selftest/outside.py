@@ -18,6 +18,7 @@ from fixtures.capability import Encoder
 from fixtures.models import load_model
 from fixtures.registry import backends
 from suites.selftest.conftest import ROOT
+from suites.selftest.patience import HANG_S
 
 PAGE = (ROOT / "README.md").read_text().split("## Your own backend")[1].split("\n## ")[0]
 EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
@@ -86,7 +87,7 @@ class Outside:
             "PYTHONPATH": str(self.folder / "site"), "PYTEST_ADDOPTS": " ".join(self.options),
         }  # fmt: skip
         script = command.replace(PYTHON, sys.executable)
-        return subprocess.run(["sh", "-c", script], cwd=self.folder, env=env, capture_output=True, text=True, timeout=280)
+        return subprocess.run(["sh", "-c", script], cwd=self.folder, env=env, capture_output=True, text=True, timeout=HANG_S)
 
     @property
     def verdicts(self) -> dict[str, str]:

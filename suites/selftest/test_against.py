@@ -18,6 +18,7 @@ import pytest
 from fixtures.datasets import ODD_TEXTS
 from plugins.golden import SHOWN
 from suites.selftest.conftest import ROOT, small_dataset, start
+from suites.selftest.patience import HANG_S, patience
 
 LAST = f"{ODD_TEXTS[-1][:SHOWN]!r}… ({len(ODD_TEXTS[-1])} characters)"  # of the texts
 PLANTED = Path("fixtures", "backends", "mischief.py")
@@ -87,7 +88,7 @@ class Clone:
     def run(self, *args: str, here: Path | None = None) -> tuple[int, str]:
         """Exit code and what was printed; nothing may be left."""
         process = self.begin(*args, here=here)
-        printed, _ = process.communicate(timeout=280)
+        printed, _ = process.communicate(timeout=HANG_S)
         self.nothing_left()
         return process.returncode, printed
 
@@ -125,7 +126,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def compared(clone: Clone) -> tuple[str, dict[str, Any]]:
     """One run over all the mischief: what it printed, and its report."""
     names = "same,drifting,slower,crashing,hanging,newcomer"
-    code, printed = clone.run("--against", "base", "--backend", names, "--against-limit=5", "--latency-budget=0.5")
+    limits = (f"--against-limit={patience(5)}", "--latency-budget=0.5")
+    code, printed = clone.run("--against", "base", "--backend", names, *limits)
     assert code == 1, printed[-3000:]
     return printed, clone.cells()
 
@@ -169,7 +171,7 @@ def test_more_work_is_slower(compared: tuple[str, dict[str, Any]]) -> None:
     ("backend", "verdict", "reason"),
     [
         ("crashing", "fail", "in this working tree ended with SIGSEGV during 'forward': about to divide by zero"),
-        ("hanging", "fail", "in this working tree did not answer 'forward' within 5 s"),
+        ("hanging", "fail", "in this working tree did not answer 'forward' within"),
         ("newcomer", "skipped", "no backend newcomer there, so nothing to compare with"),
     ],
 )
@@ -225,12 +227,12 @@ def test_what_cannot_be_compared_ends_the_run(clone: Clone, options: list[str], 
 def test_interrupted(clone: Clone) -> None:
     """Ctrl-C while a worker hangs, and its child with it: none of them outlives the run."""
     process = clone.begin("--against", "base", "--backend=hanging")
-    until = time.monotonic() + 120
+    until = time.monotonic() + HANG_S
     while not any(line.startswith("sleep") for line in clone.alive()):
         assert time.monotonic() < until and process.poll() is None
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=HANG_S)
     assert process.returncode == int(pytest.ExitCode.INTERRUPTED)
     clone.nothing_left()
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from fixtures.devices import present
 from fixtures.registry import backends
 from suites.selftest.conftest import ROOT
+from suites.selftest.patience import HANG_S
 
 HEAVY = (
     "torch",
@@ -35,7 +36,7 @@ sys.exit(int(code) or bool(heavy))
 def test_nothing_heavy_is_imported() -> None:
     """Collecting the whole matrix imports no model library and no image library."""
     result = subprocess.run(
-        [sys.executable, "-c", PROBE.format(heavy=HEAVY)], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PROBE.format(heavy=HEAVY)], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S
     )
     assert "HEAVY []" in result.stdout
     assert result.returncode == 0, result.stdout[-2000:]
@@ -48,7 +49,7 @@ def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
     for _ in range(2):
         for name, args in commands.items():
             started = time.perf_counter()
-            subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, check=True, timeout=120)
+            subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, check=True, timeout=HANG_S)
             best[name] = min(best[name], time.perf_counter() - started)
     assert best["collect"] < best["import"] / 3, best
 
@@ -56,7 +57,7 @@ def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
 def test_each_encoder_is_built_once() -> None:
     """In the order of the run, all tests of an encoder stand together; those that need none come first."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=HANG_S).stdout
     names = [
         f"{backend.name}-{precision}-"
         for backend in backends().values()

@@ -122,7 +122,6 @@ def test_the_evidence_is_whole(kept: dict[str, Any]) -> None:
     assert {cell["precision"] for cell in kept["cells"]} == {"fp32", "fp16", "bf16", "int8"}
     assert all(row["named"] == row["planted_in"] for row in kept["planted"])
     assert len(kept["planted"]) == 6
-    assert kept["seconds"] < 300
     assert all(row["reason"] for row in kept["skipped"])
     assert all(cell["disturbance"] == 0 for cell in kept["cells"])
 

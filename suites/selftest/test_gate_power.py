@@ -21,6 +21,7 @@ from suites.gate_power.journal import Journal
 from suites.gate_power.neighbour import ROOT, Neighbour
 from suites.gate_power.plot import STYLE
 from suites.gate_power.trial import METHODS, PERCENTS, Trial, plan
+from suites.selftest.patience import HANG_S
 
 SETTINGS = {"seconds": 0.01, "commit": "abc", "spans": (0.1, 0.2)}
 
@@ -116,7 +117,7 @@ def test_the_neighbour_dies_with_a_parent_that_is_killed() -> None:
         assert parent.stdout
         assert parent.stdout.readline().strip() == "None"  # it has answered and runs
         parent.kill()
-        _, said = parent.communicate(timeout=10)
+        _, said = parent.communicate(timeout=HANG_S)
     assert said == ""
 
 

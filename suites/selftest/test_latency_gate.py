@@ -13,6 +13,7 @@ import pytest
 
 from suites.selftest import forked
 from suites.selftest.conftest import ROOT, small_dataset
+from suites.selftest.patience import HANG_S
 
 CELL = "scenes-s-slow-fp32-cpu"
 Gate = Callable[..., subprocess.CompletedProcess[str]]
@@ -155,7 +156,7 @@ def test_vanished_cells_and_other_machines_are_named(story: dict[str, Any], tmp_
 def test_stored_files_are_pytest_benchmarks_own(story: dict[str, Any], tmp_path: Path) -> None:
     """Its command line reads them, and draws its histogram where pygal is installed."""
     command = [sys.executable, "-m", "pytest_benchmark", f"--storage={story['storage']}", "compare"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S)
     assert result.returncode == 0 and f"test_encode_in_alternation[{CELL}-image]" in result.stdout, result.stderr
 
 
@@ -184,6 +185,6 @@ def test_refused_in_one_sentence(case: str, tmp_path: Path) -> None:
     """Exit 4, one sentence, nothing run."""
     args, sentence = REFUSED[case]
     command = [sys.executable, "-m", "pytest", f"--benchmark-storage={tmp_path}", *args]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert result.returncode == 4 and sentence in result.stdout + result.stderr, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr and "passed" not in result.stdout

@@ -8,6 +8,7 @@ import pytest
 from fixtures.isolated import IsolatedBackend
 from fixtures.registry import backends
 from suites.selftest.conftest import ROOT
+from suites.selftest.patience import HANG_S
 
 APART = sorted(backend.environment for backend in backends().values() if isinstance(backend, IsolatedBackend))
 
@@ -16,7 +17,9 @@ def would_do(*args: str) -> subprocess.CompletedProcess[str]:
     """What make would run, were nothing built yet."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed: apt install make")
-    return subprocess.run(["make", "--dry-run", "--always-make", *args], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        ["make", "--dry-run", "--always-make", *args], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S
+    )
 
 
 @pytest.mark.parametrize(

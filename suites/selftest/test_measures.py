@@ -5,7 +5,7 @@ import pytest
 
 from plugins.comparison import METRICS, Comparison, absolute_difference, add_angles, cosine_distance, norm_ratio
 from plugins.latency import percentiles, warm_up
-from plugins.ranking import Flips, gold_ranks, neighbour_agreement, recalls
+from plugins.ranking import Flips, gold_ranks, kendall_tau, neighbour_agreement, recalls
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
 
@@ -84,6 +84,15 @@ def test_eleven_lost_and_none_won_are_enough() -> None:
     """The smallest fall that is told from chance; two-sided 0.5^10 = 0.00098 < 0.001."""
     assert not Flips(lost=11, won=0, n=1300).kept
     assert Flips(lost=10, won=0, n=1300).kept
+
+
+def test_kendall_tau_is_scipys() -> None:
+    """Row by row, with ties and with a row of equal values."""
+    from scipy.stats import kendalltau
+
+    a, b = np.random.default_rng(0).integers(0, 6, (2, 50, 8)).astype(float)
+    a[3] = 1.0
+    assert kendall_tau(a, b) == pytest.approx([kendalltau(*rows).statistic for rows in zip(a, b, strict=True)], nan_ok=True)
 
 
 def test_neighbour_agreement_of_itself() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from suites.selftest.conftest import ROOT, Run
+from suites.selftest.patience import HANG_S
 
 README = ROOT / "README.md"
 
@@ -68,5 +69,5 @@ def test_example_runs_as_printed(clone: Path, few: list[str], example: str) -> N
         "PYTEST_ADDOPTS": " ".join([*few, "--latency-budget=0.5"]),
     }
     environment = {**os.environ, **own}
-    result = subprocess.run(example, shell=True, cwd=clone, env=environment, capture_output=True, text=True, timeout=280)
+    result = subprocess.run(example, shell=True, cwd=clone, env=environment, capture_output=True, text=True, timeout=HANG_S)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]

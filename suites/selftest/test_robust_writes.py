@@ -22,6 +22,7 @@ from plugins.not_written import NOT_WRITTEN
 from plugins.written import write_bytes
 from suites.proof.kills import Sandbox
 from suites.selftest.conftest import ROOT, Run
+from suites.selftest.patience import HANG_S
 from suites.selftest.test_bad_input import sentence
 
 FORM = "suites/embeddings/test_encoder.py::test_form"
@@ -162,11 +163,11 @@ def test_who_waited_for_a_lock_holds_the_one_that_others_see(tmp_path: Path) -> 
     with locked(path):
         threads[0].start()
         time.sleep(0.1)  # it waits now
-    assert inside.acquire(timeout=5)
+    assert inside.acquire(timeout=HANG_S)
     threads[1].start()
     assert not inside.acquire(timeout=0.3)
     leave.set()
-    assert inside.acquire(timeout=5)
+    assert inside.acquire(timeout=HANG_S)
     for thread in threads:
         thread.join()
     assert names(tmp_path) == []

@@ -20,6 +20,7 @@ from fixtures.errors import Unavailable
 from fixtures.models import Model, load_model
 from fixtures.progress import ProgressLine
 from suites.selftest.conftest import ROOT
+from suites.selftest.patience import HANG_S
 
 AMPERE, ADA, BLACKWELL = Gpu("RTX 3090", (8, 6)), Gpu("RTX 4090", (8, 9)), Gpu("RTX 5090", (12, 0))
 
@@ -201,6 +202,6 @@ def test_progress_is_seen_although_tests_are_captured(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "plugins.progress", "--rootdir", str(tmp_path), "test_it.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stdout
     assert done.stderr.splitlines() == ["building: half, 0 s"]

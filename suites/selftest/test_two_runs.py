@@ -12,6 +12,7 @@ import pytest
 from fixtures.cache import is_whole
 from plugins.golden import damaged
 from suites.selftest.conftest import ROOT
+from suites.selftest.patience import HANG_S
 
 EXPORT = (
     "suites/embeddings/test_encoder.py::test_form",
@@ -31,7 +32,7 @@ def both(folder: Path, *arguments: str) -> list[tuple[int, str]]:
         runs.append(
             subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         )
-    found = [run.communicate(timeout=280)[0] for run in runs]
+    found = [run.communicate(timeout=HANG_S)[0] for run in runs]
     return [(run.returncode, output) for run, output in zip(runs, found, strict=True)]
 
 

@@ -17,6 +17,7 @@ from fixtures import isolated
 from fixtures.capability import Encoder
 from fixtures.errors import Unavailable
 from suites.selftest.conftest import ROOT
+from suites.selftest.patience import HANG_S
 from suites.selftest.stubborn import Stubborn, StubbornEncoder
 
 PIXELS = np.random.default_rng(0).random((5, 3, 8, 8), np.float32)
@@ -73,7 +74,7 @@ def test_hanging_worker_is_killed() -> None:
     remote.worker.limit_s = 0.5
     with pytest.raises(RuntimeError, match="did not answer 'forward' within"):
         remote.encode_image(PIXELS[:1])
-    assert remote.worker.process.wait(5) != 0
+    assert remote.worker.process.wait(HANG_S) != 0
 
 
 def test_worker_ends_with_a_near_side_that_was_killed() -> None:
@@ -83,9 +84,11 @@ def test_worker_ends_with_a_near_side_that_was_killed() -> None:
         "print(encoder.worker.process.pid, flush=True)\n"
         "threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGKILL]).start(); encoder.encode_image(PIXELS[:1])"
     )
-    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=False
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    until = time.monotonic() + 30
+    until = time.monotonic() + HANG_S
     while Path(f"/proc/{int(killed.stdout)}").exists():
         assert time.monotonic() < until, "the worker outlived its near side"
         time.sleep(0.1)
