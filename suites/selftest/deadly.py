@@ -15,7 +15,7 @@ def _crash() -> None:
 
 
 def _hang() -> None:
-    time.sleep(600)
+    time.sleep(3600)
 
 
 def _eat() -> None:
