@@ -23,7 +23,8 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
         terminal.write_line(text.rstrip(), **({COLOURS[row["verdict"]]: True} if row else {"bold": True}))
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
-        "with its 95 % interval; encode, text, document: batch-1 p50 in ms (document: from file to vector); "
+        "with its 95 % interval, or, beside a slow encoder, the images that drift was measured on; "
+        "encode, text, document: batch-1 p50 in ms (document: from file to vector); "
         "vs reference: image and text time as a ratio to torch eager fp32, measured in alternation"
     )
     found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
