@@ -1,8 +1,11 @@
 """The measures themselves: what they must see, and what they must not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from plugins import latency
 from plugins.comparison import METRICS, Comparison, absolute_difference, add_angles, cosine_distance, norm_ratio
 from plugins.latency import percentiles, warm_up
 from plugins.ranking import Flips, gold_ranks, kendall_tau, neighbour_agreement, recalls
@@ -117,12 +120,9 @@ def test_percentiles_are_ordered() -> None:
     assert p["n"] == 1000
 
 
-def test_warm_up_reports_the_first_call_apart() -> None:
+def test_warm_up_reports_the_first_call_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first call that costs much more is seen, and the steady state does not hold it."""
-    import time
-
-    costs = iter([0.05, 0.02, *[0.002] * 200])
-    found = warm_up(lambda: time.sleep(next(costs)))
-    assert found.first_call_ms > 40
-    assert found.calls_to_steady >= 1
-    assert found.steady_ms < 15
+    clock, costs = [0.0], iter([0.05, 0.02, *[0.002] * 200])
+    monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: clock[-1]))
+    found = warm_up(lambda: clock.append(clock[-1] + next(costs)))
+    assert (found.first_call_ms, found.calls_to_steady, found.steady_ms) == (pytest.approx(50), 2, pytest.approx(2))
