@@ -1,11 +1,10 @@
 """A plug-in for inner runs: backends that keep something of each call, each of which is named for what it keeps."""
 
 import ctypes
-import os
 import subprocess
+import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -33,6 +32,10 @@ def _child(kept: list[Any], batch: Any, tower: Tower) -> None:
     kept.append(subprocess.Popen(["sleep", "20"]))
 
 
+def _file(kept: list[Any], batch: Any, tower: Tower) -> None:
+    kept.append(tempfile.TemporaryFile())  # noqa: SIM115 - left open on purpose
+
+
 def _bytes(kept: list[Any], size: int = MB) -> None:
     kept.append(np.ones(size, np.uint8))
 
@@ -58,8 +61,8 @@ WAYS: dict[str, Callable[[list[Any], Any, Tower], object]] = {
     "bytes-of-five": lambda kept, batch, tower: len(batch) == 5 and _bytes(kept),
     "bytes-of-the-system": _native,
     "4-kib": lambda kept, batch, tower: _bytes(kept, 4096),
-    "a-file": lambda kept, batch, tower: kept.append(Path(os.devnull).open()),
-    "a-file-in-ten": every(10, lambda kept, batch, tower: kept.append(Path(os.devnull).open())),
+    "a-file": _file,
+    "a-file-in-ten": every(10, _file),
     "a-thread": _thread,
     "a-thread-in-ten": every(10, _thread),
     "a-child-in-ten": every(10, _child),
