@@ -60,7 +60,7 @@ WAYS: dict[str, Callable[[list[Any], Any, Tower], object]] = {
     "bytes-of-texts": lambda kept, batch, tower: tower == "text" and _bytes(kept),
     "bytes-of-five": lambda kept, batch, tower: len(batch) == 5 and _bytes(kept),
     "bytes-of-the-system": _native,
-    "4-kib": lambda kept, batch, tower: _bytes(kept, 4096),
+    "8-kib": lambda kept, batch, tower: _bytes(kept, 8192),
     "a-file": _file,
     "a-file-in-ten": every(10, _file),
     "a-thread": _thread,

@@ -37,7 +37,7 @@ def kept(way: str, tower: Tower) -> Growth:
         ("bytes-of-texts", "text", "memory", MB),
         ("bytes-of-five", "image", "memory", MB / 10),
         ("bytes-of-the-system", "image", "memory", MB),
-        ("4-kib", "text", "memory", 4096),
+        ("8-kib", "text", "memory", 8192),
         ("a-file", "image", "open files", 1),
         ("a-file-in-ten", "text", "open files", 0.1),
         ("a-thread", "image", "threads", 1),
