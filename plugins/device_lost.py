@@ -14,7 +14,7 @@ from plugins.given_back import not_built
 from plugins.journal import JOURNAL, LOST_DEVICE, names_of
 from plugins.matrix import Cell, EncoderKey, subject
 
-HERE = pytest.StashKey[str]()  # of a test: why the device is lost since it ran
+HERE = pytest.StashKey[str]()  # of a CUDA test that runs: why the device is lost since then, empty while it is not
 NO_MORE = pytest.StashKey[str]()  # of the run: why no more CUDA tests run, empty while they do
 
 
@@ -54,6 +54,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run any more. After a loss, a fresh process asks once before it goes on."""
     if not _on_cuda(item):
         return
+    item.stash[HERE] = ""
     config, journal = item.config, item.config.stash.get(JOURNAL, None)
     if NO_MORE not in config.stash:
         losses = journal.losses if journal else []
@@ -65,9 +66,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Ask after a failure."""
+    """Ask after a failure; one that is only told again did not happen here."""
     report = yield
-    if report.failed and _on_cuda(item) and HERE not in item.stash and (why := ask()):
+    if report.failed and item.stash.get(HERE, None) == "" and (why := ask()):
         item.stash[HERE] = why
         again = "run it without --unsupervised, and the rest goes on in a fresh process"
         item.config.stash[NO_MORE] = f"the CUDA device was lost in {item.nodeid} ({why}): {again}"
@@ -79,7 +80,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """In a supervised child: note what happened and end, so that a fresh process takes over."""
     result = yield
     journal = item.config.stash.get(JOURNAL, None)
-    if journal is not None and HERE in item.stash:
+    if journal is not None and item.stash.get(HERE, ""):
         blame = f"the CUDA device was lost in {item.nodeid} ({item.stash[HERE]})"
         journal.append(blame=blame, lost=True, test=item.nodeid, about=names_of(item))
         item.config.get_terminal_writer().flush()
