@@ -36,8 +36,9 @@ def _file(kept: list[Any], batch: Any, tower: Tower) -> None:
     kept.append(tempfile.TemporaryFile())  # noqa: SIM115 - left open on purpose
 
 
-def _bytes(kept: list[Any], size: int = MB) -> None:
+def _bytes(kept: list[Any], size: int = MB) -> bool:
     kept.append(np.ones(size, np.uint8))
+    return True
 
 
 def every(calls: int, keep: Callable[..., None]) -> Callable[..., None]:

@@ -44,8 +44,8 @@ class Good(TorchEager):
     """Runs on the device."""
 
     name = "second"
-    precisions = ("fp32",)
-    devices = ("cuda",)
+    precisions: tuple[str, ...] = ("fp32",)
+    devices: tuple[str, ...] = ("cuda",)
     breaks = False
 
     def load(self, model: Any, precision: str, device: str) -> Encoder:

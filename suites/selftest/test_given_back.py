@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures.capability import Encoder
+from fixtures.capability import Encoder, Tower
 from plugins.given_back import give_back
 from plugins.matrix import EncoderKey
 from plugins.subjects import Pixels, Subjects
 from suites.selftest.leaky import LeakyEncoder
 
 FIRST, SECOND = (EncoderKey("m", "onnxruntime", precision, "cpu") for precision in ("fp32", "fp16"))
+TOWERS: tuple[Tower, ...] = ("image", "text")
 REFERENCE = EncoderKey("m", "torch-eager", "fp32", "cpu")
 
 
@@ -117,18 +118,18 @@ def test_a_broken_reference_is_tried_once(subjects: Subjects, builds: Builds) ->
     """Whatever it raises, its cells are not judged against it and say why in one sentence."""
     for key in (FIRST, SECOND):
         builds.fails[REFERENCE] = RuntimeError("no such kernel")
-        for tower in ("image", "text"):
+        for tower in TOWERS:
             with pytest.raises(pytest.skip.Exception, match=r"nothing to time .*torch-eager-fp32-cpu: RuntimeError: no such"):
-                subjects.reference(key, tower)  # type: ignore[arg-type]
+                subjects.reference(key, tower)
     assert builds.tried.count(REFERENCE) == 1 and [held() for held in builds.held] == [None]
 
 
 def test_a_reference_without_room_is_tried_again_beside_the_next(subjects: Subjects, builds: Builds) -> None:
     """Once an encoder: beside a large one there was no room, beside a small one there may be."""
     builds.fails[REFERENCE] = MemoryError("no room")
-    for tower in ("image", "text"):
+    for tower in TOWERS:
         with pytest.raises(pytest.skip.Exception, match="MemoryError: no room"):
-            subjects.reference(FIRST, tower)  # type: ignore[arg-type]
+            subjects.reference(FIRST, tower)
     assert builds.tried.count(REFERENCE) == 1
     name, _ = subjects.reference(SECOND, "image")
     assert name == str(REFERENCE) and builds.tried.count(REFERENCE) == 2
