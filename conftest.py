@@ -21,6 +21,7 @@ pytest_plugins = [
     "plugins.report",
     "plugins.journal",
     "plugins.told_again",
+    "plugins.device_lost",
     "plugins.supervisor",
     "plugins.history_files",
     "plugins.machine",

@@ -18,12 +18,16 @@ from plugins.matrix import Cell, EncoderKey, subject
 from plugins.report import RESULTS
 
 CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
+LOST_DEVICE = 75  # exit code of a child that must not go on because its CUDA device is lost (sysexits' "try again")
 JOURNAL = pytest.StashKey["Journal"]()
 REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class Journal:
-    """JSON lines: {"start": test, "about": [encoder, preprocessor]}, {"end": test, …}, {"blame": sentence, "test": …, …}."""
+    """JSON lines: {"start": test, "about": [encoder, preprocessor]}, {"end": test, …}, {"blame": sentence, "test": …, …}.
+
+    A blame with "lost" is for a CUDA device that was lost in a test which came to its end.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self._read = path, 0
@@ -72,11 +76,18 @@ class Journal:
         """What died before this child began, oldest first."""
         return [line for line in self.lines if "blame" in line]
 
+    @property
+    def losses(self) -> list[dict[str, Any]]:
+        """The blames for a lost device."""
+        return [line for line in self.blamed if "lost" in line]
+
     def guilty(self, item: pytest.Item) -> str:
         """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
-        two cells (in one, it could be the other's doing). Empty for the rest."""
+        two cells (in one, it could be the other's doing). Empty for the rest, as for what ended when the device was lost."""
         mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
         for line in self.blamed:
+            if "lost" in line and item.nodeid in self.done:
+                continue
             theirs = tuple(line["about"])
             same = [bool(name) and name == other for name, other in zip(mine, theirs, strict=True)]
             by_itself = any(same[i] and not theirs[1 - i] for i in (0, 1))
@@ -105,9 +116,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def settled(item: pytest.Item, journal: Journal) -> bool:
-    """True for a test that does not run again. One that measures latency does: what is stored is one whole run."""
+    """True for a test that does not run again. One that measures latency does: what is stored is one whole run; unless it lost
+    the device, as it would again."""
     measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
-    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not measures)
+    again = measures and all(line["test"] != item.nodeid for line in journal.losses)
+    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not again)
 
 
 def _die_with(pipe: int) -> None:

@@ -1,6 +1,5 @@
 """The fixtures that tests take by name. Each thing is computed once: pixels per preprocessor, embeddings per cell."""
 
-import gc
 import hashlib
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -19,6 +18,7 @@ from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
 from plugins.alternation import anchor, calls_of, reference_key
+from plugins.given_back import NotBuilt, give_back, not_built
 from plugins.latency import WarmUp, warm_up
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
@@ -64,9 +64,9 @@ class Subjects:
         self._pixels: dict[str, Pixels] = {}
         self._store: dict[bytes, Array] = {}
         self._made: dict[Hashable, Any] = {}
-        self._alive: LoadedEncoder | Exception | None = None
+        self._alive: LoadedEncoder | NotBuilt | None = None
         self._alive_key: EncoderKey | None = None
-        self._references: dict[EncoderKey, LoadedEncoder | Unavailable] = {}
+        self._references: dict[EncoderKey, LoadedEncoder | NotBuilt] = {}
 
     @cached_property
     def model(self) -> Model:
@@ -110,36 +110,38 @@ class Subjects:
         """The encoder, built when it is not the one alive; the previous one is freed first."""
         if self._alive_key != key:
             self._alive, self._alive_key = None, key
-            gc.collect()
-            try:
-                require_usable(backends()[key.backend], key.base, key.device)
-                self._alive = self._load(key)
-            except BadInput:
-                raise
-            except Exception as error:  # it costs this encoder's cells, once, and not the run
-                self._alive = error
-        if isinstance(self._alive, Unavailable):
-            pytest.skip(f"{key}: {self._alive}")
-        if not isinstance(self._alive, LoadedEncoder):
-            pytest.fail(f"{key} could not be built: {type(self._alive).__name__}: {self._alive}", pytrace=False)
-        return self._alive
+            self._references = {other: found for other, found in self._references.items() if not _no_room(found)}
+            give_back()
+            self._alive = self._tried(key)
+        if isinstance(self._alive, LoadedEncoder):
+            return self._alive
+        assert self._alive is not None
+        if self._alive.unavailable:
+            pytest.skip(f"{key}: {self._alive.why}")
+        pytest.fail(f"{key} could not be built: {self._alive.why}", pytrace=False)
 
-    def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
-        """Name and blocks of what `key` is timed against, alive beside it; its encoder is built once a device."""
+    def reference_encoder(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
+        """What `key` is compared with, alive beside it: `key` itself where it is the reference; else built once a device.
+
+        One that cannot be built is not tried again, except where memory ran out: once more beside the next encoder, which may
+        be smaller.
+        """
         other, loaded = reference_key(key), self.encoder(key)
         if other == key:
-            return anchor(key.device, loaded.warm_up[tower].steady_ms / 1e3)
+            return loaded
         if other not in self._references:
-            try:
-                require_usable(backends()[other.backend], other.precision, other.device)
-                self._references[other] = self._load(other)
-            except Unavailable as reason:
-                self._references[other] = reason
+            self._references[other] = self._tried(other)
             loaded.encoder.resume()
-        reference = self._references[other]
-        if isinstance(reference, Unavailable):
-            pytest.skip(f"nothing to time {key} against: {other}: {reference}")
-        return str(other), calls_of(reference.encoder, self.turns(tower), tower)
+        return self._references[other]
+
+    def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
+        """Name and blocks of what `key` is timed against."""
+        found = self.reference_encoder(key)
+        if isinstance(found, NotBuilt):
+            pytest.skip(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
+        if found.key == key:
+            return anchor(key.device, found.warm_up[tower].steady_ms / 1e3)
+        return str(found.key), calls_of(found.encoder, self.turns(tower), tower)
 
     def turns(self, tower: Tower) -> list[Array | Tokens]:
         """The inputs of latency figures, one a call: not the same one again and again, or an encoder that remembers its last
@@ -147,6 +149,18 @@ class Subjects:
         if tower == "text":
             return [self.tokens[i : i + 1] for i in range(min(TURNS, len(self.dataset.queries)))]
         return [self.pixels(REFERENCE).rows([i]) for i in range(min(TURNS, len(self.dataset.scenes)))]
+
+    def _tried(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
+        """Built, or why not: that costs this encoder's cells, once, and not the run. Raises BadInput."""
+        try:
+            require_usable(backends()[key.backend], key.base, key.device)
+            return self._load(key)
+        except BadInput:
+            raise
+        except Exception as error:
+            found = not_built(error)
+        give_back()
+        return found
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
@@ -194,6 +208,10 @@ class Subjects:
         if name not in loaded.rows:
             loaded.rows[name] = loaded.encode(self.tokens, "text")
         return loaded.rows[name]
+
+
+def _no_room(found: LoadedEncoder | NotBuilt) -> bool:
+    return isinstance(found, NotBuilt) and found.no_room
 
 
 def built(key: EncoderKey, model: Model) -> Encoder:
