@@ -97,7 +97,9 @@ def encoders(config: pytest.Config) -> list[EncoderKey]:
     ]
     keys += [key for policy in found for key in _under(policy, model, chosen, config)]
     if not keys:
-        raise BadInput(f"no cell for device {config.getoption('--device')}: {', '.join(b.name for b in chosen)} lack it")
+        reasons = [f"{backend.name}: {why}" for backend in chosen if (why := backend.nowhere())]
+        lack = "; ".join(reasons) or f"{', '.join(b.name for b in chosen)} lack it"
+        raise BadInput(f"no cell for device {config.getoption('--device')}: {lack}")
     return keys
 
 

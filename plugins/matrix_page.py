@@ -60,8 +60,9 @@ def page(report: dict[str, Any]) -> str:
 
 
 def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:
-    if not backends()[backend].offers(precision, device):
-        return "–"
+    chosen = backends()[backend]
+    if not chosen.offers(precision, device):
+        return f"– {_reference(chosen.nowhere(), reasons)}".rstrip() if device in chosen.devices else "–"
     wanted = (backend, precision, name, device)
     for row in rows:
         if (row["backend"], row["precision"], row.get("preprocessor"), row["device"]) == wanted:
@@ -69,11 +70,16 @@ def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, 
             break
     else:
         state, why = "not run", _absence(backend, precision, device)
+    return f"{state} {_reference(why, reasons)}".rstrip()
+
+
+def _reference(why: str, reasons: list[str]) -> str:
+    """The reason's number, in brackets; nothing without a reason."""
     if not why:
-        return str(state)
+        return ""
     if why not in reasons:
         reasons.append(why)
-    return f"{state} \\[{reasons.index(why) + 1}\\]"
+    return f"\\[{reasons.index(why) + 1}\\]"
 
 
 def _absence(backend: str, precision: str, device: str) -> str:

@@ -125,6 +125,8 @@ def test_precision(
     """E9 the encoder runs in the precision and on the device that it names: what it runs says so, and so does its error."""
     named = encoder_key.base
     found = encoder.evidence(drift.inputs[:1], tower)
+    if encoder.int8_range:
+        record("int8_range", encoder.int8_range)
     if found:
         record(f"evidence.{tower}", {"precision": found.precision, "device": found.device, "how": found.how})
         kinds = {found.precision, *found.beside} if encoder_key.policy else {found.precision}

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fixtures.capability import Preprocessor, Tower
-from plugins.comparison import cosine_distance
+from plugins.comparison import Comparison, cosine_distance
 from plugins.device_time import device_only
-from plugins.golden import Golden
 from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure
+from plugins.golden import Golden, names_of
+
 from plugins.matrix import Cell, EncoderKey
 from plugins.promises import Judge
 from plugins.report import Record
@@ -29,7 +30,6 @@ def test_encode(
     results: list[np.ndarray] = []
     batches = subjects.turns(tower)
     n = len(batches)
-    wanted = golden.image[:n] if tower == "image" else golden.text[:n]
     turns = cycle(batches)
     figures = measure(benchmark, lambda: results.append(loaded.encoder.encode(next(turns), tower)), warm_up.steady_ms)
     record("load_s", loaded.load_s)
@@ -51,8 +51,17 @@ def test_encode(
             record(f"latency_device_only_ms.{tower}", on_device)
     same = all(np.array_equal(result, results[i % n]) for i, result in enumerate(results))
     judge(results and same, "timed calls gave different vectors for the same input")
-    distances = cosine_distance(np.concatenate(results[:n]), wanted[: len(results)])
-    judge(distances.max() < 0.01, "the timed calls did not give the golden inputs' vectors")
+    names = names_of(subjects, tower)[:n]
+    # A run of this suite alone has no E2, so golden says what is right. Where it is known that E2 breaks, by whatever size on
+    # whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
+    if "E2" in encoder_key.known_failures():
+        whose, wanted = "the encoder's own, not timed", np.concatenate([loaded.encoder.encode(b, tower) for b in batches])
+    else:
+        whose, wanted = "golden's", golden.image[:n] if tower == "image" else golden.text[:n]
+    first = results[:n]  # the others are the same
+    distances = cosine_distance(np.concatenate(first), wanted[: len(first)])
+    limits = golden.limits(encoder_key.base, tower, "cosine_distance", names[: len(first)])
+    judge(Comparison(f"cosine distance of a timed vector to {whose}", distances, limits, names[: len(first)]))
 
 
 def test_preprocess(
