@@ -44,10 +44,8 @@ DRIFTS: Mapping[str, tuple[Found, Mapping[str, KnownFailure]]] = {
 }
 FORMS: Mapping[str, Found] = {
     "squeezed": lambda x, tower: x[0] if len(x) == 1 else x,
-    "row-more": lambda x, tower: np.concatenate([x, x[:1]]),
     "narrow": lambda x, tower: np.ascontiguousarray(x[:, :-1]),
     "none": lambda x, tower: None,
-    "list": lambda x, tower: x.tolist(),
     "text-object": lambda x, tower: x.astype(object) if tower == "text" else x,
     "sixteen": lambda x, tower: x[0] if len(x) == 16 else x,  # a size that E1 does not ask for
 }
@@ -74,7 +72,6 @@ def planted_backend(planted: str, found: Found, declared: Mapping[str, KnownFail
     class Planted(TorchEager):
         name = planted
         precisions: tuple[str, ...] = ("fp32",)
-        devices: tuple[str, ...] = ("cpu",)
         known_failures = declared
 
         def load(self, model, precision, device):  # type: ignore[no-untyped-def]

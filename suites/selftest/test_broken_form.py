@@ -5,8 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from plugins.form import BrokenForm, formed
 from suites.selftest.conftest import Run, start
 from suites.selftest.declarations import FORMS
 
@@ -19,7 +21,7 @@ CHOSEN = ("-p", "suites.selftest.declarations", "--preprocessor", "original_clip
 def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finished:
     """One run over all of them; its process and its rows by backend."""
     folder, names = tmp_path_factory.mktemp("form"), ",".join(FORMS)
-    process = start(folder, *CHOSEN, *SUITES, "--backend", names, *few, env={"PLANT": names})
+    process = start(folder, *CHOSEN, *SUITES, "--backend", names, "--device", "cpu", *few, env={"PLANT": names})
     return process, {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
 
 
@@ -27,10 +29,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finish
     ("backend", "sentence"),
     [
         ("squeezed", "shape (192,) for 1 input ("),
-        ("row-more", "shape (33, 192) for 32 inputs ("),
         ("narrow", "shape (32, 191) for 32 inputs ("),
         ("none", "NoneType for 32 inputs ("),
-        ("list", "list for 32 inputs ("),
         ("text-object", "dtype object for 32 inputs (text), expected a float32 array of shape (32, 192)"),
     ],
 )
@@ -68,3 +68,13 @@ def test_without_e1(run: Run, few: list[str], tmp_path: Path) -> None:
     assert run(*CHOSEN, *chosen, env={"PLANT": "narrow"}).returncode == 1
     row = json.loads((tmp_path / "report.json").read_text())["cells"][0]
     assert row["reason"].startswith("C1 is not judged: E1 is broken: shape ")
+
+
+@pytest.mark.parametrize(
+    "found", [np.zeros((3, 4), np.float32), np.zeros(4, np.float32), [[0.0] * 4] * 2, np.zeros((2, 4), int), None]
+)
+def test_what_has_no_form(found: Any) -> None:
+    """A row too many, a row squeezed, a list, whole numbers, nothing; other floats have a form, and E1 a word on them."""
+    with pytest.raises(BrokenForm, match=r"for 2 inputs \(image\), expected a float32 array of shape \(2, 4\)"):
+        formed(found, 2, 4, "image")
+    assert formed(np.zeros((2, 4)), 2, 4, "text").dtype == np.float64

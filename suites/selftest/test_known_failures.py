@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finish
     folder, names = tmp_path_factory.mktemp("known"), ",".join(DRIFTS)
     process = start(
         folder, "-p", "suites.selftest.declarations", "suites/embeddings/test_encoder.py", "--backend", names, *few,
-        "-k", "test_direction or test_values or test_length or test_repeat", env={"PLANT": names},
+        "--device", "cpu", "-k", "test_direction or test_values or test_length or test_repeat", env={"PLANT": names},
     )  # fmt: skip
     return process, {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
 
