@@ -29,6 +29,11 @@ def varying(x: Array, tower: Tower) -> Array:
     return (x + np.random.default_rng().normal(0, 1e-7, x.shape)).astype(np.float32)
 
 
+def crashing(x: Array, tower: Tower) -> Array:
+    """Nothing but an exception."""
+    raise RuntimeError("no answer")
+
+
 FAR = {"cosine_distance": 1e-3, "mean_abs": 1.0, "max_abs": 10.0, "norm_ratio": 0.1}
 NEAR = {**FAR, "cosine_distance": 1e-6, "mean_abs": 1e-3}
 IN_TEXT = KnownFailure("ours", "in one tower", FAR)
@@ -40,6 +45,7 @@ DRIFTS: Mapping[str, tuple[Found, Mapping[str, KnownFailure]]] = {
     "text-alone": (TEXT, {f"{promise}:cpu:text:fp32": IN_TEXT for promise in ("E2", "E3", "E5")}),
     "varying": (varying, {"E6": known(1e-4)}),
     "varying-more": (varying, {"E6": known(1e-9)}),
+    "crashing": (crashing, dict.fromkeys(("E2", "E3"), known(FAR))),
     "quiet": (lambda x, tower: x, {"E6": known(1e-4, strict=False)}),
 }
 FORMS: Mapping[str, Found] = {
@@ -49,9 +55,10 @@ FORMS: Mapping[str, Found] = {
     "text-object": lambda x, tower: x.astype(object) if tower == "text" else x,
     "sixteen": lambda x, tower: x[0] if len(x) == 16 else x,  # a size that E1 does not ask for
 }
-WRONG: Mapping[str, str] = {  # keys that name nothing
-    "promise": "E22", "precision": "E2:fp61", "device": "E2:fp32:cpuu", "two": "E2:image:text", "cell": "C1:text",
-}  # fmt: skip
+WRONG: Mapping[str, tuple[str, str]] = {  # a key that names nothing, and what is said of it
+    "promise": ("E22", "promise declares a known failure of 'E22': there is no promise 'E22': did you mean 'E2'?"),
+    "cell": ("C1:text", "'C1:text': C1 is not judged tower by tower, expected 'C1'"),
+}
 
 
 def pytest_configure() -> None:
@@ -62,7 +69,7 @@ def pytest_configure() -> None:
         if form in FORMS:
             found, declared = FORMS[form], {"E1": known()} if planted.endswith("-known") else {}
         if planted in WRONG:
-            declared = {WRONG[planted]: known(1e-3)}
+            declared = {WRONG[planted][0]: known(1e-3)}
         backends()[planted] = planted_backend(planted, found, declared)
 
 
