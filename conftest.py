@@ -19,6 +19,7 @@ pytest_plugins = [
     "plugins.measures",
     "plugins.policy_options",
     "plugins.report",
+    "plugins.not_judged",
     "plugins.journal",
     "plugins.told_again",
     "plugins.device_lost",

@@ -1,5 +1,6 @@
 """Which vectors may stand beside which: a cell's rankings in every mixture with golden's, and the class they make."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +48,12 @@ class Retrieval:
         if self.round_off:
             return "identical"
         return "interchangeable" if all(self.kept(m) for m in MIXTURES) else "re-index"
+
+    @property
+    def points_lost(self) -> float:
+        """The most R@1 that a mixture loses in a direction, in points; infinite where a vector is not finite."""
+        changes = [self.flips(direction, m).change for direction in ("text_to_image", "image_to_text") for m in MIXTURES[1:]]
+        return -min(changes) if self.finite else math.inf
 
     @property
     def evidence(self) -> str:

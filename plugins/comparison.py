@@ -17,6 +17,7 @@ class Comparison:
     values: Float64  # [N], 0 is perfect
     limits: Float64 | float  # [N], or one for all
     inputs: Sequence[str]
+    measure: str = ""  # the metric's name where `metric` says more: known failures are bounded by it
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.inputs):
@@ -44,6 +45,13 @@ class Comparison:
     def limit(self) -> float:
         """The worst input's limit."""
         return float(np.broadcast_to(self.limits, self.values.shape)[self.worst])
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """The largest value by the metric's name, infinite where one is not finite; empty where nothing was compared."""
+        if not len(self.values):
+            return {}
+        return {self.measure or self.metric: float(np.where(np.isfinite(self.values), self.values, np.inf).max())}
 
     def __bool__(self) -> bool:
         return len(self.values) > 0 and bool((self.shares <= 1).all())

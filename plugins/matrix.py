@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from fixtures.capability import Backend, KnownFailure
+from fixtures.bounds import check_all_failures, wider
+from fixtures.capability import TOWERS, Backend, KnownFailure
 from fixtures.devices import DEVICES, cuda_count, present
 from fixtures.errors import BadInput, nearest
 from fixtures.models import family, model_id
 from fixtures.policy import PREFIX, Policy, read_policy
 from fixtures.registry import backends, pick, preprocessors
 from plugins.options import TYPED, names
-
-TOWERS = ("image", "text")
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,14 @@ class EncoderKey:
         """The precision whose tolerance and known failures hold: a policy's base."""
         return self.policy.base if self.policy else self.precision
 
-    def known_failures(self) -> dict[str, KnownFailure]:
-        """Declared by the backend, for all its encoders or for those of a precision, a device, or both ("E9:fp16:cpu")."""
-        here = {name: known for name, known in backends()[self.backend].known_failures.items() if known.where()}
-        declared = ((name.split(":"), known) for name, known in here.items())
-        mine = {promise: known for (promise, *limits), known in declared if {*limits} <= {self.base, self.device}}
+    def known_failures(self, tower: str = "") -> dict[str, KnownFailure]:
+        """Declared by the backend, for all its encoders or those of a precision and device, for both towers or this one.
+
+        Limits come in any order ("E9:fp16:cpu", "E2:text:fp16"); the declaration with the most of them holds.
+        """
+        here = {key: known for key, known in backends()[self.backend].known_failures.items() if known.where()}
+        keys = [key.split(":") for key in sorted(here, key=lambda key: key.count(":"))]
+        mine = {p: here[":".join((p, *limits))] for p, *limits in keys if {*limits} <= {self.base, self.device, tower}}
         # What a policy keeps in fp32 may be just what fails.
         return {promise: replace(known, strict=False) for promise, known in mine.items()} if self.policy else mine
 
@@ -56,9 +58,10 @@ class Cell:
         return f"{e.model}-{e.backend}-{e.precision}-{self.preprocessor}-{e.device}"
 
     def known_failures(self) -> dict[str, KnownFailure]:
-        """Declared by the preprocessor or the backend."""
+        """Declared by the preprocessor or the backend; by both, up to the larger bound."""
         squash = family(self.encoder.model).squash
-        return {**self.encoder.known_failures(), **preprocessors()[self.preprocessor].failures(squash)}
+        ours, theirs = preprocessors()[self.preprocessor].failures(squash), self.encoder.known_failures()
+        return {**theirs, **ours, **{p: wider(p, theirs[p], ours[p]) for p in {*ours} & {*theirs}}}
 
 
 def model_of(config: pytest.Config) -> str:
@@ -138,7 +141,8 @@ def chosen_preprocessors(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """A selection that names something unknown ends here, once, and not in every file."""
+    """A selection or a declaration that names something unknown ends here, once, and not in every file."""
+    check_all_failures([*backends().values(), *preprocessors().values()])
     encoders(session.config)
     chosen_preprocessors(session.config)
     files = [name for name in names(session.config, "--precision") if name.startswith(PREFIX)]
@@ -173,6 +177,11 @@ def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
     params: dict[str, Any] = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     about: Cell | EncoderKey | str | None = params.get("cell") or params.get("encoder_key") or params.get("preprocessor_name")
     return about
+
+
+def tower_of(item: pytest.Item) -> str:
+    """The tower that a test is about; empty where it is about none, or both."""
+    return str(item.callspec.params.get("tower", "")) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.capability import TOWERS
 from plugins.alternation import reference_key
-from plugins.matrix import TOWERS, EncoderKey
+from plugins.matrix import EncoderKey
 from plugins.paired import Interval
 from plugins.report import RESULTS, Results
 from plugins.slowdown import change

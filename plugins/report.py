@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.capability import TOWERS
 from plugins import environment
-from plugins.matrix import Cell, EncoderKey, subject
+from plugins.matrix import Cell, EncoderKey, subject, tower_of
 from plugins.not_written import NOT_WRITTEN, noted
 from plugins.promises import promise, reproduce
 from plugins.subjects import SUBJECTS
@@ -26,7 +27,7 @@ class Results:
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.cells: dict[str, Cell] = {}
         self.encoders: dict[str, EncoderKey] = {}
-        self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # promise ("E2:text"), outcome, reason
         self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
 
     def note(self, about: Cell | EncoderKey | str) -> None:
@@ -50,7 +51,7 @@ class Results:
         row |= {"preprocessor": cell.preprocessor} if cell else {}
         row["device"] = encoder.device
         row |= {"policy": {"base": encoder.base, "keep": list(encoder.policy.keep)}} if encoder.policy else {}
-        failed = [(p, why) for p, outcome, why in outcomes if outcome == "failed"]
+        failed = [(p.split(":")[0], why) for p, outcome, why in outcomes if outcome == "failed"]
         expected = [(p, why) for p, outcome, why in outcomes if outcome == "xfailed"]
         skipped = [why for _, outcome, why in outcomes if outcome == "skipped"]
         if failed:
@@ -58,12 +59,12 @@ class Results:
         elif not any(outcome in ("passed", "xfailed") for outcome in own):
             row |= {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
         elif expected:
-            reasons = {why: sorted({p for p, other in expected if other == why}) for _, why in expected}
+            reasons = {why: both_towers({p for p, other in expected if other == why}) for _, why in expected}
             row |= {
                 "verdict": "expected-failure",
                 "reason": "; ".join(reasons),
                 "reasons": reasons,
-                "broken_promises": sorted({p for p, _ in expected}),
+                "broken_promises": sorted({p.split(":")[0] for p, _ in expected}),
             }
         else:
             row |= {"verdict": "pass", "reason": "", "broken_promises": []}
@@ -72,6 +73,12 @@ class Results:
         for key in reversed(about):
             merge(row, self.measures[key])
         return row
+
+
+def both_towers(broken: set[str]) -> list[str]:
+    """Promises in order, with the tower ("E2:text") where they broke in one only."""
+    names = {name: [f"{name}:{tower}" for tower in TOWERS] for name in {label.split(":")[0] for label in broken}}
+    return sorted(label for name, both in names.items() for label in ([name] if broken >= {*both} else broken & {name, *both}))
 
 
 def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
@@ -113,7 +120,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return report
     results = item.config.stash[RESULTS]
     results.note(about)
-    results.outcomes[str(about)].append((promise(item)[0] or item.name, *_outcome(report)))
+    name, tower = promise(item)[0], tower_of(item)
+    results.outcomes[str(about)].append((f"{name}:{tower}" if name and tower else name or item.name, *_outcome(report)))
     report.user_properties.append(("promise", " ".join(promise(item))))
     if report.failed and "again: pytest" not in report.longreprtext:
         report.sections.append(("again", reproduce(item)))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
 from plugins.alternation import anchor, calls_of, reference_key
 from plugins.given_back import NotBuilt, give_back, not_built
+from plugins.form import Formed
 from plugins.latency import WarmUp, warm_up
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
@@ -47,13 +48,19 @@ class LoadedEncoder:
 
     key: EncoderKey
     encoder: Encoder
+    width: int  # D
     load_s: float
     warm_up: dict[str, WarmUp]
     rows: dict[bytes, Array] = field(default_factory=dict)
 
+    @property
+    def formed(self) -> Encoder:
+        """The encoder for all that is not timed: what it returns is looked at."""
+        return cast(Encoder, Formed(self.encoder, self.width))
+
     def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
         """All rows, BATCH a call."""
-        return np.concatenate([self.encoder.encode(batch[i : i + BATCH], tower) for i in range(0, len(batch), BATCH)])
+        return np.concatenate([self.formed.encode(batch[i : i + BATCH], tower) for i in range(0, len(batch), BATCH)])
 
 
 class Subjects:
@@ -170,7 +177,9 @@ class Subjects:
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
             calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
-            return LoadedEncoder(key, encoder, load_s, {tower: warm_up(call) for tower, call in calls.items()})
+            return LoadedEncoder(
+                key, encoder, self.model.embed_dim, load_s, {tower: warm_up(call) for tower, call in calls.items()}
+            )
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """The result of `make`, kept for the session."""
@@ -194,7 +203,7 @@ class Subjects:
         todo = sorted(first.values())
         for start in range(0, len(todo), BATCH):
             part = todo[start : start + BATCH]
-            for row, embedding in zip(part, loaded.encoder.encode_image(pixels.rows(part)), strict=True):
+            for row, embedding in zip(part, loaded.formed.encode(pixels.rows(part), "image"), strict=True):
                 loaded.rows[pixels.keys[row]] = embedding
         return np.stack([loaded.rows[pixels.keys[row]] for row in wanted])
 
@@ -231,8 +240,8 @@ def subjects(pytestconfig: pytest.Config) -> Iterator[Subjects]:
 
 @pytest.fixture
 def encoder(subjects: Subjects, encoder_key: EncoderKey) -> Encoder:
-    """The encoder under test, warmed up."""
-    return subjects.encoder(encoder_key).encoder
+    """The encoder under test, warmed up; what it returns is looked at."""
+    return subjects.encoder(encoder_key).formed
 
 
 @pytest.fixture

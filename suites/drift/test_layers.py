@@ -21,12 +21,13 @@ from suites.drift.worst import inputs
 
 
 @pytest.fixture
-def watched(subjects: Subjects, encoder_key: EncoderKey, encoder: Encoder, tower: Tower) -> Profile:
+def watched(subjects: Subjects, encoder_key: EncoderKey, tower: Tower) -> Profile:
     """The tower's layers beside float64; a skip with the reason where a cell cannot be looked into."""
 
     def measure() -> Profile | Unavailable:
         exact = subjects.once("float64 module", lambda: subjects.model.module().double())
         try:
+            encoder = subjects.encoder(encoder_key).encoder
             return profile(exact, encoder, sample(subjects, tower, Budget(subjects.model).layers), tower)
         except Unavailable as reason:
             return reason

@@ -8,9 +8,9 @@ import numpy as np
 from fixtures.capability import Preprocessor, Tower
 from plugins.comparison import Comparison, cosine_distance
 from plugins.device_time import device_only
-from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure
+from plugins.form import formed
 from plugins.golden import Golden, names_of
-
+from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure
 from plugins.matrix import Cell, EncoderKey
 from plugins.promises import Judge
 from plugins.report import Record
@@ -54,14 +54,14 @@ def test_encode(
     names = names_of(subjects, tower)[:n]
     # A run of this suite alone has no E2, so golden says what is right. Where it is known that E2 breaks, by whatever size on
     # whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
-    if "E2" in encoder_key.known_failures():
-        whose, wanted = "the encoder's own, not timed", np.concatenate([loaded.encoder.encode(b, tower) for b in batches])
+    if "E2" in encoder_key.known_failures(tower):
+        whose, wanted = "the encoder's own, not timed", np.concatenate([loaded.formed.encode(b, tower) for b in batches])
     else:
         whose, wanted = "golden's", golden.image[:n] if tower == "image" else golden.text[:n]
-    first = results[:n]  # the others are the same
+    first = [formed(result, 1, loaded.width, tower) for result in results[:n]]  # the others are the same
     distances = cosine_distance(np.concatenate(first), wanted[: len(first)])
     limits = golden.limits(encoder_key.base, tower, "cosine_distance", names[: len(first)])
-    judge(Comparison(f"cosine distance of a timed vector to {whose}", distances, limits, names[: len(first)]))
+    judge(Comparison(f"cosine distance of a timed vector to {whose}", distances, limits, names[: len(first)], "cosine_distance"))
 
 
 def test_preprocess(

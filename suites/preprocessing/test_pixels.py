@@ -48,7 +48,7 @@ def hold_to_budget(
         record("pixels", {metric: max(row[metric] for row in rows) for metric in METRICS})
     for metric in METRICS:
         values = np.array([row[metric] for row in rows])
-        judge(Comparison(f"pixel {metric} from the reference", values, golden.budget(name, metric), names))
+        judge(Comparison(f"pixel {metric} from the reference", values, golden.budget(name, metric), names, metric))
 
 
 def test_form(subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge) -> None:
@@ -81,7 +81,7 @@ def test_geometry(subjects: Subjects, preprocessor: Preprocessor, axis: str, jud
         wanted = (corner[along] + np.array([0, size - 1]) + 0.5) * shape[along] / new[along] - 0.5
         displacements += (np.abs(found - wanted) * new[along] / shape[along]).tolist()
         places += [f"{edge} edge of a {shape[0]}x{shape[1]} {axis} ramp" for edge in ("first", "last")]
-    judge(Comparison("displacement in output pixels", np.array(displacements), 0.25, places))
+    judge(Comparison("displacement in output pixels", np.array(displacements), 0.25, places, "displacement"))
 
 
 def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, geometry: Geometry) -> np.ndarray:
@@ -129,5 +129,5 @@ def test_sources(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -
     path, geometry = subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry
     with Image.open(path) as image:
         from_memory = preprocessor.transform(preprocessor.from_pil(image), geometry)
-    difference = np.abs(from_memory - preprocessor(path, geometry)).max()
-    judge(difference == 0, f"they differ by up to {difference:.3g}")
+    difference = float(np.abs(from_memory - preprocessor(path, geometry)).max())
+    judge(difference == 0, f"they differ by up to {difference:.3g}", difference=difference)

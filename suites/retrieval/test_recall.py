@@ -21,9 +21,9 @@ def test_text_to_image(retrieval: Retrieval, judge: Judge, record: Record) -> No
             "n": flips.n,
         }
     record("retrieval.text_to_image", found)
-    judge(everything.kept, f"R@1 changed by {everything}")
+    judge(everything.kept, f"R@1 changed by {everything}", points=-everything.change)
     for labels, flips in by_labels.items():
-        judge(flips.kept, f"R@1 of queries that name {labels} changed by {flips}")
+        judge(flips.kept, f"R@1 of queries that name {labels} changed by {flips}", points=-flips.change)
 
 
 def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> None:
@@ -32,7 +32,7 @@ def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> No
     found, golden = (recalls(retrieval.image_to_text[mixture]) for mixture in (PURE, GOLDEN))
     scores = {"score": found["r1"], "golden": golden["r1"]}
     record("retrieval.image_to_text", {**found, **scores, "flips": flips.lost + flips.won, "n": flips.n})
-    judge(flips.kept, f"R@1 changed by {flips}")
+    judge(flips.kept, f"R@1 changed by {flips}", points=-flips.change)
 
 
 def test_class(retrieval: Retrieval, judge: Judge, record: Record) -> None:
@@ -42,4 +42,5 @@ def test_class(retrieval: Retrieval, judge: Judge, record: Record) -> None:
     record("class", retrieval.verdict)
     mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
     record("mixtures_keep_recall", mixtures)
-    judge(retrieval.verdict in ("identical", "interchangeable"), f"class {retrieval.verdict}: {retrieval.evidence}")
+    kept = retrieval.verdict in ("identical", "interchangeable")
+    judge(kept, f"class {retrieval.verdict}: {retrieval.evidence}", points=retrieval.points_lost)

@@ -88,15 +88,15 @@ def test_preprocessor(outside: Outside) -> None:
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory, few: list[str], server: str) -> tuple[Outside, str]:
-    """One run over five backends of somebody else's that each have a fault; the folder, and what it printed."""
+    """One run over six backends of somebody else's that each have a fault; the folder, and what it printed."""
     outside = Outside(tmp_path_factory.mktemp("faulty"), few, server)
-    for fault in ("wrong", "unsteady", "crashing", "down"):
-        url = f"{server}/{fault}" if fault != "down" else "http://127.0.0.1:9"
+    for fault in ("wrong", "unsteady", "quiet", "crashing", "down"):
+        url = {"down": "http://127.0.0.1:9", "quiet": f"{server}/good"}.get(fault, f"{server}/{fault}")
         code = EXAMPLE.replace("http://localhost:8000", url).replace("HTTP_ENCODER", "ANOTHER").replace('"http"', f'"{fault}"')
-        outside.write(f"{fault}.py", code.replace("= {}  # {", "= {") if fault == "unsteady" else code)
+        outside.write(f"{fault}.py", code.replace("= {}  # {", "= {") if fault in ("unsteady", "quiet") else code)
     outside.entry_points("gone = no_such_module:Gone", "late = down:HttpBackend")
     outside.options[-1] = "'test_repeat or test_cell'"
-    named = "wrong:HttpBackend,unsteady:HttpBackend,crashing:HttpBackend,late,gone"
+    named = "wrong:HttpBackend,unsteady:HttpBackend,quiet:HttpBackend,crashing:HttpBackend,late,gone"
     result = outside.type(BY_NAME.replace("http_encoder:HttpBackend", named))
     assert result.returncode == 1, result.stdout[-3000:]
     return outside, result.stdout
@@ -107,6 +107,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, few: list[str], server: str
     [
         ("wrong", "fail", "C1 broken"),
         ("unsteady", "expected-failure", "upstream: batches by load"),  # the README's own example of a known failure
+        ("quiet", "pass", "2 xpassed"),  # and the same on a server whose bits happen not to vary
         ("crashing", "fail", "could not be built: HTTPError: HTTP Error 500"),  # it answers: no reason to skip
         ("down", "skipped", "start it, or set ANOTHER"),  # an entry point may have another name than its backend
         ("gone", "skipped", "entry point gone = no_such_module:Gone: no module 'no_such_module'"),
@@ -117,7 +118,7 @@ def test_faults(faulty: tuple[Outside, str], name: str, verdict: str, reason: st
     outside, printed = faulty
     assert outside.verdicts[CELL.replace("http", name)] == verdict
     assert reason in printed
-    assert len(outside.verdicts) == 5
+    assert len(outside.verdicts) == 6
 
 
 def test_the_command_that_shows_it_again(faulty: tuple[Outside, str]) -> None:

@@ -12,6 +12,8 @@ MODULES = {
     "bare": EXAMPLE.replace('name = "http"', 'title = "http"'),
     "text": EXAMPLE.replace('("fp32",)', '("fp32")'),
     "reason": EXAMPLE.replace("= {}  # {", "= {'E6': 'slow'}  # {"),
+    "boundless": EXAMPLE.replace(", at_most=1e-4", "").replace("= {}  # {", "= {"),
+    "towerless": EXAMPLE.replace('= {}  # {"E6"', '= {"E6:txet"'),
     "unfinished": EXAMPLE.replace("def load", "def open"),
     "needy": EXAMPLE.replace("    def load", "    def __init__(self, url): ...\n    def load"),
 }
@@ -29,6 +31,8 @@ MODULES = {
         ("ours:HttpBackend", "ours:HttpBackend is named 'onnxruntime', and so is fixtures.backends.onnxruntime:OnnxRuntime"),
         ("text:HttpBackend", "text:HttpBackend declares precisions = 'fp32': expected a tuple of names"),
         ("reason:HttpBackend", "reason:HttpBackend declares known_failures = {'E6': 'slow'}: expected {'E6': KnownFailure("),
+        ("boundless:HttpBackend", "boundless:HttpBackend declares a known failure of 'E6' without at_most: expected how far"),
+        ("towerless:HttpBackend", "'E6:txet': 'txet' is no precision, device or tower of it: did you mean 'text'?"),
         ("unfinished:HttpBackend", "unfinished:HttpBackend is unfinished: expected it to define load"),
         ("needy:HttpBackend", "needy:HttpBackend cannot be made (TypeError: "),
         ("http_encoder:HttpBackend,htpp", "unknown backend 'htpp': did you mean 'http'?"),

@@ -1,0 +1,44 @@
+"""The form of vectors, looked at wherever suites take them, so that what breaks E1 ends in one sentence everywhere."""
+
+from typing import Any
+
+import numpy as np
+
+from fixtures.capability import Array, Encoder, Tokens, Tower
+
+
+class BrokenForm(Exception):
+    """What an encoder returned is no float array of shape [N, D]."""
+
+    def __init__(self, tower: Tower, what: str) -> None:
+        super().__init__(what)
+        self.tower = tower
+
+
+class Formed:
+    """An encoder whose vectors are looked at; all else is the encoder's own."""
+
+    def __init__(self, encoder: Encoder, width: int) -> None:
+        self._encoder, self._width = encoder, width
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
+        """float32 [N, D]; raises BrokenForm. Split as `max_batch` asks for, so that each call's answer is looked at."""
+        step = self._encoder.max_batch or max(1, len(batch))
+        parts = [batch[i : i + step] for i in range(0, len(batch), step)] or [batch]
+        found = [formed(self._encoder.encode(part, tower), len(part), self._width, tower) for part in parts]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def formed(found: Any, n: int, width: int, tower: Tower) -> Array:
+    """`found` itself; raises BrokenForm where it is no float array of shape [n, width]."""
+    wanted = f"for {n} input{'s' * (n != 1)} ({tower}), expected a float32 array of shape {(n, width)}"
+    if not isinstance(found, np.ndarray):
+        raise BrokenForm(tower, f"{type(found).__name__} {wanted}")
+    if found.shape != (n, width):
+        raise BrokenForm(tower, f"shape {found.shape} {wanted}")
+    if not np.issubdtype(found.dtype, np.floating):
+        raise BrokenForm(tower, f"dtype {found.dtype} {wanted}")
+    return found
