@@ -21,6 +21,7 @@ pytest_plugins = [
     "plugins.journal",
     "plugins.told_again",
     "plugins.supervisor",
+    "plugins.blame",
     "plugins.history_files",
     "plugins.machine",
     "plugins.precision_claims",

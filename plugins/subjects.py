@@ -1,6 +1,5 @@
 """The fixtures that tests take by name. Each thing is computed once: pixels per preprocessor, embeddings per cell."""
 
-import gc
 import hashlib
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -20,8 +19,11 @@ from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
 from plugins.alternation import anchor, calls_of, reference_key
 from plugins.latency import WarmUp, warm_up
+from plugins.left_behind import watch
+from plugins.leftovers import Holdings
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
+from plugins.shared import frozen, shared
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
 REFERENCE = "original_clip"
@@ -66,12 +68,19 @@ class Subjects:
         self._made: dict[Hashable, Any] = {}
         self._alive: LoadedEncoder | Exception | None = None
         self._alive_key: EncoderKey | None = None
+        self._before: Holdings | None = None  # what the process held when the encoder that is alive was begun
         self._references: dict[EncoderKey, LoadedEncoder | Unavailable] = {}
 
     @cached_property
     def model(self) -> Model:
         """The model of --model and --pretrained."""
-        return load_model(self.config.getoption("--model"), self.config.getoption("--pretrained"))
+        from fixtures.backends._torch import use_tf32
+
+        with watch().kept():
+            model = load_model(self.config.getoption("--model"), self.config.getoption("--pretrained"))
+            use_tf32(False)  # as every cell that does not say otherwise has it
+            assert model.weights_sha256  # from before any backend had them
+            return model
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -81,7 +90,9 @@ class Subjects:
     @cached_property
     def tokens(self) -> Tokens:
         """Queries as the model's tokeniser gives them, int64 [Q, L]."""
-        return self.model.tokenize(self.dataset.texts)
+        model = self.model
+        with watch().kept():
+            return shared(model.tokenize(self.dataset.texts))
 
     def preprocessor(self, name: str) -> Preprocessor:
         """The preprocessor, or a skip with its reason."""
@@ -90,27 +101,29 @@ class Subjects:
             chosen.available()
         except Unavailable as reason:
             pytest.skip(f"{name}: {reason}")
+        self.once(("imported", name), lambda: watch().imports(chosen.packages))
         return chosen
 
     def pixels(self, name: str) -> Pixels:
         """All images through one preprocessor; raises BadInput for a file that cannot be read."""
         if name not in self._pixels:
-            preprocess, keys = self.preprocessor(name), []
-            for image in self.dataset.images:
-                try:
-                    row = preprocess(self.dataset.path(image), self.model.geometry)
-                except OSError as error:
-                    raise self.dataset.unreadable(image, error) from error
-                keys.append(hashlib.sha256(row.tobytes()).digest())
-                self._store.setdefault(keys[-1], row)
+            geometry, preprocess, keys = self.model.geometry, self.preprocessor(name), []
+            with watch().leaving(name):
+                for image in self.dataset.images:
+                    try:
+                        row = preprocess(self.dataset.path(image), geometry)
+                    except OSError as error:
+                        raise self.dataset.unreadable(image, error) from error
+                    keys.append(hashlib.sha256(row.tobytes()).digest())
+                    self._store.setdefault(keys[-1], frozen(np.array(row)))
             self._pixels[name] = Pixels(keys, self._store)
         return self._pixels[name]
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
         """The encoder, built when it is not the one alive; the previous one is freed first."""
         if self._alive_key != key:
-            self._alive, self._alive_key = None, key
-            gc.collect()
+            self.end()
+            self._alive_key, self._before = key, watch().begin()
             try:
                 require_usable(backends()[key.backend], key.base, key.device)
                 self._alive = self._load(key)
@@ -124,6 +137,21 @@ class Subjects:
             pytest.fail(f"{key} could not be built: {type(self._alive).__name__}: {self._alive}", pytrace=False)
         return self._alive
 
+    def end(self) -> None:
+        """Free the encoder that is alive, and look at what it leaves behind."""
+        if self._alive_key is None or self._before is None:
+            return
+        key, before = self._alive_key, self._before
+        self._alive = self._alive_key = self._before = None
+        watch().end(key, before)
+        self._look_at_weights(key)
+
+    def _look_at_weights(self, key: EncoderKey) -> None:
+        """Every backend builds from them: read them again where one has changed them."""
+        if "model" in vars(self) and self.model.digest() != self.model.weights_sha256:
+            watch().note(key, "weights", "the model's own weights were changed")
+            del self.model
+
     def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
         """Name and blocks of what `key` is timed against, alive beside it; its encoder is built once a device."""
         other, loaded = reference_key(key), self.encoder(key)
@@ -132,7 +160,9 @@ class Subjects:
         if other not in self._references:
             try:
                 require_usable(backends()[other.backend], other.precision, other.device)
-                self._references[other] = self._load(other)
+                self._look_at_weights(key)
+                with watch().kept():
+                    self._references[other] = self._load(other)
             except Unavailable as reason:
                 self._references[other] = reason
             loaded.encoder.resume()
@@ -151,7 +181,7 @@ class Subjects:
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
         pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
-        with ticking(f"building {key}"):
+        with ticking(f"building {key}"), watch().done_by(key):
             started = time.perf_counter()
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
