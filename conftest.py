@@ -22,6 +22,7 @@ pytest_plugins = [
     "plugins.told_again",
     "plugins.supervisor",
     "plugins.blame",
+    "plugins.last_exit",
     "plugins.history_files",
     "plugins.machine",
     "plugins.precision_claims",

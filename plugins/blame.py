@@ -1,4 +1,4 @@
-"""What was left behind is told: by the promise's own test, or where none follows in this run, as a failure of the present one."""
+"""Tells what was left behind: in the promise's own test, or where none follows in this run, as one more failure of the present."""
 
 from collections.abc import Generator
 
@@ -68,8 +68,8 @@ def _tell(item: pytest.Item, owner: Owner, found: list[str]) -> None:
     if name in declared:
         return
     said = "\n".join([f"{name} broken: {'; '.join(found)}", f"in {owner}", f"again: {reproduce(item)}"])
-    keywords = {keyword: 1 for keyword in item.keywords}
-    report = pytest.TestReport(item.nodeid, item.location, keywords, "failed", said, "teardown", user_properties=item.user_properties)
+    keywords, more = dict.fromkeys(item.keywords, 1), {"user_properties": item.user_properties}
+    report = pytest.TestReport(item.nodeid, item.location, keywords, "failed", said, "teardown", **more)
     results = item.config.stash[RESULTS]
     if not isinstance(owner, str):
         results.note(owner)

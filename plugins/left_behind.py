@@ -4,10 +4,9 @@ What happens between two looks is the present owner's: a test's subject, or that
 test (a preprocessor's pixels, an encoder that a cell needs first).
 """
 
-import importlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from plugins import leftovers, process_state
@@ -15,7 +14,7 @@ from plugins.leftovers import Holdings
 from plugins.matrix import Cell, EncoderKey
 
 Owner = Cell | EncoderKey | str  # a preprocessor by its name
-NOBODY = ""  # what the suite itself does, and imports of packages, are accepted as they are
+NOBODY = ""  # what the suite itself does is accepted as it is
 
 
 class LeftBehind:
@@ -47,7 +46,7 @@ class LeftBehind:
         changed = process_state.changes(before, self._state)
         if owner == NOBODY or not changed:
             return
-        stuck = process_state.put_back(before, changed)
+        stuck = process_state.put_back(changed)
         for name, (was, now) in changed.items():
             if not process_state.harmless(name, was, now):
                 stays = ", and cannot be put back" if name in stuck else ""
@@ -84,13 +83,6 @@ class LeftBehind:
             new.end()
         for other in self._bases:
             other.add(new)
-
-    def imports(self, packages: Iterable[str]) -> None:
-        """What importing these changes (LD_LIBRARY_PATH by cv2) is not the doing of who needs them."""
-        with self.kept():
-            for package in packages:
-                with suppress(ImportError):
-                    importlib.import_module(package)
 
     @contextmanager
     def leaving(self, preprocessor: str) -> Iterator[None]:

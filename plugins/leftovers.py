@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 GRACE_S = 3.0  # for what is ending by itself; a worker of ours takes up to two
-# Kept by a library for the whole process, and ended with it: torch's pool of compilers, Python's own servants, joblib's tracker.
+# Kept by a library for the whole process, and ended with it: torch's pool of compilers, multiprocessing's and joblib's trackers.
 SHARED_CHILDREN = (
-    "torch._inductor.compile_worker", "multiprocessing.resource_tracker", "multiprocessing.forkserver", "loky.backend.resource_tracker",
+    "torch._inductor.compile_worker", "multiprocessing.resource_tracker", "multiprocessing.forkserver",
+    "loky.backend.resource_tracker",
 )  # fmt: skip
+
+SHARED_FILES = (f"{os.sep}.onnxruntime{os.sep}onnxruntime.db",)  # onnxruntime's telemetry, from its first session on
 
 
 @dataclass
@@ -77,7 +80,8 @@ def held() -> Holdings:
                 children[child.pid, child.create_time()] = child
     files: Counter[str] = Counter()
     with suppress(psutil.Error):
-        files.update(f"file {file.path}" for file in this.open_files() if not file.path.startswith("/dev/"))
+        own = [file.path for file in this.open_files() if file.fd > 2 and not file.path.startswith("/dev/")]
+        files.update(f"file {path}" for path in own if not any(part in path for part in SHARED_FILES))
         files.update(f"socket {_address(end)}" for end in this.net_connections("all"))
     return Holdings(children, {thread.ident or 0: thread for thread in threading.enumerate() if keeps_alive(thread)}, files)
 

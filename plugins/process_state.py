@@ -7,7 +7,8 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+import sysconfig
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +18,9 @@ import numpy as np
 from plugins.drawn import only_drawn
 
 Read, Put = Callable[[], Any], Callable[[Any], object]
-# pytest's own, and what torch's compilers write for themselves and their workers, whoever is the first to compile.
-NOBODYS_VARIABLES = ("PYTEST_", "TORCHINDUCTOR_", "TRITON_")
+# pytest's own; what torch's compilers write for themselves and their workers; what importing cv2 and deepspeed sets.
+NOBODYS_VARIABLES = ("PYTEST_", "TORCHINDUCTOR_", "TRITON_", "LD_LIBRARY_PATH", "PYTORCH_NVML_BASED_CUDA_CHECK")
+SITES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Setting:
     put: Put | None = None  # None where nothing can: it is named all the same
     module: str = "sys"
     harmless: Callable[[Any, Any], bool] = lambda before, after: False  # put back like any other, and not blamed
+    first: Read | None = None  # its value in a module that has just been imported
 
 
 def _torch(path: str) -> Setting:
@@ -56,8 +59,20 @@ def _asked(module: str, get: str, put: str | None) -> Setting:
     return Setting(lambda: of(get)(), None if put is None else lambda value: of(put)(value), module)
 
 
-def _attribute(module: str, name: str) -> Setting:
-    return Setting(lambda: getattr(sys.modules[module], name), lambda value: setattr(sys.modules[module], name, value), module)
+def _attribute(module: str, name: str, first: Any) -> Setting:
+    def put(value: Any) -> None:
+        setattr(sys.modules[module], name, value)
+
+    return Setting(lambda: getattr(sys.modules[module], name), put, module, first=lambda: first)
+
+
+def _paths() -> list[str]:
+    """Without folders of installed packages, which some add when they are imported, for modules that they import later."""
+    return [path for path in sys.path if not path.startswith(SITES)]
+
+
+def _put_paths(wanted: list[str]) -> None:
+    sys.path[:] = [*wanted, *(path for path in sys.path if path.startswith(SITES))]
 
 
 def _flushes() -> bool:
@@ -65,7 +80,11 @@ def _flushes() -> bool:
     return sys.float_info.min / 2 == 0.0
 
 
-HEARD = [getattr(signal, f"SIG{name}") for name in ("INT", "TERM", "HUP", "USR1", "USR2", "ALRM", "CHLD") if hasattr(signal, f"SIG{name}")]
+HEARD = [
+    getattr(signal, f"SIG{name}")
+    for name in ("INT", "TERM", "HUP", "USR1", "USR2", "ALRM", "CHLD")
+    if hasattr(signal, f"SIG{name}")
+]
 
 
 def _handlers() -> dict[int, Any]:
@@ -108,6 +127,10 @@ def _put_torch_random(state: tuple[int, bytes]) -> None:
     torch.set_rng_state(torch.frombuffer(bytearray(state[1]), dtype=torch.uint8))
 
 
+def _cv2_threads() -> int:
+    return int(os.environ.get("OPENCV_FOR_THREADS_NUM", 0)) or int(sys.modules["cv2"].getNumberOfCPUs())
+
+
 def _deterministic() -> tuple[bool, bool]:
     torch = sys.modules["torch"]
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
@@ -118,20 +141,22 @@ SETTINGS: dict[str, Setting] = {
     "working directory": Setting(os.getcwd, os.chdir),
     "locale": Setting(lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     "signal handlers": Setting(_handlers, _put_handlers),
-    "sys.path": Setting(lambda: list(sys.path), lambda paths: sys.path.__setitem__(slice(None), paths)),
+    "sys.path": Setting(_paths, _put_paths),
     "recursion limit": Setting(sys.getrecursionlimit, sys.setrecursionlimit),
     "thread switch interval": Setting(sys.getswitchinterval, sys.setswitchinterval),
     "garbage collection": Setting(gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     "garbage collection thresholds": Setting(gc.get_threshold, lambda values: gc.set_threshold(*values)),
     "socket timeout": Setting(socket.getdefaulttimeout, socket.setdefaulttimeout),
     "flush to zero": Setting(_flushes, lambda on: sys.modules["torch"].set_flush_denormal(on), "torch"),
-    "random": Setting(random.getstate, random.setstate, harmless=lambda a, b: only_drawn(a[1][:-1], a[1][-1], b[1][:-1], b[1][-1])),
+    "random": Setting(
+        random.getstate, random.setstate, harmless=lambda a, b: only_drawn(a[1][:-1], a[1][-1], b[1][:-1], b[1][-1])
+    ),
     "numpy.random": Setting(_numpy_random, _put_numpy_random, harmless=lambda a, b: only_drawn(*a, *b)),
     "numpy.seterr": Setting(np.geterr, lambda wanted: np.seterr(**wanted)),
-    "PIL.ImageFile.LOAD_TRUNCATED_IMAGES": _attribute("PIL.ImageFile", "LOAD_TRUNCATED_IMAGES"),
-    "PIL.Image.MAX_IMAGE_PIXELS": _attribute("PIL.Image", "MAX_IMAGE_PIXELS"),
-    "cv2 threads": _asked("cv2", "getNumThreads", "setNumThreads"),
-    "cv2 optimised code": _asked("cv2", "useOptimized", "setUseOptimized"),
+    "PIL.ImageFile.LOAD_TRUNCATED_IMAGES": _attribute("PIL.ImageFile", "LOAD_TRUNCATED_IMAGES", False),
+    "PIL.Image.MAX_IMAGE_PIXELS": _attribute("PIL.Image", "MAX_IMAGE_PIXELS", 2**30 // 12),
+    "cv2 threads": replace(_asked("cv2", "getNumThreads", "setNumThreads"), first=_cv2_threads),
+    "cv2 optimised code": replace(_asked("cv2", "useOptimized", "setUseOptimized"), first=lambda: True),
     "torch random": Setting(_torch_random, _put_torch_random, "torch", harmless=lambda a, b: a[0] == b[0]),
     "torch default dtype": _asked("torch", "get_default_dtype", "set_default_dtype"),
     "torch default device": _asked("torch", "get_default_device", "set_default_device"),
@@ -166,7 +191,9 @@ SETTINGS: dict[str, Setting] = {
     },
 }  # fmt: skip
 if hasattr(os, "sched_getaffinity"):
-    SETTINGS["processors it may run on"] = Setting(lambda: os.sched_getaffinity(0), lambda cores: os.sched_setaffinity(0, cores))
+    SETTINGS["processors it may run on"] = Setting(
+        lambda: os.sched_getaffinity(0), lambda cores: os.sched_setaffinity(0, cores)
+    )
 
 
 def seen() -> dict[str, Any]:
@@ -180,19 +207,24 @@ def seen() -> dict[str, Any]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs: name to the values before and after; what was not there before is no change."""
-    both = [name for name in before if name in after]
-    return {name: (before[name], after[name]) for name in both if before[name] != after[name]}
+    """What differs: name to the values before and after."""
+    found = {}
+    for name, now in after.items():
+        first = SETTINGS[name].first
+        was = before[name] if name in before else first() if first else now
+        if was != now:
+            found[name] = was, now
+    return found
 
 
-def put_back(wanted: dict[str, Any], names: Iterable[str]) -> list[str]:
+def put_back(changed: dict[str, tuple[Any, Any]]) -> list[str]:
     """Set these as they were; gives the names of those that stay as they are."""
-    for name in names:
+    for name, (was, _) in changed.items():
         put = SETTINGS[name].put
         with suppress(Exception):
             if put:
-                put(wanted[name])
-    return [name for name in names if SETTINGS[name].read() != wanted[name]]
+                put(was)
+    return [name for name, (was, _) in changed.items() if SETTINGS[name].read() != was]
 
 
 def harmless(name: str, before: Any, after: Any) -> bool:
@@ -206,7 +238,9 @@ def told(name: str, before: Any, after: Any) -> str:
         return f"{name} was seeded anew"
     if isinstance(before, dict):
         parts = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        return f"{name}: " + ", ".join(f"{key} was {_short(before.get(key))} and is {_short(after.get(key))}" for key in parts[:4])
+        return f"{name}: " + ", ".join(
+            f"{key} was {_short(before.get(key))} and is {_short(after.get(key))}" for key in parts[:4]
+        )
     if isinstance(before, list):
         gone, new = ([item for item in one if item not in other] for one, other in ((before, after), (after, before)))
         return f"{name}: added {_short(new)}, removed {_short(gone)}"

@@ -101,7 +101,6 @@ class Subjects:
             chosen.available()
         except Unavailable as reason:
             pytest.skip(f"{name}: {reason}")
-        self.once(("imported", name), lambda: watch().imports(chosen.packages))
         return chosen
 
     def pixels(self, name: str) -> Pixels:

@@ -10,7 +10,9 @@ from plugins.subjects import Subjects
 ROWS = 3
 
 
-def test_left_behind(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, left_behind: LeftBehind, judge: Judge) -> None:
+def test_left_behind(
+    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, left_behind: LeftBehind, judge: Judge
+) -> None:
     """E12 an encoder that is gone leaves the process as it was: settings, weights, child processes, threads, files, sockets."""
     for tower in TOWERS:
         call(subjects, golden, encoder_key, tower)
