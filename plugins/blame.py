@@ -1,6 +1,7 @@
-"""Tells what was left behind: in the promise's own test, or where none follows in this run, as one more failure of the present."""
+"""Tells what was left behind: in the promise's own test, or where none follows in this run, as a failure of the present one."""
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,8 @@ def _tell(item: pytest.Item, owner: Owner, found: list[str]) -> None:
     if name in declared:
         return
     said = "\n".join([f"{name} broken: {'; '.join(found)}", f"in {owner}", f"again: {reproduce(item)}"])
-    keywords, more = dict.fromkeys(item.keywords, 1), {"user_properties": item.user_properties}
+    keywords: Any = dict.fromkeys(item.keywords, 1)
+    more: Any = {"user_properties": item.user_properties}
     report = pytest.TestReport(item.nodeid, item.location, keywords, "failed", said, "teardown", **more)
     results = item.config.stash[RESULTS]
     if not isinstance(owner, str):

@@ -27,12 +27,13 @@ class Journal:
     {"over": exit code}, {"blame": sentence, "test": …, …}."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self._read = path, 0
+        self.path = path
         path.touch()
         self.begins()
 
     def begins(self) -> None:
-        """Another child starts, of which nothing is known."""
+        """Another child starts, of which nothing is known: what was written before is about others."""
+        self._read = self.path.stat().st_size
         self._last: dict[str, Any] = {}
         self._test: dict[str, Any] | None = None  # the last one that it started
         self._since = time.monotonic()
@@ -59,6 +60,11 @@ class Journal:
             self._last, self._since = lines[-1], time.monotonic()
             self._test = next((line for line in reversed(lines) if "start" in line), self._test)
         return self._since
+
+    @property
+    def alive(self) -> bool:
+        """True once this child has collected its tests."""
+        return bool(self._last)
 
     @property
     def running(self) -> bool:

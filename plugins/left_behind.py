@@ -55,7 +55,7 @@ class LeftBehind:
 
     def note(self, owner: Owner, thing: str, sentence: str) -> None:
         """Keep it, unless the thing is known of this owner, or of a part of this cell."""
-        parts = [owner, owner.encoder, owner.preprocessor] if isinstance(owner, Cell) else [owner]
+        parts: list[Owner] = [owner, owner.encoder, owner.preprocessor] if isinstance(owner, Cell) else [owner]
         if not any(thing in self.found[part] for part in parts):
             self.found[owner][thing] = f"{sentence} (seen in {self.during})"
             self.untold.append((owner, thing))

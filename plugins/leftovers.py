@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GRACE_S = 3.0  # for what is ending by itself; a worker of ours takes up to two
-# Kept by a library for the whole process, and ended with it: torch's pool of compilers, multiprocessing's and joblib's trackers.
+# Kept by a library for the whole process, and ended with it: torch's pool of compilers, Python's and joblib's trackers.
 SHARED_CHILDREN = (
     "torch._inductor.compile_worker", "multiprocessing.resource_tracker", "multiprocessing.forkserver",
     "loky.backend.resource_tracker",

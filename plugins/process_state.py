@@ -17,7 +17,8 @@ import numpy as np
 
 from plugins.drawn import only_drawn
 
-Read, Put = Callable[[], Any], Callable[[Any], object]
+Read = Callable[[], Any]
+Put = Callable[[Any], object]
 # pytest's own; what torch's compilers write for themselves and their workers; what importing cv2 and deepspeed sets.
 NOBODYS_VARIABLES = ("PYTEST_", "TORCHINDUCTOR_", "TRITON_", "LD_LIBRARY_PATH", "PYTORCH_NVML_BASED_CUDA_CHECK")
 SITES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
@@ -109,12 +110,13 @@ def _variables() -> dict[str, str]:
 
 
 def _numpy_random() -> tuple[bytes, int]:
-    state = np.random.get_state()
+    state: Any = np.random.get_state()
     return np.asarray(state[1]).astype("<u4").tobytes(), int(state[2])
 
 
 def _put_numpy_random(state: tuple[bytes, int]) -> None:
-    np.random.set_state(("MT19937", np.frombuffer(state[0], "<u4"), state[1]))
+    words: Any = np.frombuffer(state[0], "<u4")
+    np.random.set_state(("MT19937", words, state[1], 0, 0.0))
 
 
 def _torch_random() -> tuple[int, bytes]:

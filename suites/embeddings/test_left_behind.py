@@ -1,9 +1,11 @@
 """What an encoder promises to the cells after it."""
 
+from typing import get_args
+
 from fixtures.capability import Tower
 from plugins.golden import Golden
 from plugins.left_behind import LeftBehind
-from plugins.matrix import TOWERS, EncoderKey
+from plugins.matrix import EncoderKey
 from plugins.promises import Judge
 from plugins.subjects import Subjects
 
@@ -14,7 +16,7 @@ def test_left_behind(
     subjects: Subjects, golden: Golden, encoder_key: EncoderKey, left_behind: LeftBehind, judge: Judge
 ) -> None:
     """E12 an encoder that is gone leaves the process as it was: settings, weights, child processes, threads, files, sockets."""
-    for tower in TOWERS:
+    for tower in get_args(Tower):
         call(subjects, golden, encoder_key, tower)
     subjects.end()
     found = left_behind.told(encoder_key)
