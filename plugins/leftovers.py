@@ -101,7 +101,7 @@ def keeps_alive(thread: threading.Thread) -> bool:
     if thread.daemon or thread is threading.main_thread():
         return False
     frame = sys._current_frames().get(thread.ident or 0)
-    return frame is None or frame.f_code is not futures_thread._worker.__code__  # type: ignore[attr-defined]
+    return frame is None or frame.f_code is not futures_thread._worker.__code__
 
 
 def collected() -> list[str]:

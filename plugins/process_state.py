@@ -20,7 +20,14 @@ from plugins.drawn import only_drawn
 Read = Callable[[], Any]
 Put = Callable[[Any], object]
 # pytest's own; what torch's compilers write for themselves and their workers; what importing cv2 and deepspeed sets.
-NOBODYS_VARIABLES = ("PYTEST_", "TORCHINDUCTOR_", "TRITON_", "LD_LIBRARY_PATH", "PYTORCH_NVML_BASED_CUDA_CHECK")
+NOBODYS_VARIABLES = (
+    "PYTEST_",
+    "TORCHINDUCTOR_",
+    "_TORCHINDUCTOR_",
+    "TRITON_",
+    "LD_LIBRARY_PATH",
+    "PYTORCH_NVML_BASED_CUDA_CHECK",
+)
 SITES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
 
 
@@ -144,7 +151,6 @@ SETTINGS: dict[str, Setting] = {
     "locale": Setting(lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     "signal handlers": Setting(_handlers, _put_handlers),
     "sys.path": Setting(_paths, _put_paths),
-    "recursion limit": Setting(sys.getrecursionlimit, sys.setrecursionlimit),
     "thread switch interval": Setting(sys.getswitchinterval, sys.setswitchinterval),
     "garbage collection": Setting(gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     "garbage collection thresholds": Setting(gc.get_threshold, lambda values: gc.set_threshold(*values)),

@@ -30,7 +30,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleN
     """One run of all of them, as a person starts it: it must come to its end."""
     folder = tmp_path_factory.mktemp("planted")
     tests = (f"{FILE}::test_form", f"{FILE}::test_ownership", "suites/embeddings/test_left_behind.py")
-    more = ("suites/preprocessing/test_left_behind.py", "--preprocessor=lenient", "--device=cpu")
+    more = ("suites/preprocessing/test_left_behind.py", "--preprocessor=lenient", "--device=cpu", "--memory-limit=4")
     done = start(folder, *PLUGIN, *tests, *more, *few, "--backend", ",".join(NAMES), supervised=True)
     return SimpleNamespace(said=done.stdout + done.stderr, code=done.returncode, rows=rows_of(folder))
 

@@ -23,7 +23,15 @@ def hung(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CompletedProcess
 
     def run(where: str) -> CompletedProcess[str]:
         folder: Path = tmp_path_factory.mktemp("hung")
-        return start(folder, *QUICK, "-rA", f"--test-limit={LIMIT_S}", env={"HANGS": f"{where}:{folder}/hung"}, supervised=True)
+        return start(
+            folder,
+            *QUICK,
+            "-rA",
+            f"--test-limit={LIMIT_S}",
+            "--memory-limit=4",
+            env={"HANGS": f"{where}:{folder}/hung"},
+            supervised=True,
+        )
 
     with ThreadPoolExecutor(len(WHERE)) as threads:
         return dict(zip(WHERE, threads.map(run, WHERE), strict=True))
