@@ -1,14 +1,16 @@
-"""A thread that never ends does not keep the run from ending: once everything is written, the process leaves without it."""
+"""No child and no thread keeps the run from ending: once everything is written, the process leaves without them."""
 
 import atexit
 import os
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
 from fixtures.progress import say
+from plugins.left_behind import watch
 from plugins.leftovers import keeps_alive
 
 GRACE_S = 5.0  # for threads that end by themselves once the interpreter has begun to
@@ -17,7 +19,9 @@ POLL_S = 0.5
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Start to watch; whoever started pytest may go on for as long as it likes."""
+    """End what still runs, and start to watch; whoever started pytest may go on for as long as it likes."""
+    if watch().during:
+        watch().sweep()
     threading.Thread(target=_leave, args=[session], daemon=True, name="last exit").start()
 
 
@@ -30,8 +34,9 @@ def _leave(session: pytest.Session) -> None:
     names = ", ".join(f"'{thread.name}'" for thread in threading.enumerate() if keeps_alive(thread))
     say(f"the run has ended, and leaves without thread {names}, which does not end")
     atexit._run_exitfuncs()  # what the interpreter would do next: coverage writes its data, workers are ended
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    with suppress(OSError, ValueError):  # whoever read may be gone
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(int(session.exitstatus))
 
 

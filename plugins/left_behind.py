@@ -4,6 +4,7 @@ What happens between two looks is the present owner's: a test's subject, or that
 test (a preprocessor's pixels, an encoder that a cell needs first).
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ class LeftBehind:
 
     def __init__(self) -> None:
         self.during = ""  # the test that runs
+        self.started = time.time()
         self.found: dict[Owner, dict[str, str]] = defaultdict(dict)
         self.untold: list[tuple[Owner, str]] = []
         self._owners: list[Owner] = [NOBODY]
@@ -93,6 +95,12 @@ class LeftBehind:
                 yield
         finally:
             self.end(preprocessor, base)
+
+    def sweep(self) -> None:
+        """At the end of the run: end all children that have come since the first test, whosever they are."""
+        new = leftovers.held()
+        new.children = {key: child for key, child in new.children.items() if key[1] >= self.started}
+        new.end()
 
     @contextmanager
     def kept(self) -> Iterator[None]:

@@ -106,6 +106,8 @@ def keeps_alive(thread: threading.Thread) -> bool:
 
 def collected() -> list[str]:
     """Collect garbage; gives what went without having been closed, which would be the next test's warning."""
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+        vars(sys).pop(name, None)  # pytest keeps the last failure here, whose frames keep what its test had
     ignored: list[str] = []
     hook, sys.unraisablehook = sys.unraisablehook, lambda what: ignored.append(f"{what.exc_value!r} in {what.object!r}")
     try:
