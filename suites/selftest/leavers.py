@@ -46,7 +46,7 @@ START = Path.cwd()
 
 
 class Changes(TorchEager):
-    """The process, when it is built."""
+    """The process and the model's own weights, when it is built."""
 
     name = "changes"
     precisions: tuple[str, ...] = ("fp32",)
@@ -71,11 +71,13 @@ class Changes(TorchEager):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         Image.MAX_IMAGE_PIXELS = None
+        for tensor in model.state.values():  # of which it has its own copy by now
+            tensor.mul_(1.01)
         return encoder
 
 
 class ChangesLater(Changes):
-    """In calls with more than one row, which nothing makes while it is built."""
+    """In calls with more than one row, which nothing makes while it is built; and forgets to close a file."""
 
     name = "changes-later"
 
@@ -96,32 +98,7 @@ class ChangesLater(Changes):
             return found
 
         encoder.download = changing
-        return encoder
-
-
-class Draws(ChangesLater):
-    """Random numbers, which is no fault."""
-
-    name = "draws"
-
-    def load(self, model: Any, precision: str, device: str) -> Any:
-        """From each of the global generators."""
-        import torch
-
-        torch.rand(5), np.random.rand(5000), random.random()
-        return TorchEager.load(self, model, precision, device)
-
-
-class Weights(Changes):
-    """Changes the model's own."""
-
-    name = "weights"
-
-    def load(self, model: Any, precision: str, device: str) -> Any:
-        """Once its own copy was made."""
-        encoder = TorchEager.load(self, model, precision, device)
-        for tensor in model.state.values():
-            tensor.mul_(1.01)
+        encoder.cycle = encoder, open(os.devnull)  # noqa: SIM115, PTH123 - the collector finds it sometime
         return encoder
 
 
@@ -147,16 +124,17 @@ class Writes(Changes):
         return encoder
 
 
-class Saves(Writes):
-    """The copy, and writes to nothing: an honest backend."""
+class Honest(Changes):
+    """Draws random numbers, and saves the copy of its input without writing to it."""
 
-    name = "saves"
+    name = "honest"
 
     def load(self, model: Any, precision: str, device: str) -> Any:
         """torch would warn of memory that is not writable, and a warning is an error here."""
         import torch
 
         encoder: Any = TorchEager.load(self, model, precision, device)
+        torch.rand(5), np.random.rand(5000), random.random()
         encoder.upload = lambda batch, tower: torch.from_numpy(batch)
         return encoder
 
@@ -177,18 +155,6 @@ class Leaves(Changes):
         return TorchEager.load(self, model, precision, device)
 
 
-class Forgets(Changes):
-    """To close a file, which goes with the encoder."""
-
-    name = "forgets"
-
-    def load(self, model: Any, precision: str, device: str) -> Any:
-        """In a cycle, so that the collector finds it sometime."""
-        encoder: Any = TorchEager.load(self, model, precision, device)
-        encoder.cycle = encoder, open(os.devnull)  # noqa: SIM115, PTH123
-        return encoder
-
-
 class Lenient(OriginalClip):
     """Lets Pillow open damaged files, from its first file on."""
 
@@ -202,7 +168,7 @@ class Lenient(OriginalClip):
         return super().decode(path)
 
 
-PLANTED = (Changes, ChangesLater, Draws, Weights, Writes, Saves, Leaves, Forgets, Innocent)
+PLANTED = (Changes, ChangesLater, Writes, Honest, Leaves, Innocent)
 
 
 def pytest_configure() -> None:
