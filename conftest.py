@@ -24,6 +24,8 @@ pytest_plugins = [
     "plugins.told_again",
     "plugins.device_lost",
     "plugins.supervisor",
+    "plugins.blame",
+    "plugins.last_exit",
     "plugins.history_files",
     "plugins.machine",
     "plugins.precision_claims",

@@ -20,6 +20,7 @@ from fixtures.progress import say
 from plugins.golden_swap import previous, turn
 from plugins.matrix import model_of
 from plugins.options import given
+from plugins.shared import frozen, shared
 from plugins.subjects import Subjects
 
 COMMAND = "pytest --update-golden"
@@ -88,7 +89,8 @@ def load_golden(subjects: Subjects) -> Golden:
     vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
     names = tuple(manifest["pixel_names"])
     return Golden(
-        vectors["image"], vectors["text"], names, np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names]),
+        frozen(vectors["image"]), frozen(vectors["text"]), names,
+        shared(np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names])),
         _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml),
     )  # fmt: skip
 

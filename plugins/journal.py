@@ -24,16 +24,23 @@ REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class Journal:
-    """JSON lines: {"start": test, "about": [encoder, preprocessor]}, {"end": test, …}, {"blame": sentence, "test": …, …}.
+    """JSON lines: {"collected": tests}, {"start": test, "about": [encoder, preprocessor]}, {"end": test, …},
+    {"over": exit code}, {"blame": sentence, "test": …, …}.
 
     A blame with "lost" is for a CUDA device that was lost in a test which came to its end.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._read = path, 0
-        self._running: dict[str, Any] | None = None
-        self._since = 0.0
+        self.path = path
         path.touch()
+        self.begins()
+
+    def begins(self) -> None:
+        """Another child starts, of which nothing is known: what was written before is about others."""
+        self._read = self.path.stat().st_size
+        self._last: dict[str, Any] = {}
+        self._test: dict[str, Any] | None = None  # the last one that it started
+        self._since = time.monotonic()
 
     def append(self, **line: Any) -> None:
         """Write one line, at once; a full disk ends the run."""
@@ -46,25 +53,51 @@ class Journal:
         found = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         return [json.loads(line) for line in found if line.endswith("\n")]
 
-    def running_since(self) -> float | None:
-        """When the test that runs now was first seen to run; None between tests. Reads only what is new."""
+    def heard(self) -> float:
+        """When the last line of this child was first seen, or the child began. Reads only what is new."""
         with self.path.open("rb") as file:
             file.seek(self._read)
             new, _, _ = file.read().rpartition(b"\n")
         if new:
             self._read += len(new) + 1
-            last = json.loads(new.rpartition(b"\n")[2])
-            self._running, self._since = (last if "start" in last else None), time.monotonic()
-        return self._since if self._running else None
+            lines = [json.loads(line) for line in new.splitlines()]
+            self._last, self._since = lines[-1], time.monotonic()
+            self._test = next((line for line in reversed(lines) if "start" in line), self._test)
+        return self._since
+
+    @property
+    def alive(self) -> bool:
+        """True once this child has collected its tests."""
+        return bool(self._last)
+
+    @property
+    def running(self) -> bool:
+        """True while a test runs, as far as was heard."""
+        return "start" in self._last
+
+    @property
+    def over(self) -> int | None:
+        """The exit code of a child that has written and told everything, and has only to end."""
+        return self._last.get("over")
+
+    @property
+    def place(self) -> str:
+        """Where this child is, as the end of a sentence."""
+        if self._test is None:
+            return "before its first test"
+        test = self._test["start"]
+        if self.over is not None:
+            return f"after its last test, {test}"
+        return f"in {test}" if self.running else f"after {test}"
 
     def blame(self, died: str) -> str | None:
-        """Note what the test that ran has done; gives its id, or None if there was none."""
-        self.running_since()
-        if self._running is None:
+        """Blame the test that ran, or the last one that had; gives the sentence, or None if there was none."""
+        self.heard()
+        if self._test is None:
             return None
-        test = str(self._running["start"])
-        self.append(blame=f"the run {died} in {test}", test=test, about=self._running["about"])
-        return test
+        sentence = f"the run {died} {self.place}"
+        self.append(blame=sentence, test=self._test["start"], about=self._test["about"])
+        return sentence
 
     @cached_property
     def done(self) -> dict[str, dict[str, Any]]:
@@ -142,6 +175,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     outcomes = results.outcomes.get(about, [])[before:]
     journal.append(end=item.nodeid, reports=item.stash[REPORTS], outcomes=outcomes, measures=results.measures.get(about, {}))
     return result
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The first sign of life."""
+    journal = session.config.stash.get(JOURNAL, None)
+    if journal is not None:
+        journal.append(collected=len(session.items))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """The last one: what may still hang cannot change anything."""
+    yield
+    journal = session.config.stash.get(JOURNAL, None)
+    if journal is not None:
+        session.config.get_terminal_writer().flush()
+        journal.append(over=int(session.exitstatus))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -21,8 +21,11 @@ from plugins.alternation import anchor, calls_of, reference_key
 from plugins.given_back import NotBuilt, give_back, not_built
 from plugins.form import Formed
 from plugins.latency import WarmUp, warm_up
+from plugins.left_behind import watch
+from plugins.leftovers import Holdings
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
+from plugins.shared import frozen, shared
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
 REFERENCE = "original_clip"
@@ -73,12 +76,19 @@ class Subjects:
         self._made: dict[Hashable, Any] = {}
         self._alive: LoadedEncoder | NotBuilt | None = None
         self._alive_key: EncoderKey | None = None
+        self._before: Holdings | None = None  # what the process held when the encoder that is alive was begun
         self._references: dict[EncoderKey, LoadedEncoder | NotBuilt] = {}
 
     @cached_property
     def model(self) -> Model:
         """The model of --model and --pretrained."""
-        return load_model(self.config.getoption("--model"), self.config.getoption("--pretrained"))
+        from fixtures.backends._torch import use_tf32
+
+        with watch().kept():
+            model = load_model(self.config.getoption("--model"), self.config.getoption("--pretrained"))
+            use_tf32(False)  # as every cell that does not say otherwise has it
+            assert model.weights_sha256  # from before any backend had them
+            return model
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -88,7 +98,9 @@ class Subjects:
     @cached_property
     def tokens(self) -> Tokens:
         """Queries as the model's tokeniser gives them, int64 [Q, L]."""
-        return self.model.tokenize(self.dataset.texts)
+        model = self.model
+        with watch().kept():
+            return shared(model.tokenize(self.dataset.texts))
 
     def preprocessor(self, name: str) -> Preprocessor:
         """The preprocessor, or a skip with its reason."""
@@ -102,23 +114,25 @@ class Subjects:
     def pixels(self, name: str) -> Pixels:
         """All images through one preprocessor; raises BadInput for a file that cannot be read."""
         if name not in self._pixels:
-            preprocess, keys = self.preprocessor(name), []
-            for image in self.dataset.images:
-                try:
-                    row = preprocess(self.dataset.path(image), self.model.geometry)
-                except OSError as error:
-                    raise self.dataset.unreadable(image, error) from error
-                keys.append(hashlib.sha256(row.tobytes()).digest())
-                self._store.setdefault(keys[-1], row)
+            geometry, preprocess, keys = self.model.geometry, self.preprocessor(name), []
+            with watch().leaving(name):
+                for image in self.dataset.images:
+                    try:
+                        row = preprocess(self.dataset.path(image), geometry)
+                    except OSError as error:
+                        raise self.dataset.unreadable(image, error) from error
+                    keys.append(hashlib.sha256(row.tobytes()).digest())
+                    self._store.setdefault(keys[-1], frozen(np.array(row)))
             self._pixels[name] = Pixels(keys, self._store)
         return self._pixels[name]
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
         """The encoder, built when it is not the one alive; the previous one is freed first."""
         if self._alive_key != key:
-            self._alive, self._alive_key = None, key
+            self.end()
             self._references = {other: found for other, found in self._references.items() if not _no_room(found)}
             give_back()
+            self._alive_key, self._before = key, watch().begin()
             self._alive = self._tried(key)
         if isinstance(self._alive, LoadedEncoder):
             return self._alive
@@ -126,6 +140,21 @@ class Subjects:
         if self._alive.unavailable:
             pytest.skip(f"{key}: {self._alive.why}")
         pytest.fail(f"{key} could not be built: {self._alive.why}", pytrace=False)
+
+    def end(self) -> None:
+        """Free the encoder that is alive, and look at what it leaves behind."""
+        if self._alive_key is None or self._before is None:
+            return
+        key, before = self._alive_key, self._before
+        self._alive = self._alive_key = self._before = None
+        watch().end(key, before)
+        self._look_at_weights(key)
+
+    def _look_at_weights(self, key: EncoderKey) -> None:
+        """Every backend builds from them: read them again where one has changed them."""
+        if "model" in vars(self) and self.model.digest() != self.model.weights_sha256:
+            watch().note(key, "weights", "the model's own weights were changed")
+            del self.model
 
     def reference_encoder(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
         """What `key` is compared with, alive beside it: `key` itself where it is the reference; else built once a device.
@@ -137,7 +166,9 @@ class Subjects:
         if other == key:
             return loaded
         if other not in self._references:
-            self._references[other] = self._tried(other)
+            self._look_at_weights(key)
+            with watch().kept():
+                self._references[other] = self._tried(other)
             loaded.encoder.resume()
         return self._references[other]
 
@@ -172,7 +203,7 @@ class Subjects:
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
         pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
-        with ticking(f"building {key}"):
+        with ticking(f"building {key}"), watch().done_by(key):
             started = time.perf_counter()
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)

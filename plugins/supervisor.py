@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import psutil
 
 LIMIT_S, GIB = 900.0, 2**30
+START_S = 120.0  # for imports and collection, however short tests are: a second, but of a busy machine's
 POLL_S = 1.0
 ALONE = (
     "collectonly",
@@ -41,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much one test may cost."""
     group = parser.getgroup("clip-conformance")
     group.addoption("--unsupervised", action="store_true", help="run in this process: a cell that crashes ends the run")
-    text = "a test that takes longer hangs: its cell fails [%(default)s s]"
+    text = "a test that takes longer hangs, as does what comes between and after tests: its cell fails [%(default)s s]"
     group.addoption("--test-limit", type=float, default=LIMIT_S, metavar="S", help=text)
     text = "a cell that takes the run beyond it fails [0.9 of what is free at the start]"
     group.addoption("--memory-limit", type=float, metavar="GIB", help=text)
@@ -66,11 +67,14 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
                 continue
             if isinstance(died, int):
                 return died
-            test = journal.blame(died)
-            if test is None:
-                print(f"\nthe run {died} outside of a test, so there is no cell to blame", file=sys.stderr)
+            blame = journal.blame(died)
+            if blame is None:
+                print(f"\nthe run {died} {journal.place}, so there is no cell to blame", file=sys.stderr)
                 return int(pytest.ExitCode.INTERNAL_ERROR)
-            print(f"\nthe run {died} in {test}: its cell fails, the others go on\n", file=sys.stderr, flush=True)
+            if journal.over is not None:
+                print(f"\n{blame}: what it found stands above", file=sys.stderr, flush=True)
+                return journal.over or int(pytest.ExitCode.TESTS_FAILED)
+            print(f"\n{blame}: its cell fails, the others go on\n", file=sys.stderr, flush=True)
 
 
 def _wanted(config: pytest.Config) -> bool:
@@ -89,6 +93,7 @@ class _Run:
         import psutil
 
         self.journal, self.limit_s = journal, float(config.getoption("--test-limit"))
+        journal.begins()
         most = config.getoption("--memory-limit")
         self.limit_bytes = most * GIB if most else 0.9 * psutil.virtual_memory().available
         script = Path(sys.argv[0])
@@ -132,8 +137,9 @@ class _Run:
         return f"died of {signal.Signals(-code).name}{memory}"
 
     def _too_long(self) -> str:
-        since = self.journal.running_since()
-        return f"hung for {self.limit_s:g} s (--test-limit)" if since and time.monotonic() - since > self.limit_s else ""
+        since = self.journal.heard()
+        limit = self.limit_s if self.journal.alive else max(self.limit_s, START_S)
+        return f"hung for {limit:g} s (--test-limit)" if time.monotonic() - since > limit else ""
 
     def _too_much(self) -> str:
         import psutil
@@ -142,7 +148,7 @@ class _Run:
         for process in self._family():
             with suppress(psutil.NoSuchProcess):
                 used += process.memory_info().rss
-        if used <= self.limit_bytes or not self.journal.running_since():
+        if used <= self.limit_bytes or not self.journal.running:
             return ""
         return f"grew to {used / GIB:.1f} GiB, {self.limit_bytes / GIB:.1f} are allowed (--memory-limit)"
 

@@ -25,7 +25,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def _failure(item: pytest.Item, journal: Journal) -> pytest.TestReport:
-    lines = (journal.guilty(item), f"in {subject(item)}", f"again: {reproduce(item)}")
+    about = subject(item)
+    lines = (journal.guilty(item), *([f"in {about}"] if about else []), f"again: {reproduce(item)}")
     call = pytest.CallInfo.from_call(lambda: pytest.fail("\n".join(lines), pytrace=False), when="call")
     report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
     return report

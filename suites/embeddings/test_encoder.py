@@ -89,18 +89,24 @@ def test_threads(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> 
     judge(Comparison(metric, distances, limits[order], [names[i] for i in order], COSINE))
 
 
+OWNED = (1, 2, 7)  # rows a call: what is kept or written to may depend on how many there are
+
+
 def test_ownership(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
     """E7 a result stays as it was when the next call runs; the caller's input is not written to, and may change in place."""
-    first = drift.inputs[:1].copy()
-    result = encoder.encode(first, tower)
-    kept = result.copy()
-    encoder.encode(drift.inputs[-1:], tower)
-    judge(np.array_equal(result, kept), "the next call changed an earlier result: an output buffer is reused")
-    judge(np.array_equal(first, drift.inputs[:1]), "the call wrote to its input")
-    first[:] = drift.inputs[-1:]
-    metric = "cosine distance of an input that was changed in place to its own vector"
-    distances = cosine_distance(encoder.encode(first, tower), drift.found[-1:])
-    judge(Comparison(metric, distances, drift.limits["cosine_distance"][-1:], drift.names[-1:], COSINE))
+    for n in sorted({min(n, len(drift.inputs)) for n in OWNED}):
+        first = drift.inputs[:n]
+        result = encoder.encode(first, tower)
+        kept = result.copy()
+        encoder.encode(drift.inputs[-n:], tower)
+        same = np.array_equal(result, kept, equal_nan=True)
+        judge(same, f"the next call changed an earlier result of {n} rows: an output buffer is reused")
+        written = [drift.names[i] for i in np.flatnonzero((first != drift.inputs[:n]).reshape(n, -1).any(axis=1))]
+        judge(not written, f"a call with {n} rows wrote to its input: {written[:2]}")
+        first[:] = drift.inputs[-n:]
+        metric = "cosine distance of an input that was changed in place to its own vector"
+        distances = cosine_distance(encoder.encode(first, tower), drift.found[-n:])
+        judge(Comparison(metric, distances, drift.limits["cosine_distance"][-n:], drift.names[-n:], COSINE))
 
 
 def test_difference(drift: Drift, judge: Judge) -> None:

@@ -1,0 +1,21 @@
+"""Tells numbers that were drawn from a Mersenne Twister from one that was seeded anew."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+WORDS, BLOCKS = 624, 1000  # 32-bit words of the state; states that are tried, so 624,000 words drawn
+
+
+def only_drawn(before: "bytes | Sequence[int]", at: int, after: "bytes | Sequence[int]", then: int) -> bool:
+    """True where drawing up to 624,000 words leads from the state (624 words, position) `before`, `at` to `after`, `then`."""
+    start, end = (np.frombuffer(s, "<u4") if isinstance(s, bytes) else np.array(s, "<u4") for s in (before, after))
+    if np.array_equal(start, end):
+        return then >= at  # an earlier place in the same state was put there
+    twister = np.random.MT19937()
+    twister.state = {"bit_generator": "MT19937", "state": {"key": start, "pos": at}}
+    for _ in range(BLOCKS):
+        twister.random_raw(WORDS, output=False)
+        if np.array_equal(twister.state["state"]["key"], end):
+            return True
+    return False
