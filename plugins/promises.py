@@ -14,6 +14,7 @@ from plugins.comparison import Comparison
 from plugins.matrix import Cell, EncoderKey, model_of, subject
 from plugins.options import given
 from plugins.outside import again
+from plugins.pixels import CannotRead
 
 MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that decide what a test compares with
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
@@ -41,13 +42,14 @@ def reproduce(item: pytest.Item) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A declared failure is expected, strictly, and only as a broken promise: a crash is never expected."""
+    """A declared failure is expected, strictly, and only as a broken promise: a crash or a file without pixels never is."""
+    broken = pytest.RaisesExc(pytest.fail.Exception, check=lambda error: not isinstance(error, CannotRead))
     squash = family(model_of(config)).squash
     for item in items:
         known = _known(subject(item), squash).get(promise(item)[0])
         if known:
             reason = f"{known.kind}: {known.reason}"
-            item.add_marker(pytest.mark.xfail(reason=reason, strict=known.strict, raises=pytest.fail.Exception))
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=known.strict, raises=broken))
 
 
 def _known(about: Cell | EncoderKey | str | None, squash: bool) -> Mapping[str, KnownFailure]:

@@ -22,23 +22,11 @@ from plugins.alternation import anchor, calls_of, reference_key
 from plugins.latency import WarmUp, warm_up
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
+from plugins.pixels import REFERENCE, CannotRead, Pixels, raw, read
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
-REFERENCE = "original_clip"
 TURNS = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
-
-
-@dataclass
-class Pixels:
-    """One preprocessor's output for every image: rows into a store that equal images of all preprocessors share."""
-
-    keys: list[bytes]
-    store: dict[bytes, Array]
-
-    def rows(self, indices: list[int] | range) -> Array:
-        """float32 [n, 3, R, R]."""
-        return np.stack([self.store[self.keys[i]] for i in indices])
 
 
 @dataclass
@@ -61,7 +49,7 @@ class Subjects:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._pixels: dict[str, Pixels] = {}
+        self._pixels: dict[str, Pixels | str] = {}  # or why a file has none
         self._store: dict[bytes, Array] = {}
         self._made: dict[Hashable, Any] = {}
         self._alive: LoadedEncoder | Exception | None = None
@@ -93,18 +81,26 @@ class Subjects:
         return chosen
 
     def pixels(self, name: str) -> Pixels:
-        """All images through one preprocessor; raises BadInput for a file that cannot be read."""
+        """All images through one preprocessor; raises BadInput for a file that the reference cannot read, CannotRead for one
+        that only this preprocessor cannot."""
         if name not in self._pixels:
-            preprocess, keys = self.preprocessor(name), []
-            for image in self.dataset.images:
-                try:
-                    row = preprocess(self.dataset.path(image), self.model.geometry)
-                except OSError as error:
-                    raise self.dataset.unreadable(image, error) from error
-                keys.append(hashlib.sha256(row.tobytes()).digest())
-                self._store.setdefault(keys[-1], row)
-            self._pixels[name] = Pixels(keys, self._store)
-        return self._pixels[name]
+            preprocessor, keys = self.preprocessor(name), []
+            try:
+                for image in self.dataset.images:
+                    row = read(preprocessor, self.dataset, image, self.model.geometry)
+                    keys.append(hashlib.sha256(row.tobytes()).digest())
+                    self._store.setdefault(keys[-1], row)
+                self._pixels[name] = Pixels(keys, self._store)
+            except CannotRead as reason:
+                self._pixels[name] = str(reason)
+        found = self._pixels[name]
+        if isinstance(found, str):
+            raise CannotRead(found, pytrace=False)
+        return found
+
+    def raw_pixels(self, name: str, image: str) -> object:
+        """What one preprocessor makes of one image, unchecked and not kept; raises as `pixels` does."""
+        return raw(self.preprocessor(name), self.dataset, image, self.model.geometry)
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
         """The encoder, built when it is not the one alive; the previous one is freed first."""

@@ -51,12 +51,14 @@ def hold_to_budget(
         judge(Comparison(f"pixel {metric} from the reference", values, golden.budget(name, metric), names))
 
 
-def test_form(subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge) -> None:
+def test_form(subjects: Subjects, preprocessor_name: str, judge: Judge) -> None:
     """P1 pixels are finite, float32, C-contiguous and of shape [3, R, R], for every file that can be opened."""
-    geometry = subjects.model.geometry
-    size = geometry.size
-    for name in subjects.dataset.odd:
-        pixels = preprocessor(subjects.dataset.path(name), geometry)
+    size = subjects.model.geometry.size
+    for name in (subjects.dataset.scenes[0], *subjects.dataset.odd):
+        pixels = subjects.raw_pixels(preprocessor_name, name)
+        if not isinstance(pixels, np.ndarray):
+            judge(False, f"{type(pixels).__name__} for {name}, expected a NumPy array")
+            return
         judge(pixels.shape == (3, size, size), f"shape {pixels.shape} for {name}, expected {(3, size, size)}")
         judge(pixels.dtype == np.float32 and pixels.flags.c_contiguous, f"dtype {pixels.dtype} or layout of {name}")
         judge(np.isfinite(pixels).all(), f"NaN or Inf in the pixels of {name}")
@@ -126,8 +128,9 @@ def test_sources(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -
     """P7 an image in memory and its file give the same pixels."""
     from PIL import Image
 
-    path, geometry = subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry
-    with Image.open(path) as image:
+    name, geometry = subjects.dataset.scenes[0], subjects.model.geometry
+    from_file = subjects.raw_pixels(preprocessor.name, name)
+    with Image.open(subjects.dataset.path(name)) as image:
         from_memory = preprocessor.transform(preprocessor.from_pil(image), geometry)
-    difference = np.abs(from_memory - preprocessor(path, geometry)).max()
+    difference = np.abs(from_memory - from_file).max()
     judge(difference == 0, f"they differ by up to {difference:.3g}")
