@@ -1,7 +1,6 @@
 """A plug-in for inner runs: preprocessors that go wrong over several calls or on odd files, and good ones that look like them."""
 
 import hashlib
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -111,7 +110,7 @@ class LastSize(OriginalClip):
 
 
 class Scribbles(OriginalClip):
-    """Shrinks the caller's own image."""
+    """Writes into the caller's own image."""
 
     name = "scribbles"
 
@@ -193,25 +192,27 @@ class OtherError(OriginalClip):
 
 
 class Picky(OriginalClip):
-    """Cannot read the file that $UNREAD names."""
+    """Cannot read one odd file."""
 
     name = "picky"
+    unread = "rgba_2162x762.png"
 
     def decode(self, path: str) -> Any:
         """File to PIL image."""
-        if Path(path).name == os.environ.get("UNREAD"):
+        if Path(path).name == self.unread:
             raise RuntimeError("no such colours\nin my table")
         return super().decode(path)
 
 
 class PickySquash(Picky):
-    """The same with all of its cells' promises declared to break."""
+    """Cannot read one scene, and declares that it breaks what a cell promises of pixels and recall."""
 
     name = "picky-squash"
+    unread = "scene_000.jpg"
     known_failures = dict(preprocessors()["opencv_based"].failures(squash=False))
 
     def transform(self, decoded: Any, geometry: Geometry) -> Array:
-        """Breaks them."""
+        """Squashes."""
         return preprocessors()["opencv_based"].transform(decoded, geometry)
 
 
