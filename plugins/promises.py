@@ -18,7 +18,7 @@ from plugins.outside import again
 from plugins.pixels import CannotRead
 
 MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that decide what a test compares with
-# Whether these break where a preprocessor says so depends on the pictures: square ones are not squashed, opaque alpha drops well.
+# Whether these break as declared depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
 OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 

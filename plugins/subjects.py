@@ -22,9 +22,10 @@ from plugins.alternation import anchor, calls_of, reference_key
 from plugins.latency import WarmUp, warm_up
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
-from plugins.pixels import REFERENCE, CannotRead, Pixels, raw, read
+from plugins.pixels import CannotRead, Pixels, raw, read
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
+REFERENCE = "original_clip"
 TURNS = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
 
@@ -84,10 +85,10 @@ class Subjects:
         """All images through one preprocessor; raises BadInput for a file that the reference cannot read, CannotRead for one
         that only this preprocessor cannot."""
         if name not in self._pixels:
-            preprocessor, keys = self.preprocessor(name), []
+            preprocessor, reference, keys = self.preprocessor(name), preprocessors()[REFERENCE], []
             try:
                 for image in self.dataset.images:
-                    row = read(preprocessor, self.dataset, image, self.model.geometry)
+                    row = read(preprocessor, reference, self.dataset, image, self.model.geometry)
                     keys.append(hashlib.sha256(row.tobytes()).digest())
                     self._store.setdefault(keys[-1], row)
                 self._pixels[name] = Pixels(keys, self._store)
@@ -100,7 +101,7 @@ class Subjects:
 
     def raw_pixels(self, name: str, image: str) -> object:
         """What one preprocessor makes of one image, unchecked and not kept; raises as `pixels` does."""
-        return raw(self.preprocessor(name), self.dataset, image, self.model.geometry)
+        return raw(self.preprocessor(name), preprocessors()[REFERENCE], self.dataset, image, self.model.geometry)
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
         """The encoder, built when it is not the one alive; the previous one is freed first."""

@@ -29,7 +29,11 @@ def damaged(image: "Image.Image") -> dict[str, bytes]:
     files = {kind: saved(picture, kind) for kind in KINDS}
     files["progressive JPEG"] = saved(picture, "JPEG", progressive=True)
     files["animated GIF"] = saved(picture, "GIF", save_all=True, append_images=[picture.rotate(180)])
-    found = {f"{kind} cut off at {share} %": file[: len(file) * share // 100] for kind, file in files.items() for share in (20, 60, 95)}
+    found = {
+        f"{kind} cut off at {share} %": file[: len(file) * share // 100]
+        for kind, file in files.items()
+        for share in (20, 60, 95)
+    }
     jpeg, png = files["JPEG"], files["PNG"]
     with_thumbnail = jpeg[:2] + segment(saved(picture.resize((32, 32)), "JPEG")) + jpeg[2:]
     return found | {

@@ -78,8 +78,6 @@ def _same_image(image: "Image.Image", before: "Image.Image") -> bool:
         return False
 
 
-
-
 def test_threads(
     subjects: Subjects, preprocessor: Preprocessor, paths: list[str], call: Callable[[str], Array], judge: Judge
 ) -> None:

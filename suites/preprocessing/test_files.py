@@ -30,7 +30,10 @@ def test_damage(subjects: Subjects, preprocessor: Preprocessor, tmp_path: Path, 
 def _expected(image: "Image.Image") -> dict[str, tuple[bytes, str]]:
     """Files and what is to become of them."""
     bad, good = damaged(image), odd_but_whole(image)
-    return {**{what: (file, "OSError") for what, file in bad.items()}, **{what: (file, "pixels") for what, file in good.items()}}
+    return {
+        **{what: (file, "OSError") for what, file in bad.items()},
+        **{what: (file, "pixels") for what, file in good.items()},
+    }
 
 
 def _found(preprocessor: Preprocessor, path: str, geometry: Geometry) -> str:

@@ -130,5 +130,5 @@ def test_sources(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -
     from_file = subjects.raw_pixels(preprocessor.name, name)
     with Image.open(subjects.dataset.path(name)) as image:
         from_memory = preprocessor.transform(preprocessor.from_pil(image), geometry)
-    difference = np.abs(from_memory - from_file).max()
+    difference = np.abs(from_memory - np.asarray(from_file)).max()
     judge(difference == 0, f"they differ by up to {difference:.3g}")

@@ -1,4 +1,4 @@
-"""A plug-in for inner runs: preprocessors that go wrong over several calls or on odd files, and good ones that look like them."""
+"""A plug-in for inner runs: preprocessors that go wrong over several calls or on odd files, and good ones like them."""
 
 import hashlib
 import threading

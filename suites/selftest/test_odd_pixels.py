@@ -62,7 +62,11 @@ def test_a_file_that_one_cannot_read(run: Run, few: list[str], tmp_path: Path) -
     done = run("suites/preprocessing", "suites/embeddings", "suites/retrieval", *given)
     assert done.returncode == 1
     rows = {row["preprocessor"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
-    assert {name: row["verdict"] for name, row in rows.items()} == {"original_clip": "pass", "picky": "fail", "picky-squash": "fail"}
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "original_clip": "pass",
+        "picky": "fail",
+        "picky-squash": "fail",
+    }
     for name, file in (("picky", "rgba_2162x762.png"), ("picky-squash", "scene_000.jpg")):
         assert f"{name} cannot read image" in rows[name]["reason"] and file in rows[name]["reason"]
         assert "RuntimeError: no such colours in my table" in rows[name]["reason"]
@@ -78,4 +82,3 @@ def test_a_file_that_nobody_can_read(run: Run, dataset: Path) -> None:
     assert done.returncode != 0
     assert "scene_001.jpg cannot be decoded" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-
