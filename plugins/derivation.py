@@ -36,7 +36,7 @@ BUDGET_RULE = (
     "8-bit level for pixels and the fp32 floor for embeddings: other versions may round differently, not resample"
 )
 
-STAND_INS = "No image is opaque: measured on all as RGB, as they are stored, and enlarged to twice R where they are smaller."
+STAND_INS = "No image is opaque: measured on all as RGB, without their transparency, palette and orientation."
 
 
 def tolerances(subjects: Subjects, inputs: dict[Tower, Any], exact: dict[Tower, np.ndarray], progress: Progress) -> str:
@@ -123,12 +123,11 @@ def _pixels(subjects: Subjects, preprocessor: str, names: list[str]) -> Array:
 
 
 def _stand_ins(subjects: Subjects, preprocessor: str, names: list[str]) -> Array:
-    """Pixels of what the images would be if they were opaque, RGB, not turned, and not small."""
+    """Pixels of what the images would be if they were RGB and not turned."""
     chosen, geometry, found = subjects.preprocessor(preprocessor), subjects.model.geometry, []
     for name in names:
         image = decoded(subjects.dataset.path(name)).convert("RGB")
-        width, height = (max(side, 2 * geometry.size) for side in image.size)
-        found.append(chosen.transform(chosen.from_pil(image.resize((width, height))), geometry))
+        found.append(chosen.transform(chosen.from_pil(image), geometry))
     return np.stack(found)
 
 

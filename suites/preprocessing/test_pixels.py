@@ -126,7 +126,14 @@ def test_sources(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -
     """P7 an image in memory and its file give the same pixels."""
     from PIL import Image
 
-    name, geometry = subjects.dataset.scenes[0], subjects.model.geometry
+    geometry = subjects.model.geometry
+    known = preprocessor.failures(geometry.squash)
+    turned = "turned" if TRAIT_PROMISES["turned"] in known else ""  # of the file, which an image in memory is no more
+    name = next((name for name in subjects.dataset.images if turned not in subjects.traits(name)), "")
+    if not name:
+        pytest.skip(
+            f"the data set has turned images only, and {preprocessor.name} declares {TRAIT_PROMISES['turned']}: add others"
+        )
     from_file = subjects.raw_pixels(preprocessor.name, name)
     with Image.open(subjects.dataset.path(name)) as image:
         from_memory = preprocessor.transform(preprocessor.from_pil(image), geometry)

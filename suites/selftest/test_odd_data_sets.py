@@ -10,6 +10,7 @@ import pytest
 from fixtures.images import decoded
 from suites.selftest.conftest import ROOT, Run
 
+SUITES = ("suites/preprocessing/test_pixels.py", "suites/embeddings/test_cell.py", "suites/retrieval")
 SCENES = ROOT / "fixtures" / "datasets" / "scenes" / "images"
 
 
@@ -32,9 +33,8 @@ ONLY: dict[str, Callable[[Any], tuple[Any, dict[str, Any]]]] = {
     "transparent": _transparent,
     "turned": _turned,
     "small": lambda image: (image.resize((90, 60)), {}),
-    "converted": lambda image: (image.quantize(64), {}),
     "square": lambda image: (image.crop((0, 0, 400, 400)), {}),  # where squashing is cropping
-    "opaque alpha": lambda image: (image.convert("RGBA"), {}),  # where dropping it is right
+}),  # where dropping it is right
 }  # fmt: skip
 
 
@@ -49,8 +49,8 @@ def test_only(run: Run, tmp_path: Path, kind: str) -> None:
     given = (f"--dataset={folder}", f"--golden={tmp_path}/golden")
     made = run("--update-golden", *given)
     assert made.returncode == 1 and "this run proves nothing" in made.stdout + made.stderr, made.stdout + made.stderr
-    done = run(*given, "--backend=torch-eager", "--precision=fp32")
+    done = run(*SUITES, *given, "--backend=torch-eager", "--precision=fp32")
     assert done.returncode == 0, done.stdout[-5000:]
     assert "INTERNALERROR" not in done.stdout
-    if kind in ("transparent", "turned", "small", "converted"):
-        assert "opaque" not in (tmp_path / "golden" / "scenes-s+mine" / "preprocessing.toml").read_text().split("\n[")[1]
+    rule = (tmp_path / "golden" / "scenes-s+mine" / "preprocessing.toml").read_text()
+    assert ("No image is opaque" in rule) == (kind != "square")
