@@ -1,4 +1,4 @@
-"""Data sets that lack what ours has: one image, one query, and nothing opaque in them. They make golden data, and pass."""
+"""Data sets that lack what ours has: one image, one query, nothing opaque. Golden data are made of them, and all cells pass."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,6 @@ ONLY: dict[str, Callable[[Any], tuple[Any, dict[str, Any]]]] = {
     "turned": _turned,
     "small": lambda image: (image.resize((90, 60)), {}),
     "square": lambda image: (image.crop((0, 0, 400, 400)), {}),  # where squashing is cropping
-}),  # where dropping it is right
 }  # fmt: skip
 
 
