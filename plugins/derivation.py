@@ -93,9 +93,9 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
     """The text of preprocessing.toml: a row for each preprocessor that promises the reference's pixels on opaque images."""
     images = subjects.dataset.images
     opaque = [name for name in images if subjects.trait(name) == "opaque"]
-    measured = opaque or list(images)
-    measured = [measured[i] for i in _sample(subjects, len(measured))]
-    shown = [name for name in names if name in {*measured}] or measured
+    usable = opaque or list(images)
+    measured = [usable[i] for i in _sample(subjects, len(usable))]
+    shown = [name for name in names if name in usable] or measured
     pixels = _pixels if opaque else _stand_ins
     wanted = pixels(subjects, REFERENCE, shown)
     golden = _encode(subjects, pixels(subjects, REFERENCE, measured))
