@@ -122,11 +122,15 @@ class Stages:
         return dict(zip(self.NAMES, (1e3 * np.median(self.times, axis=0)).tolist(), strict=True))
 
 
+def timed_files(dataset: Dataset) -> list[str]:
+    """The first scene and, where the data set has one, its largest odd file."""
+    return [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
+
+
 def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, geometry: Geometry) -> dict[str, dict[str, float]]:
-    """Median milliseconds of decode and transform on the first scene and, where the data set has one, its largest odd file."""
-    files = [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
+    """Median milliseconds of decode and transform on each of the timed files."""
     figures = {}
-    for name in files:
+    for name in timed_files(dataset):
         times = []
         for _ in range(7):
             start = time.perf_counter()

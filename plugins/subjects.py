@@ -25,24 +25,13 @@ from plugins.left_behind import watch
 from plugins.leftovers import Holdings
 from plugins.matrix import Cell, EncoderKey
 from plugins.paired import Block
+from plugins.pixels import CannotRead, Pixels, raw, read
 from plugins.shared import frozen, shared
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
 REFERENCE = "original_clip"
 TURNS = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
-
-
-@dataclass
-class Pixels:
-    """One preprocessor's output for every image: rows into a store that equal images of all preprocessors share."""
-
-    keys: list[bytes]
-    store: dict[bytes, Array]
-
-    def rows(self, indices: list[int] | range) -> Array:
-        """float32 [n, 3, R, R]."""
-        return np.stack([self.store[self.keys[i]] for i in indices])
 
 
 @dataclass
@@ -71,7 +60,7 @@ class Subjects:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._pixels: dict[str, Pixels] = {}
+        self._pixels: dict[str, Pixels | str] = {}  # or why a file has none
         self._store: dict[bytes, Array] = {}
         self._made: dict[Hashable, Any] = {}
         self._alive: LoadedEncoder | NotBuilt | None = None
@@ -112,19 +101,28 @@ class Subjects:
         return chosen
 
     def pixels(self, name: str) -> Pixels:
-        """All images through one preprocessor; raises BadInput for a file that cannot be read."""
+        """All images through one preprocessor; raises BadInput for a file that the reference cannot read, CannotRead for one
+        that only this preprocessor cannot."""
         if name not in self._pixels:
-            geometry, preprocess, keys = self.model.geometry, self.preprocessor(name), []
-            with watch().leaving(name):
-                for image in self.dataset.images:
-                    try:
-                        row = preprocess(self.dataset.path(image), geometry)
-                    except OSError as error:
-                        raise self.dataset.unreadable(image, error) from error
-                    keys.append(hashlib.sha256(row.tobytes()).digest())
-                    self._store.setdefault(keys[-1], frozen(np.array(row)))
-            self._pixels[name] = Pixels(keys, self._store)
-        return self._pixels[name]
+            geometry, preprocessor, reference = self.model.geometry, self.preprocessor(name), preprocessors()[REFERENCE]
+            keys = []
+            try:
+                with watch().leaving(name):
+                    for image in self.dataset.images:
+                        row = read(preprocessor, reference, self.dataset, image, geometry)
+                        keys.append(hashlib.sha256(row.tobytes()).digest())
+                        self._store.setdefault(keys[-1], frozen(row))
+                self._pixels[name] = Pixels(keys, self._store)
+            except CannotRead as reason:
+                self._pixels[name] = str(reason)
+        found = self._pixels[name]
+        if isinstance(found, str):
+            raise CannotRead(found, pytrace=False)
+        return found
+
+    def raw_pixels(self, name: str, image: str) -> object:
+        """What one preprocessor makes of one image, unchecked and not kept; raises as `pixels` does."""
+        return raw(self.preprocessor(name), preprocessors()[REFERENCE], self.dataset, image, self.model.geometry)
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
         """The encoder, built when it is not the one alive; the previous one is freed first."""

@@ -10,7 +10,7 @@ from plugins.comparison import Comparison, cosine_distance
 from plugins.device_time import device_only
 from plugins.form import formed
 from plugins.golden import Golden, names_of
-from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure
+from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure, timed_files
 from plugins.matrix import Cell, EncoderKey
 from plugins.promises import Judge
 from plugins.report import Record
@@ -68,6 +68,8 @@ def test_preprocess(
     subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge, record: Record
 ) -> None:
     """L2 decoding and transforming are two figures, each measured on the reference documents' two kinds of file."""
+    for name in timed_files(subjects.dataset):
+        subjects.raw_pixels(preprocessor_name, name)  # or it fails with a sentence
     figures = decode_and_transform(preprocessor, subjects.dataset, subjects.model.geometry)
     record("preprocess_ms", figures)
     judge(figures and all(v > 0 for row in figures.values() for v in row.values()), "nothing was measured")
@@ -76,6 +78,7 @@ def test_preprocess(
 def test_document(subjects: Subjects, cell: Cell, benchmark: "BenchmarkFixture", judge: Judge, record: Record) -> None:
     """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole."""
     loaded, preprocess = subjects.encoder(cell.encoder), subjects.preprocessor(cell.preprocessor)
+    subjects.raw_pixels(cell.preprocessor, subjects.dataset.scenes[0])
     stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry)
     figures = measure(benchmark, stages, loaded.warm_up["image"].steady_ms, DOCUMENT_ROUNDS)
     if figures:

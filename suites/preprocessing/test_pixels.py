@@ -51,12 +51,14 @@ def hold_to_budget(
         judge(Comparison(f"pixel {metric} from the reference", values, golden.budget(name, metric), names, metric))
 
 
-def test_form(subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge) -> None:
+def test_form(subjects: Subjects, preprocessor_name: str, judge: Judge) -> None:
     """P1 pixels are finite, float32, C-contiguous and of shape [3, R, R], for every file that can be opened."""
-    geometry = subjects.model.geometry
-    size = geometry.size
-    for name in subjects.dataset.odd:
-        pixels = preprocessor(subjects.dataset.path(name), geometry)
+    size = subjects.model.geometry.size
+    for name in (subjects.dataset.scenes[0], *subjects.dataset.odd):
+        pixels = subjects.raw_pixels(preprocessor_name, name)
+        if not isinstance(pixels, np.ndarray):
+            judge(False, f"{type(pixels).__name__} for {name}, expected a NumPy array")
+            return
         judge(pixels.shape == (3, size, size), f"shape {pixels.shape} for {name}, expected {(3, size, size)}")
         judge(pixels.dtype == np.float32 and pixels.flags.c_contiguous, f"dtype {pixels.dtype} or layout of {name}")
         judge(np.isfinite(pixels).all(), f"NaN or Inf in the pixels of {name}")
@@ -97,9 +99,7 @@ def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, g
 
 def test_opaque(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:
     """P3 opaque images (RGB, grey) give the reference's pixels within the preprocessor's budget."""
-    _, rows = differences("opaque")
-    record("pixels", {metric: max(row[metric] for row in rows) for metric in METRICS})
-    hold_to_budget(differences, golden, preprocessor_name, "opaque", judge)
+    hold_to_budget(differences, golden, preprocessor_name, "opaque", judge, record)
 
 
 def test_transparent(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
@@ -126,8 +126,16 @@ def test_sources(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -
     """P7 an image in memory and its file give the same pixels."""
     from PIL import Image
 
-    path, geometry = subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry
-    with Image.open(path) as image:
+    geometry = subjects.model.geometry
+    known = preprocessor.failures(geometry.squash)
+    turned = "turned" if TRAIT_PROMISES["turned"] in known else ""  # of the file, which an image in memory is no more
+    name = next((name for name in subjects.dataset.images if turned not in subjects.traits(name)), "")
+    if not name:
+        pytest.skip(
+            f"the data set has turned images only, and {preprocessor.name} declares {TRAIT_PROMISES['turned']}: add others"
+        )
+    from_file = subjects.raw_pixels(preprocessor.name, name)
+    with Image.open(subjects.dataset.path(name)) as image:
         from_memory = preprocessor.transform(preprocessor.from_pil(image), geometry)
-    difference = float(np.abs(from_memory - preprocessor(path, geometry)).max())
+    difference = float(np.abs(from_memory - np.asarray(from_file)).max())
     judge(difference == 0, f"they differ by up to {difference:.3g}", difference=difference)

@@ -77,19 +77,19 @@ def damaged(file: bytes, how: str, place: float, size: tuple[int, int]) -> bytes
     """The file cut off, with one bit changed, with another size in its header, or with another start."""
     at = int(place * len(file))
     if how == "cut":
-        return file[: min(at, len(file) - 12)]  # the last bytes may be padding that nobody needs
+        return file[:at]
     if how == "flipped":
         return file[:at] + bytes([file[at] ^ (1 << size[0] % 8)]) + file[at + 1 :]
     return lying(file, *size) if how == "lying" else file[at % 16 :]
 
 
 def test_damaged_files(tmp_path: Path) -> None:
-    """Pixels or one sentence, never anything else; of a file that was cut off, a sentence from all if from the reference."""
+    """Pixels or one sentence, never anything else; of what the reference refuses, a sentence from all."""
 
     def check(picture: Picture, how: str, place: float, size: tuple[int, int]) -> None:
         path = written(tmp_path, damaged(picture.file(), how, place, size))
         said = {name: refusal(name, path, GEOMETRIES[0]) for name in preprocessors()}
-        if how == "cut" and said["original_clip"]:
+        if said["original_clip"]:
             assert all(said.values()), {name: words for name, words in said.items() if not words}
 
     claimed = st.tuples(st.integers(0, 3000), st.integers(0, 3000))

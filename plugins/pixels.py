@@ -1,0 +1,57 @@
+"""One preprocessor's pixels: read file by file, kept as copies; a file that it cannot read costs its own cells only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Array, Geometry, Preprocessor
+from fixtures.datasets import Dataset
+
+
+class CannotRead(pytest.fail.Exception):  # type: ignore[misc,name-defined]
+    """A preprocessor has no pixels for a file that the reference reads: its cells fail, and nothing declared excuses that."""
+
+
+@dataclass
+class Pixels:
+    """One preprocessor's output for every image: rows into a store that equal images of all preprocessors share."""
+
+    keys: list[bytes]
+    store: dict[bytes, Array]
+
+    def rows(self, indices: list[int] | range) -> Array:
+        """float32 [n, 3, R, R]."""
+        return np.stack([self.store[self.keys[i]] for i in indices])
+
+
+def raw(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, image: str, geometry: Geometry) -> object:
+    """What the preprocessor makes of a file, unchecked; raises BadInput where the reference cannot read it either, else
+    CannotRead."""
+    path = dataset.path(image)
+    try:
+        return preprocessor(path, geometry)
+    except Exception as error:
+        try:
+            reference(path, geometry)
+        except Exception as damage:
+            raise dataset.unreadable(image, damage) from damage
+        found = " ".join(str(error).split())[:300] or type(error).__name__
+        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+        raise CannotRead(
+            f"{preprocessor.name} cannot read image {path} ({kind}{found}), which {reference.name} reads: expected pixels; "
+            "mend the preprocessor, leave it out (--preprocessor), or take the file out of the data set",
+            pytrace=False,
+        ) from None
+
+
+def read(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, image: str, geometry: Geometry) -> Array:
+    """A copy of the preprocessor's pixels, float32 [3, R, R]; raises as `raw` does, and CannotRead for another shape."""
+    found, wanted = raw(preprocessor, reference, dataset, image, geometry), (3, geometry.size, geometry.size)
+    if not isinstance(found, np.ndarray) or found.shape != wanted or found.dtype.kind not in "fiu":
+        shape = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise CannotRead(
+            f"{preprocessor.name} gives {shape} for image {dataset.path(image)}: expected float32 of shape {wanted}",
+            pytrace=False,
+        )
+    return np.array(found, np.float32, order="C")
