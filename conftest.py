@@ -18,6 +18,7 @@ pytest_plugins = [
     "plugins.measures",
     "plugins.policy_options",
     "plugins.report",
+    "plugins.build_warnings",
     "plugins.journal",
     "plugins.told_again",
     "plugins.supervisor",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from fixtures.build_warnings import noted
 from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
@@ -50,6 +51,7 @@ class LoadedEncoder:
     load_s: float
     warm_up: dict[str, WarmUp]
     rows: dict[bytes, Array] = field(default_factory=dict)
+    warned: list[str] = field(default_factory=list)  # by libraries, while it was built
 
     def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
         """All rows, BATCH a call."""
@@ -150,13 +152,19 @@ class Subjects:
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
-        pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
-        with ticking(f"building {key}"):
+        pixels, tokens, warned = self.pixels(REFERENCE).rows([0]), self.tokens[:1], list[str]()
+        with ticking(f"building {key}"), noted(warned):
             started = time.perf_counter()
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
             calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
-            return LoadedEncoder(key, encoder, load_s, {tower: warm_up(call) for tower, call in calls.items()})
+            warm = {tower: warm_up(call) for tower, call in calls.items()}
+            return LoadedEncoder(key, encoder, load_s, warm, warned=warned)
+
+    def warned(self, key: EncoderKey) -> list[str]:
+        """What libraries warned about while the living encoder was built, at first or by a later call; else nothing."""
+        loaded = self._alive if self._alive_key == key else None
+        return list(dict.fromkeys([*loaded.warned, *loaded.encoder.warned])) if isinstance(loaded, LoadedEncoder) else []
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """The result of `make`, kept for the session."""
