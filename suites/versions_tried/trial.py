@@ -68,19 +68,19 @@ def install(combination: Combination, python: Path, folder: Path) -> Path:
         shutil.rmtree(folder)
         folder.mkdir()
         pins.write_text(wanted)
-        _run(str(python), "-m", "venv", str(folder / "venv"))
+        _run(folder, str(python), "-m", "venv", str(folder / "venv"))
         quiet = ("--quiet", "--disable-pip-version-check", "--no-compile")
         # All in one command, or a later one would upgrade torch without its torchvision.
-        _run(str(own), "-m", "pip", "install", *quiet, "--constraint", str(pins), *requirements())
+        _run(folder, str(own), "-m", "pip", "install", *quiet, "--constraint", str(pins), *requirements())
         done.write_text(asked)
     return own
 
 
-def _run(*command: str) -> None:
+def _run(folder: Path, *command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["it said nothing"]
-        raise NotTried(scrubbed(f"{command[2]} failed: {errors[0]}", Path(command[0]).parents[2]))
+        raise NotTried(scrubbed(f"{command[2]} failed: {errors[0]}", folder))
 
 
 def packages(python: Path) -> dict[str, str]:
