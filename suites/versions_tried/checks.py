@@ -18,7 +18,7 @@ ENCODERS = "torch-eager,torch-compile,onnxruntime,transformers"
 # All promises of five encoders and two preprocessors; from file to vector and recall with one encoder.
 CHOSEN = "not (bf16 and (torch-compile or transformers)) and (test_encoder or test_pixels or torch-eager-fp32)"
 HISTORY = ("suites/latency/test_history.py", "--device=cpu", "--backend=onnxruntime", "--precision=fp32")
-SELFTESTS = ("collection", "bad_input", "supervisor", "report", "build_warnings", "latency_statistics")
+SELFTESTS = ("collection", "bad_input", "report", "build_warnings")
 
 
 @dataclass(frozen=True)
