@@ -100,7 +100,9 @@ def test_versions_that_do_not_exist_are_a_reason(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "new").exists()
 
 
-def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What was tried at this commit is not tried again; a failure is named, and makes the exit code 1."""
     asked: list[str] = []
 
