@@ -88,40 +88,40 @@ def test_an_interpreter_that_is_absent_or_another(tmp_path: Path) -> None:
     assert trial.interpreter("3.99", {}) is None
     assert trial.interpreter("3.99", {"3.99": sys.executable}) is None
     one = next(iter(combinations()))
-    assert "install it, or name it with --python 3.12=PATH" in trial.trial(one, None, tmp_path)["reason"]
+    assert "install it, or name it with --python 3.12=PATH" in next(trial.trial(one, None, tmp_path, {}))["reason"]
 
 
 def test_versions_that_do_not_exist_are_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence of pip's, and the folder is gone."""
     monkeypatch.setattr(trial, "requirements", lambda: ["pytest<0.1"])
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    found = trial.trial(next(iter(combinations())), Path(sys.executable), tmp_path / "new")
+    (found,) = trial.trial(next(iter(combinations())), Path(sys.executable), tmp_path / "new", {})
     assert found["reason"].startswith("pip failed: ERROR: ") and "pytest<0.1" in found["reason"]
     assert not (tmp_path / "new").exists()
 
 
-def test_an_interrupted_run_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What was tried at this commit is not tried again; a failure is named, and makes the exit code 1."""
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked at this commit is not checked again; a failure is named, and makes the exit code 1."""
     asked: list[str] = []
 
-    def tried(one: Any, python: Any, folder: Path) -> dict[str, Any]:
-        asked.append(one.name)
-        if len(asked) == 3:
+    def run(check: checks.Check, python: Path, folder: Path) -> dict[str, Any]:
+        asked.append(f"{folder.name} {check.name}")
+        if len(asked) == 8:
             raise KeyboardInterrupt
-        bad = {"collection": {"exit": 1, "seconds": 1, "failed": 1, "failures": ["FAILED x - y"]}}
-        checks = bad if one.pins["torch"] == "2.12.1" else {"collection": GOOD}
-        return {"installed_in_s": 1, "packages": {}, "checks": checks, "warnings": ["UserWarning: slow"]}
+        bad = {"exit": 1, "seconds": 1, "failed": 1, "failures": ["FAILED x - y"]}
+        return bad if "2.12.1" in folder.name and check.name == "collection" else GOOD
 
-    monkeypatch.setattr(program, "trial", tried)
-    monkeypatch.setattr(program, "PLACE", tmp_path)
+    monkeypatch.setattr(trial, "run", run)
+    monkeypatch.setattr(trial, "install", lambda one, python, folder: Path(sys.executable))
+    monkeypatch.setattr(program, "interpreter", lambda version, named: Path(sys.executable))
+    monkeypatch.setattr(program, "PLACE", tmp_path / "place")
     monkeypatch.setattr(program, "TARGET", tmp_path / "versions.json")
     with pytest.raises(KeyboardInterrupt):
         program.main([])
     assert program.main([]) == 1
-    assert asked[:2] + asked[3:] == [one.name for one in combinations()]
-    said = capsys.readouterr().out
-    assert "PROBLEM: python3.13-torch2.12.1: collection: FAILED x - y" in said and "UserWarning: slow" in said
-    assert said == page.markdown(json.loads((tmp_path / "versions.json").read_text())) + "\n"
+    names = [check.name for check in checks.checks(tmp_path)]
+    assert asked[:7] + asked[8:] == [f"{one.name} {name}" for one in combinations() for name in names]
+    written = (tmp_path / "versions.md").read_text()
+    assert "PROBLEM: python3.13-torch2.12.1: collection: FAILED x - y" in written and "interrupted" not in written
+    assert not list((tmp_path / "place").glob("python*"))
     assert program.main(["--only", "torch1"]) == 2

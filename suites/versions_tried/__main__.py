@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     pythons = dict(pair.split("=", 1) for pair in wanted.python)
     try:
         for one in chosen:
-            rows[one.name] = before.get(one.name) or _row(one, interpreter(one.python, pythons), kept)
+            rows[one.name] = _row(one, interpreter(one.python, pythons), kept, before.get(one.name, {}))
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
@@ -60,23 +60,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def tried(kept: Path) -> dict[str, Any]:
-    """Rows of an interrupted run, by name; those that could not be tried are tried again."""
+    """The last row of each combination that an interrupted run has tried, or begun to try, by name."""
     lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     return {line["name"]: line for line in lines if "reason" not in line}
 
 
-def _row(one: Combination, python: Path | None, kept: Path) -> dict[str, Any]:
-    """Try it, and keep the row at once: an hour's work must not hang on the last minute."""
+def _row(one: Combination, python: Path | None, kept: Path, before: dict[str, Any]) -> dict[str, Any]:
+    """Try it, and keep what there is after each check: an hour's work must not hang on the last minute."""
+    if before.get("whole"):
+        return before
     say(f"{one.name}: {'installing and checking' if python else 'no such Python'}")
     row = {
         "name": one.name, "python": one.python, "asked": dict(one.pins), "commit": environment.commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"), "cpu": processor("model name"),
-        **trial(one, python, PLACE / one.name),
     }  # fmt: skip
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with kept.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-    say(f"{one.name}: {'works' if page.works(row) else '; '.join(page.problems([row]))[:300]}")
+    for found in trial(one, python, PLACE / one.name, before):
+        row |= found
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with kept.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        say(f"{one.name}: {page.progress(row)}")
     return row
 
 

@@ -17,8 +17,14 @@ OUTCOMES = ("passed", "xfailed", "xpassed", "skipped", "failed", "errors", "coll
 
 
 def works(row: Row) -> bool:
-    """True when it was tried and every check passed."""
-    return "checks" in row and not any(check["exit"] for check in row["checks"].values())
+    """True when every check was run and passed."""
+    return bool(row.get("whole")) and not any(check["exit"] for check in row["checks"].values())
+
+
+def progress(row: Row) -> str:
+    """What the newest check of a row came to."""
+    name, check = list(row.get("checks", {"not tried": {}}).items())[-1]
+    return f"{name}: {_counts(row, name)}, {'fails' if check['exit'] else 'passes'}" if check else str(row["reason"])
 
 
 def verdict(rows: Sequence[Row]) -> str:
@@ -45,13 +51,21 @@ def markdown(found: Row) -> str:
     ]  # fmt: skip
     for row in rows:
         cells = [row["python"], *(_version(row, name) for name in COLUMNS), *(_counts(row, name) for name in names)]
-        lines.append(f"| {' | '.join([*cells, 'works' if works(row) else 'not tried' if 'reason' in row else 'FAILS'])} |")
+        lines.append(f"| {' | '.join([*cells, _verdict(row)])} |")
     lines += ["", *(f"- {_made(row)}" for row in rows)]
     lines += [f"- PROBLEM: {problem}" for problem in problems(rows)]
     for warning in sorted({line for row in rows for line in row.get("warnings", [])}):
         where = ", ".join(row["name"] for row in rows if warning in row.get("warnings", []))
         lines.append(f"- noted in the report while encoders were built ({where}): {warning}")
     return "\n".join([*lines, ""])
+
+
+def _verdict(row: Row) -> str:
+    if "reason" in row:
+        return "not tried"
+    if any(check["exit"] for check in row["checks"].values()):
+        return "FAILS"
+    return "works" if row["whole"] else "interrupted"
 
 
 def _version(row: Row, name: str) -> str:
@@ -66,5 +80,5 @@ def _counts(row: Row, name: str) -> str:
 
 def _made(row: Row) -> str:
     seconds = sum(check["seconds"] for check in row.get("checks", {}).values())
-    took = f", installed in {row['installed_in_s']} s, checked in {seconds} s" if "installed_in_s" in row else ""
+    took = f", checked in {seconds} s" if seconds else ""
     return f"{row['name']}: {row['date'][:10]}, commit {row['commit']}, {row['cpu']}{took}"

@@ -5,8 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +20,39 @@ NEEDED_GIB = 9  # an environment with torch's CUDA libraries, and its download
 VERSIONS = "import importlib.metadata as m, json; print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
 
 
+Row = dict[str, Any]
+
+
 class NotTried(Exception):
     """Why a combination could not be tried, in one sentence."""
 
 
-def trial(combination: Combination, python: Path | None, folder: Path) -> dict[str, Any]:
-    """What was installed and what each check said, or the reason why it could not be tried; `folder` is removed afterwards.
+def trial(combination: Combination, python: Path | None, folder: Path, before: Row) -> Iterator[Row]:
+    """After each check: what was installed and what the checks said so far; or the reason why it could not be tried.
 
+    `before` is what an interrupted trial gave last: its checks are not run again. `folder` is removed at the end.
     Raises BadInput when the disk is too full.
     """
     if python is None:
         version = combination.python
-        return {"reason": f"no python{version} was found: install it, or name it with --python {version}=PATH"}
+        yield {"reason": f"no python{version} was found: install it, or name it with --python {version}=PATH"}
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < NEEDED_GIB * GIB:
+        raise BadInput(f"{folder} has less than {NEEDED_GIB} GiB left: free some, or set CLIP_CONFORMANCE_CACHE")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < NEEDED_GIB * GIB:
-            raise BadInput(f"{folder} has less than {NEEDED_GIB} GiB left: free some, or set CLIP_CONFORMANCE_CACHE")
-        started = time.monotonic()
         own = install(combination, python, folder)
-        return {
-            "installed_in_s": round(time.monotonic() - started), "packages": packages(own),
-            "checks": {check.name: run(check, own, folder) for check in checks(folder / "history")},
-            "warnings": warned(folder),
-        }  # fmt: skip
     except NotTried as reason:
-        return {"reason": str(reason)}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
+        yield {"reason": str(reason)}
+        return
+    said, of = dict(before.get("checks", {})), checks(folder / "history")
+    for check in of:
+        if check.name not in said:
+            said[check.name] = run(check, own, folder)
+            whole = len(said) == len(of)
+            yield {"packages": packages(own), "checks": dict(said), "warnings": warned(folder), "whole": whole}
+    shutil.rmtree(folder)
 
 
 def requirements() -> list[str]:
