@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix gate-power faults proof drift train scenes lock clean
+.PHONY: audit test fix golden matrix gate-power faults proof versions drift train scenes lock clean
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
@@ -66,6 +66,9 @@ faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples
 	$(RUN) -m suites.proof $(ARGS)
+
+versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only torch2.11" for some of them
+	$(RUN) -m suites.versions_tried $(ARGS)
 
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.drift $(ARGS)

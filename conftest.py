@@ -20,6 +20,7 @@ pytest_plugins = [
     "plugins.policy_options",
     "plugins.report",
     "plugins.not_judged",
+    "plugins.build_warnings",
     "plugins.journal",
     "plugins.told_again",
     "plugins.device_lost",

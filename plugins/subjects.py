@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import pytest
 
+from fixtures.build_warnings import noted
 from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
@@ -44,6 +45,7 @@ class LoadedEncoder:
     load_s: float
     warm_up: dict[str, WarmUp]
     rows: dict[bytes, Array] = field(default_factory=dict)
+    warned: list[str] = field(default_factory=list)  # by libraries, while it was built
 
     @property
     def formed(self) -> Encoder:
@@ -200,15 +202,19 @@ class Subjects:
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
-        pixels, tokens = self.pixels(REFERENCE).rows([0]), self.tokens[:1]
-        with ticking(f"building {key}"), watch().done_by(key):
+        pixels, tokens, warned = self.pixels(REFERENCE).rows([0]), self.tokens[:1], list[str]()
+        with ticking(f"building {key}"), noted(warned), watch().done_by(key):
             started = time.perf_counter()
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
             calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
-            return LoadedEncoder(
-                key, encoder, self.model.embed_dim, load_s, {tower: warm_up(call) for tower, call in calls.items()}
-            )
+            warm = {tower: warm_up(call) for tower, call in calls.items()}
+            return LoadedEncoder(key, encoder, self.model.embed_dim, load_s, warm, warned=warned)
+
+    def warned(self, key: EncoderKey) -> list[str]:
+        """What libraries warned about while the living encoder was built, at first or by a later call; else nothing."""
+        loaded = self._alive if self._alive_key == key else None
+        return list(dict.fromkeys([*loaded.warned, *loaded.encoder.warned])) if isinstance(loaded, LoadedEncoder) else []
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """The result of `make`, kept for the session."""

@@ -39,6 +39,8 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
         terminal.write_line(f"  {verdict} in {cells}{': ' * bool(promises)}{promises}: {reason}", **{COLOURS[verdict]: True})
     for reason in dict.fromkeys(why for row in rows for why in row.get("not_judged", [])):
         terminal.write_line(f"  not judged: {reason}", yellow=True)
+    for warning in dict.fromkeys(line for row in rows for line in row.get("warnings", [])):
+        terminal.write_line(f"  a library warned while building: {warning}", yellow=True)
     counts = Counter(row["verdict"] for row in rows)
     ran = len(rows) - counts["skipped"]
     terminal.write_line(

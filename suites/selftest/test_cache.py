@@ -1,6 +1,7 @@
 """Builds are kept by content, whole or not at all."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,18 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         cached(WHAT, fails, tmp_path)
     assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
+
+
+def test_compiled_builds_lie_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ONNX export makes torch set the folder to its own, in /tmp; the compiler's is ours all the same."""
+    from types import SimpleNamespace
+    from typing import Any
+
+    import torch
+
+    from fixtures.backends._compile import CACHE_DIR, COMPILED, CompiledEncoder
+
+    monkeypatch.setenv(CACHE_DIR, "/tmp/of-torch")
+    module: Any = SimpleNamespace(encode_image=torch.sin, encode_text=torch.sin, to=lambda device: module)
+    CompiledEncoder(module, "cpu", torch.float32)
+    assert os.environ[CACHE_DIR] == COMPILED != "/tmp/of-torch"
