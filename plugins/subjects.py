@@ -19,8 +19,8 @@ from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
 from fixtures.versions import require_usable
 from plugins.alternation import anchor, calls_of, reference_key
-from plugins.given_back import NotBuilt, give_back, not_built
 from plugins.form import Formed
+from plugins.given_back import NotBuilt, give_back, not_built
 from plugins.latency import WarmUp, warm_up
 from plugins.left_behind import watch
 from plugins.leftovers import Holdings

@@ -61,7 +61,9 @@ def test_encode(
     first = [formed(result, 1, loaded.width, tower) for result in results[:n]]  # the others are the same
     distances = cosine_distance(np.concatenate(first), wanted[: len(first)])
     limits = golden.limits(encoder_key.base, tower, "cosine_distance", names[: len(first)])
-    judge(Comparison(f"cosine distance of a timed vector to {whose}", distances, limits, names[: len(first)], "cosine_distance"))
+    judge(
+        Comparison(f"cosine distance of a timed vector to {whose}", distances, limits, names[: len(first)], "cosine_distance")
+    )
 
 
 def test_preprocess(

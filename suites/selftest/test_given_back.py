@@ -11,7 +11,8 @@ import pytest
 from fixtures.capability import Encoder, Tower
 from plugins.given_back import give_back
 from plugins.matrix import EncoderKey
-from plugins.subjects import Pixels, Subjects
+from plugins.pixels import Pixels
+from plugins.subjects import Subjects
 from suites.selftest.leaky import LeakyEncoder
 
 FIRST, SECOND = (EncoderKey("m", "onnxruntime", precision, "cpu") for precision in ("fp32", "fp16"))
