@@ -31,8 +31,9 @@ def ranges() -> dict[str, list[tuple[str, str]]]:
 
 @pytest.fixture
 def evidence() -> list[dict[str, Any]]:
-    """The rows that are committed and work."""
-    return [row for row in json.loads(EVIDENCE.read_text())["rows"] if page.works(row)]
+    """The committed rows of what was tried and failed in nothing; an interrupted trial counts for what it has seen."""
+    tried = [row for row in json.loads(EVIDENCE.read_text())["rows"] if "checks" in row]
+    return [row for row in tried if not any(check["exit"] for check in row["checks"].values())]
 
 
 def test_every_range_begins_where_it_was_tried(evidence: list[dict[str, Any]]) -> None:
@@ -48,8 +49,8 @@ def test_every_range_begins_where_it_was_tried(evidence: list[dict[str, Any]]) -
             assert tried[0][: len(least)] == least if sign == ">=" else tried[-1][: len(least)] < least, (name, limit, tried)
 
 
-def test_every_minor_of_torch_and_python_works(evidence: list[dict[str, Any]]) -> None:
-    """In one combination at least; the page is what the figures say."""
+def test_every_minor_of_torch_and_python_is_tried(evidence: list[dict[str, Any]]) -> None:
+    """In one combination at least that fails in nothing; the page is what the figures say."""
     assert {numbers(row["packages"]["torch"])[:2] for row in evidence} == {(2, minor) for minor in range(11, 16)}
     assert {row["python"] for row in evidence} == {"3.11", "3.12", "3.13"}
     assert EVIDENCE.with_suffix(".md").read_text() == page.markdown(json.loads(EVIDENCE.read_text()))

@@ -29,7 +29,9 @@ def progress(row: Row) -> str:
 
 def verdict(rows: Sequence[Row]) -> str:
     """How many of them work."""
-    return f"{sum(map(works, rows))} of {len(rows)} combinations work"
+    begun = sum("checks" in row and not row["whole"] for row in rows)
+    interrupted = f", {begun} were interrupted: `–` stands for what was not run" if begun else ""
+    return f"{sum(map(works, rows))} of {len(rows)} combinations work{interrupted}"
 
 
 def problems(rows: Sequence[Row]) -> list[str]:
@@ -52,7 +54,7 @@ def markdown(found: Row) -> str:
     for row in rows:
         cells = [row["python"], *(_version(row, name) for name in COLUMNS), *(_counts(row, name) for name in names)]
         lines.append(f"| {' | '.join([*cells, _verdict(row)])} |")
-    lines += ["", *(f"- {_made(row)}" for row in rows)]
+    lines += ["", *(f"- {_made(row)}" for row in rows if "checks" in row)]
     lines += [f"- PROBLEM: {problem}" for problem in problems(rows)]
     for warning in sorted({line for row in rows for line in row.get("warnings", [])}):
         where = ", ".join(row["name"] for row in rows if warning in row.get("warnings", []))
@@ -61,7 +63,7 @@ def markdown(found: Row) -> str:
 
 
 def _verdict(row: Row) -> str:
-    if "reason" in row:
+    if "checks" not in row:
         return "not tried"
     if any(check["exit"] for check in row["checks"].values()):
         return "FAILS"
@@ -79,6 +81,5 @@ def _counts(row: Row, name: str) -> str:
 
 
 def _made(row: Row) -> str:
-    seconds = sum(check["seconds"] for check in row.get("checks", {}).values())
-    took = f", checked in {seconds} s" if seconds else ""
-    return f"{row['name']}: {row['date'][:10]}, commit {row['commit']}, {row['cpu']}{took}"
+    seconds = sum(check["seconds"] for check in row["checks"].values())
+    return f"{row['name']}: {row['date'][:10]}, commit {row['commit']}, {row['cpu']}, checked in {seconds} s"
