@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix gate-power faults proof drift train scenes lock clean
+.PHONY: audit test fix golden matrix gate-power faults proof processors drift train scenes lock clean
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
@@ -66,6 +66,9 @@ faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples
 	$(RUN) -m suites.proof $(ARGS)
+
+processors: $(READY) $(OWN)  # about an hour, and qemu-user for what has to be emulated; goes on where it was
+	$(RUN) -m suites.processors $(ARGS)
 
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.drift $(ARGS)

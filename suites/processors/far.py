@@ -1,0 +1,70 @@
+"""A plug-in for inner runs: encoders run in worker processes under the emulator of $EMULATED, the suite itself does not.
+
+Emulating pytest, torch and the reference beside the encoder would take many times as long and show nothing more.
+"""
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.capability import Encoder
+from fixtures.isolated import IsolatedBackend
+from fixtures.near import ROOT, Worker, WorkerEncoder
+from suites.processors import emulated
+
+ENCODERS = (
+    ("fixtures.backends.onnxruntime", "OnnxEncoder"),
+    ("fixtures.backends.onnxruntime_optimized", "OptimizedEncoder"),
+)
+
+
+class Opener:
+    """The worker's side: any of ENCODERS."""
+
+    packages = ("onnxruntime",)
+
+    def open(self, prepared: dict[str, Any], precision: str, device: str) -> Encoder:
+        """The encoder of these arguments."""
+        kind: Any = getattr(importlib.import_module(prepared["module"]), prepared["name"])
+        encoder: Encoder = kind(*prepared["arguments"], **prepared["named"])
+        return encoder
+
+
+def far(module: str, name: str, python: Path) -> Callable[..., WorkerEncoder]:
+    """What takes the place of an encoder's class: it opens that class in a worker."""
+
+    def opened(*arguments: Any, **named: Any) -> WorkerEncoder:
+        worker = Worker(name, python, [ROOT], ROOT)
+        prepared = {"module": module, "name": name, "arguments": arguments, "named": named}
+        found = worker.ask("open", __name__, "Opener", prepared, "", "cpu")
+        encoder = WorkerEncoder(worker, found["max_batch"])
+        encoder.build_s, encoder.runs_in = found["build_s"], found["runs_in"]
+        encoder.int8_range = named.get("int8_range")
+        return encoder
+
+    return opened
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Until the run ends."""
+    starts: list[str] = json.loads(os.environ["EMULATED"])
+    folder = tempfile.TemporaryDirectory(prefix="clip-conformance-")
+    config.add_cleanup(folder.cleanup)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    python, own = emulated.script(starts, Path(sys.executable), Path(folder.name)), IsolatedBackend.python
+    for module, name in ENCODERS:
+        patch.setattr(f"{module}.{name}", far(module, name, python))
+
+    def isolated(self: IsolatedBackend) -> Path | None:
+        found = own(self)
+        return found and emulated.script(starts, found, Path(folder.name))
+
+    patch.setattr(IsolatedBackend, "python", isolated)
