@@ -60,8 +60,9 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     python, own = emulated.script(starts, Path(sys.executable), Path(folder.name)), IsolatedBackend.python
-    for module, name in ENCODERS:
-        patch.setattr(f"{module}.{name}", far(module, name, python))
+    modules = [(importlib.import_module(module), name) for module, name in ENCODERS]  # one class is made from the other
+    for module, name in modules:
+        patch.setattr(module, name, far(module.__name__, name, python))
 
     def isolated(self: IsolatedBackend) -> Path | None:
         found = own(self)
