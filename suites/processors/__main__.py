@@ -64,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
                 say(f"{state}: " + ", ".join(f"{row['encoder']} {row['verdict']}" for row in found["rows"]
                     if row["processor"] == name and row["backend"] == backend))  # fmt: skip
     line.finish()
+    if wanted.list:
+        return 0
     print(page.markdown(found))
     return 1 if any(row["verdict"] == "fail" for row in found["rows"]) else 0
 
@@ -74,7 +76,7 @@ def _measured(
     reason = emulated.missing(kind) if kind.how == "emulated" else ""
     rows = [runs.told(backend, reason)] if reason else runs.run(kind, backend, chosen.options(kind.selection))
     about: dict[str, Any] = {"how": kind.how, "selection": kind.selection, "data": chosen.words(kind.selection)}
-    about |= {"forced": {k: v for k, v in kind.variables.items() if v}} if kind.variables else {}
+    about |= {"forced": dict(kind.variables)} if kind.variables else {}
     about |= next(({"environment": row.pop("environment")} for row in rows if "environment" in row), {})
     for row in rows:
         row.pop("environment", None)

@@ -19,7 +19,6 @@ class Kind:
 
     name: str
     how: How
-    needs: str = ""  # the real processor's flag without which the switches change nothing
     variables: Mapping[str, str] = field(default_factory=dict)  # what plays it
     cpu: str = ""  # what qemu calls it
     machine: str = ""  # of which kind qemu has it: x86_64 or aarch64
@@ -36,17 +35,18 @@ class Kind:
 
 # scenes (every n-th), odd files (every n-th), queries (at most): an emulated call takes 20 to 100 times as long
 SELECTIONS: dict[str, tuple[int, int, int] | None] = {"whole": None, "middle": (10, 1, 150), "small": (100, 4, 10)}
-ONEDNN, ATEN, MKL, BLAS = "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE"
-# Oldest first. All libraries together: with oneDNN at its best and ATen not, torch 2.15 stops, as on no real machine
-# ("pack_vnni2 is only supported when avx512 is supported").
+# What plays a processor, oldest first. All libraries together: with oneDNN at its best and ATen not, torch 2.15 stops, as on no
+# real machine ("pack_vnni2 is only supported when avx512 is supported"). Last, how names of NumPy's features that are too new
+# begin, because NumPy is told what to leave.
+SWITCHES = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE")
 PLAYED = (
-    ("SSE4.1", "sse4_1", ("SSE41", "default", "SSE4_2", "Nehalem")),
-    ("AVX2", "avx2", ("AVX2", "avx2", "AVX2", "Haswell")),
-    ("AVX2 + VNNI", "avx_vnni", ("AVX2_VNNI", "avx2", "AVX2", "Haswell")),
-    ("AVX-512", "avx512f", ("AVX512_CORE", "avx512", "AVX512", "SkylakeX")),
-    ("AVX-512 + VNNI", "avx512_vnni", ("AVX512_CORE_VNNI", "avx512", "AVX512", "SkylakeX")),
-    ("AVX-512 + BF16", "avx512_bf16", ("AVX512_CORE_BF16", "avx512", "AVX512", "Cooperlake")),
-    ("AMX", "amx_tile", ("AVX512_CORE_AMX", "avx512", "AVX512", "SapphireRapids")),
+    ("SSE4.1", "sse4_1", ("SSE41", "default", "SSE4_2", "Nehalem"), ("AVX", "F16C", "FMA3", "X86_V3", "X86_V4")),
+    ("AVX2", "avx2", ("AVX2", "avx2", "AVX2", "Haswell"), ("AVX512", "X86_V4")),
+    ("AVX2 + VNNI", "avx_vnni", ("AVX2_VNNI", "avx2", "AVX2", "Haswell"), ("AVX512", "X86_V4")),
+    ("AVX-512", "avx512f", ("AVX512_CORE", "avx512", "AVX512", "SkylakeX"), ("AVX512_ICL", "AVX512_SPR")),
+    ("AVX-512 + VNNI", "avx512_vnni", ("AVX512_CORE_VNNI", "avx512", "AVX512", "SkylakeX"), ("AVX512_ICL", "AVX512_SPR")),
+    ("AVX-512 + BF16", "avx512_bf16", ("AVX512_CORE_BF16", "avx512", "AVX512", "Cooperlake"), ("AVX512_ICL", "AVX512_SPR")),
+    ("AMX", "amx_tile", ("AVX512_CORE_AMX", "avx512", "AVX512", "SapphireRapids"), ()),
 )
 QEMU = (("Haswell", "x86_64"), ("Nehalem", "x86_64"), ("neoverse-n1", "aarch64"))  # AVX2 without VNNI; SSE4.2; arm64
 
@@ -57,22 +57,13 @@ def kinds(flags: str, numpy_features: list[str]) -> list[Kind]:
     `flags` are the real processor's, `numpy_features` those that NumPy has found and can be told to leave. The best kind
     that the processor can play is the processor itself.
     """
-    has = flags.split()
-    able = [one for one in PLAYED if one[1] in has][:-1]
-    played = [
-        Kind(name, "switches", needs, {**dict(zip((ONEDNN, ATEN, MKL, BLAS), values, strict=True)),
-             "NPY_DISABLE_CPU_FEATURES": " ".join(too_new(name, numpy_features))}, selection="middle")
-        for name, needs, values in able
-    ]  # fmt: skip
+    able, played = [one for one in PLAYED if one[1] in flags.split()], []
+    for name, _, values, too_new in able[:-1]:
+        left = " ".join(feature for feature in numpy_features if feature.startswith(too_new))
+        variables = {**dict(zip(SWITCHES, values, strict=True)), "NPY_DISABLE_CPU_FEATURES": left}
+        played.append(Kind(name, "switches", {k: v for k, v in variables.items() if v}, selection="middle"))
     emulated = [Kind(f"{cpu} ({machine})", "emulated", cpu=cpu, machine=machine, selection="small") for cpu, machine in QEMU]
     return [Kind("itself", "real"), *played, *emulated]
-
-
-def too_new(kind: str, features: list[str]) -> list[str]:
-    """Of NumPy's features those that a played processor lacks."""
-    beyond = ("AVX512", "X86_V4") if kind.startswith("AVX2") else ("AVX", "F16C", "FMA3", "X86_V3", "X86_V4")
-    newest = ("AVX512_SPR", *(() if "BF16" in kind or "VNNI" in kind or kind == "AMX" else ("AVX512_ICL",)))
-    return [name for name in features if name.startswith(newest if kind.startswith(("AVX-512", "AMX")) else beyond)]
 
 
 def numpy_features() -> list[str]:

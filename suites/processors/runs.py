@@ -36,7 +36,7 @@ def run(kind: Kind, backend: str, selection: Sequence[str]) -> list[Row]:
             variables = conditions(kind, folder)
         except Unavailable as reason:
             return [told(backend, str(reason))]
-        command = ["nice", "-n", "19", sys.executable, "-m", "pytest", *SUITES[kind.how],
+        command = [sys.executable, "-m", "pytest", *SUITES[kind.how],
                    "--benchmark-disable", "--device=cpu", f"--backend={backend}", "--preprocessor=original_clip",
                    *selection, f"--report={report}"]  # fmt: skip
         if kind.how == "emulated":
@@ -54,7 +54,7 @@ def conditions(kind: Kind, folder: Path) -> dict[str, str]:
     left = {name: value for name, value in os.environ.items() if name not in environment.FORCED}
     # Each processor has its own: torch 2.15's cache gives one the kernels of another, and they stop it or give NaN.
     compiled = CACHE / "processors" / f"compiled-{kind.name.replace(' ', '').replace('+', '-')}"
-    played = emulated.variables(kind, folder) if kind.how == "emulated" else {k: v for k, v in kind.variables.items() if v}
+    played = emulated.variables(kind, folder) if kind.how == "emulated" else kind.variables
     return {**left, **THREADS, "TORCHINDUCTOR_CACHE_DIR": str(compiled), **played}
 
 

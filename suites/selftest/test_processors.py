@@ -14,7 +14,7 @@ from fixtures.registry import backends
 from plugins import environment, machine
 from suites.processors import __main__ as program
 from suites.processors import emulated, evidence, page, runs
-from suites.processors.kinds import column, kinds, too_new
+from suites.processors.kinds import column, kinds
 from suites.processors.selection import Selections
 from suites.selftest.conftest import ROOT, Run
 
@@ -44,12 +44,12 @@ def test_only_older_processors_are_played(flags: str, played: list[str]) -> None
 
 def test_all_libraries_play_the_same_processor() -> None:
     """oneDNN at its best with ATen not stops torch; NumPy leaves what is newer."""
+    left = {}
     for kind in kinds(ZEN5, NUMPY):
         assert not kind.variables or {*kind.variables} == {*environment.FORCED}, kind.name
-    assert too_new("SSE4.1", NUMPY) == NUMPY
-    assert too_new("AVX2 + VNNI", NUMPY) == NUMPY[1:]
-    assert too_new("AVX-512", NUMPY) == NUMPY[2:]
-    assert too_new("AVX-512 + VNNI", NUMPY) == NUMPY[3:]
+        left[kind.name] = kind.variables.get("NPY_DISABLE_CPU_FEATURES", "").split()
+    assert (left["SSE4.1"], left["AVX2 + VNNI"], left["AVX-512"]) == (NUMPY, NUMPY[1:], NUMPY[2:])
+    assert "NPY_DISABLE_CPU_FEATURES" not in kinds(ZEN5, ["X86_V3"])[2].variables
 
 
 def test_who_is_played_by_what(monkeypatch: pytest.MonkeyPatch) -> None:
