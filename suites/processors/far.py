@@ -17,6 +17,7 @@ import pytest
 from fixtures.capability import Encoder
 from fixtures.isolated import IsolatedBackend
 from fixtures.near import ROOT, Worker, WorkerEncoder
+from fixtures.registry import backends
 from suites.processors import emulated
 
 ENCODERS = (
@@ -60,9 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     python, own = emulated.script(starts, Path(sys.executable), Path(folder.name)), IsolatedBackend.python
-    modules = [(importlib.import_module(module), name) for module, name in ENCODERS]  # one class is made from the other
-    for module, name in modules:
-        patch.setattr(module, name, far(module.__name__, name, python))
+    backends()  # all of them are imported now, because some make their encoder's class from these
+    for module, name in ENCODERS:
+        patch.setattr(f"{module}.{name}", far(module, name, python))
 
     def isolated(self: IsolatedBackend) -> Path | None:
         found = own(self)

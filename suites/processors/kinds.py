@@ -34,7 +34,7 @@ class Kind:
 
 
 # scenes (every n-th), odd files (every n-th), queries (at most): an emulated call takes 20 to 100 times as long
-SELECTIONS: dict[str, tuple[int, int, int] | None] = {"whole": None, "middle": (10, 1, 150), "small": (100, 4, 10)}
+SELECTIONS: dict[str, tuple[int, int, int] | None] = {"whole": None, "middle": (10, 1, 150), "small": (200, 7, 5)}
 # What plays a processor, oldest first. All libraries together: with oneDNN at its best and ATen not, torch 2.15 stops, as on no
 # real machine ("pack_vnni2 is only supported when avx512 is supported"). Last, how names of NumPy's features that are too new
 # begin, because NumPy is told what to leave.
