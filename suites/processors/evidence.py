@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fixtures.cache import ROOT as CACHE
 from fixtures.whole import locked
 from plugins.written import write_text
 from suites.processors import page
@@ -22,21 +23,20 @@ def read(target: Path = TARGET) -> dict[str, Any]:
     return {"schema": 1, "command": COMMAND, "processors": {}, "rows": []}
 
 
-def backend_of(row: Row) -> str:
-    """Its encoder without the precision; a row of a backend that could not run at all has none."""
-    return str(row.get("backend") or row["encoder"])
-
-
 def done(found: dict[str, Any], column: str, backend: str, commit: str, selection: str) -> bool:
-    """True if the backend's rows of that processor were measured at this very commit: an interrupted command left them."""
-    rows = [row for row in found["rows"] if row["processor"] == column and backend_of(row) == backend]
-    return bool(rows) and all(row["commit"] == commit and row["selection"] == selection for row in rows)
+    """True if the backend's rows of that processor were measured at this very commit: an interrupted command left them.
+
+    What could not be played is tried again: something may have been installed.
+    """
+    rows = [row for row in found["rows"] if row["processor"] == column and row["backend"] == backend]
+    same = all(row["commit"] == commit and row["selection"] == selection for row in rows)
+    return bool(rows) and same and not any(row["reason"].startswith("not ") for row in rows)
 
 
 def merged(found: dict[str, Any], rows: Sequence[Row], about: dict[str, Any]) -> dict[str, Any]:
     """`rows`, all of one processor and backend, in the place of what was known of these; all else stays."""
-    own = {(row["processor"], backend_of(row)) for row in rows}
-    kept = [row for row in found["rows"] if (row["processor"], backend_of(row)) not in own]
+    own = {(row["processor"], row["backend"]) for row in rows}
+    kept = [row for row in found["rows"] if (row["processor"], row["backend"]) not in own]
     everything = sorted([*kept, *rows], key=lambda row: (row["encoder"], row["processor"]))
     processors = {**found["processors"], **{row["processor"]: about for row in rows}}
     return {**found, "processors": processors, "rows": everything}
@@ -44,9 +44,10 @@ def merged(found: dict[str, Any], rows: Sequence[Row], about: dict[str, Any]) ->
 
 def add(rows: Sequence[Row], about: dict[str, Any], target: Path = TARGET) -> dict[str, Any]:
     """Merge and write, both files whole; another command may be writing too."""
-    with locked(target.with_suffix(".lock")):
+    lock = CACHE / "processors" / "evidence.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with locked(lock):
         found = merged(read(target), rows, about)
         write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         write_text(target.with_suffix(".md"), page.markdown(found))
-    target.with_suffix(".lock").unlink(missing_ok=True)
     return found

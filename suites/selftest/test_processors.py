@@ -78,12 +78,14 @@ def test_inner_runs_are_under_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_played_processor_is_named_in_the_report(run: Run, few: list[str], tmp_path: Path) -> None:
-    """By switches or by a file in place of /proc/cpuinfo; its runs have a history of their own, and its int8 another range."""
+    """By switches or by a file in place of /proc/cpuinfo; its int8 has another range; encoders run where the emulator is."""
     (tmp_path / "cpuinfo").write_text("machine\t: x86_64\nmodel name\t: Old One, emulated\nflags\t: sse4_1 avx2\n")
+    emulator = ["sh", "-c", f'echo "$1 $2" > {tmp_path}/started; exec "$0" "$@"', "PYTHON"]
+    played = {"CLIP_CONFORMANCE_CPUINFO": str(tmp_path / "cpuinfo"), "EMULATED": json.dumps(emulator)}
     common = ("suites/embeddings", "--backend=onnxruntime", "--precision=int8", "--preprocessor=original_clip", *few)
-    result = run(*common, "-k", "test_precision and text",
-                 env={**FORCED, "PYTHONUNBUFFERED": "1", "CLIP_CONFORMANCE_CPUINFO": str(tmp_path / "cpuinfo")})  # fmt: skip
+    result = run(*common, "-p", "suites.processors.far", "-k", "test_precision and text", env={**FORCED, **played})
     assert result.returncode == 0, result.stdout[-3000:]
+    assert (tmp_path / "started").read_text().endswith("fixtures/worker.py\n")
     assert "machine: Old One, emulated, ONEDNN_MAX_CPU_ISA=AVX2, ATEN_CPU_CAPABILITY=avx2" in result.stdout
     report = json.loads((tmp_path / "report.json").read_text())
     found = report["environment"]
@@ -141,6 +143,9 @@ def test_an_interrupted_command_goes_on(tmp_path: Path) -> None:
     for other in (("AMX", "torchao", "c0ffee", "small"), ("AMX", "torch-eager", "beef", "small"),
                   ("AMX", "torch-eager", "c0ffee", "whole"), ("Zen 3", "torch-eager", "c0ffee", "small")):  # fmt: skip
         assert not evidence.done(found, *other), other
+    absent = row("AMX", "torchao", 0, "skipped", reason=f"not played: {emulated.INSTALL}", drift={}, backend="torchao")
+    found = evidence.add([absent], ABOUT, tmp_path / "processors.json")
+    assert not evidence.done(found, "AMX", "torchao", "c0ffee", "small")
 
 
 def test_the_page_says_each_deviation_and_what_was_done() -> None:
