@@ -3,7 +3,6 @@
 Emulating pytest, torch and the reference beside the encoder would take many times as long and show nothing more.
 """
 
-import importlib
 import json
 import os
 import sys
@@ -14,28 +13,15 @@ from typing import Any
 
 import pytest
 
-from fixtures.capability import Encoder
 from fixtures.isolated import IsolatedBackend
 from fixtures.near import ROOT, Worker, WorkerEncoder
 from fixtures.registry import backends
-from suites.processors import emulated
+from suites.processors import emulated, opener
 
 ENCODERS = (
     ("fixtures.backends.onnxruntime", "OnnxEncoder"),
     ("fixtures.backends.onnxruntime_optimized", "OptimizedEncoder"),
 )
-
-
-class Opener:
-    """The worker's side: any of ENCODERS."""
-
-    packages = ("onnxruntime",)
-
-    def open(self, prepared: dict[str, Any], precision: str, device: str) -> Encoder:
-        """The encoder of these arguments."""
-        kind: Any = getattr(importlib.import_module(prepared["module"]), prepared["name"])
-        encoder: Encoder = kind(*prepared["arguments"], **prepared["named"])
-        return encoder
 
 
 def far(module: str, name: str, python: Path) -> Callable[..., WorkerEncoder]:
@@ -44,7 +30,7 @@ def far(module: str, name: str, python: Path) -> Callable[..., WorkerEncoder]:
     def opened(*arguments: Any, **named: Any) -> WorkerEncoder:
         worker = Worker(name, python, [ROOT], ROOT)
         prepared = {"module": module, "name": name, "arguments": arguments, "named": named}
-        found = worker.ask("open", __name__, "Opener", prepared, "", "cpu")
+        found = worker.ask("open", opener.__name__, "Opener", prepared, "", "cpu")
         encoder = WorkerEncoder(worker, found["max_batch"])
         encoder.build_s, encoder.runs_in = found["build_s"], found["runs_in"]
         encoder.int8_range = named.get("int8_range")
