@@ -59,7 +59,7 @@ def played_system(kind: Kind, folder: Path) -> Path:
         folder = ARM / "root"
     (folder / "proc").mkdir(parents=True, exist_ok=True)
     target = folder / "proc" / "cpuinfo"
-    asked = [*command(kind, folder, Path(sys.executable)), "-c", ASK[kind.machine]]
+    asked = ["nice", "-n", "19", *command(kind, folder, Path(sys.executable)), "-c", ASK[kind.machine]]
     done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode:
         raise Unavailable(f"not played: Python does not start on {kind.cpu}: {last_line(done.stderr)}")
