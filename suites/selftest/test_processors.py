@@ -198,3 +198,14 @@ def test_a_selection_keeps_golden_rows_and_limits(run: Run, tmp_path: Path) -> N
     result = run(*options, "suites/embeddings", "--backend=torch-eager", "--precision=fp32", "--preprocessor=original_clip",
                  "-k", "test_direction")  # fmt: skip
     assert result.returncode == 0, result.stdout[-3000:]
+
+
+def test_products_of_uint8_are_int8() -> None:
+    """torchao makes them where the processor has VNNI and no AMX: E9 broke there."""
+    import torch
+
+    from fixtures.backends._torch import executed_products
+
+    ones = torch.ones(32, 32, dtype=torch.int8)
+    for left in (ones, ones.to(torch.uint8)):
+        assert executed_products(lambda left=left: torch._int_mm(left, ones)) == {"int8 cpu": 1}
