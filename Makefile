@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix gate-power faults proof versions drift train scenes lock clean
+.PHONY: audit test fix golden matrix gate-power faults proof processors versions drift train scenes lock clean
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)
@@ -69,6 +69,9 @@ proof: $(READY)  # over an hour: clean runs, kills, counted examples
 
 versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only torch2.11" for some of them
 	$(RUN) -m suites.versions_tried $(ARGS)
+
+processors: $(READY) $(OWN)  # about an hour, and qemu-user for what has to be emulated; goes on where it was
+	$(RUN) -m suites.processors $(ARGS)
 
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.drift $(ARGS)

@@ -2,32 +2,24 @@
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from plugins.environment import fingerprint
+from plugins.environment import fingerprint, set_of
 
 JUDGES = ("pytest", "pytest-benchmark", "scipy")  # they measure and judge: their versions change no latency
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-FORCED = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")  # an older processor, played
 Machine = Mapping[str, Any]
 
 
 def machine() -> dict[str, Any]:
-    """The fingerprint without the judges' versions, with the threads and the processor that were set, and a key of all that."""
+    """The fingerprint without the judges' versions, with the threads that were set, and a key of all that."""
     found: dict[str, Any] = dict(fingerprint())
     found["packages"] = {name: version for name, version in found["packages"].items() if name not in JUDGES}
-    found["threads"] = _set(THREADS)
-    if forced := _set(FORCED):
-        found["forced"] = forced
+    found["threads"] = set_of(THREADS)
     return {**found, "key": hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:12]}
-
-
-def _set(names: Iterable[str]) -> dict[str, str]:
-    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def differences(now: Machine, then: Machine) -> list[str]:

@@ -134,15 +134,17 @@ def test_a_conflict_skips_the_cell_before_anything_is_built(run: Run, few: list[
 
 def test_fingerprint_names_driver_and_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     """What golden manifests and report.json keep; what a machine lacks is absent, not null."""
+    for name in environment.FORCED:
+        monkeypatch.delenv(name, raising=False)
     driver = Driver("580.65.06", (13, 0), (Gpu("A10", (8, 6)),))
     known = Facts({"torch": "2.15.0", "nvidia-cudnn-cu13": "9.26.0"}, (13, 2), driver, frozenset({"libcudnn.so.9"}))
     monkeypatch.setattr(environment, "facts", lambda: known)
-    found = environment.fingerprint.__wrapped__()
+    found = environment.fingerprint()
     assert (found["gpu"], found["driver"], found["driver_cuda"]) == ("A10, 580.65.06, 8.6", "580.65.06", "13.0")
     assert (found["torch_cuda"], found["cuda_libraries"]) == ("13.2", ["libcudnn.so.9"])
     assert found["packages"] == known.packages
     monkeypatch.setattr(environment, "facts", Facts)
-    bare = environment.fingerprint.__wrapped__()
+    bare = environment.fingerprint()
     assert set(bare) == {"python", "os", "cpu", "cpu_isa", "cores", "gpu", "packages"}
     assert bare["gpu"] == "none"
 
