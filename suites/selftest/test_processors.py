@@ -13,6 +13,7 @@ from fixtures import devices
 from fixtures.datasets import load_dataset
 from fixtures.registry import backends
 from plugins import environment, machine
+from plugins.matrix import EncoderKey
 from suites.processors import __main__ as program
 from suites.processors import emulated, evidence, page, runs
 from suites.processors.kinds import column, kinds
@@ -210,3 +211,11 @@ def test_products_of_uint8_are_int8() -> None:
     ones = torch.ones(32, 32, dtype=torch.int8)
     for left in (ones, ones.to(torch.uint8)):
         assert executed_products(partial(torch._int_mm, left, ones)) == {"int8 cpu": 1}
+
+
+def test_sums_in_fp16_are_known_on_arm64_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There onnxruntime's fp16 drifts 66 times as far as its tolerance allows."""
+    for name, declared in (("aarch64", True), ("x86_64", False)):
+        monkeypatch.setattr("platform.machine", lambda name=name: name)
+        found = EncoderKey("scenes-s", "onnxruntime", "fp16", "cpu").known_failures()
+        assert ({"C1", "E2", "E3"} <= {*found}) == declared
