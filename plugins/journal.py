@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -191,7 +192,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     journal = session.config.stash.get(JOURNAL, None)
     if journal is not None:
         session.config.get_terminal_writer().flush()
-        journal.append(over=int(session.exitstatus))
+        with suppress(pytest.exit.Exception):  # a disk that is full ended the run, and has been told
+            journal.append(over=int(session.exitstatus))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

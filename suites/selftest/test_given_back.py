@@ -23,7 +23,7 @@ REFERENCE = EncoderKey("m", "torch-eager", "fp32", "cpu")
 class Small(Subjects):
     """One image, one text, no model."""
 
-    model: Any = None
+    model: Any = SimpleNamespace(embed_dim=4)
     dataset: Any = SimpleNamespace(scenes=["one"], queries=["one"])
     tokens = np.ones((1, 3), np.int64)
 

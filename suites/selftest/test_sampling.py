@@ -51,12 +51,11 @@ def test_a_fault_shows_on_a_sample(both: tuple[str, dict[str, Any]]) -> None:
 
 
 def test_a_known_failure_that_a_sample_does_not_show(both: tuple[str, dict[str, Any]]) -> None:
-    """It is not judged, where all images would say that it is no failure."""
+    """It is not judged; on all images it is kept, which may be so on pictures of another data set than ours."""
     _, rows = both
     assert rows["late pessimist"]["verdict"] == "skipped"
     assert "the known failure of C1 does not show on a sample" in rows["late pessimist"]["reason"]
-    assert rows["prompt pessimist"]["verdict"] == "fail"
-    assert {"C1", "C2"} <= set(rows["prompt pessimist"]["broken_promises"])
+    assert rows["prompt pessimist"]["verdict"] == "pass" and not rows["prompt pessimist"]["broken_promises"]
 
 
 def test_a_quick_encoder_is_not(both: tuple[str, dict[str, Any]]) -> None:
