@@ -14,6 +14,8 @@ from suites.selftest.conftest import ROOT, small_dataset, start
 
 NAME, RANDOM = "chinese-clip:RN50", "random:0"  # the smallest
 IMAGES = ROOT / "fixtures" / "datasets" / "scenes" / "images"
+# What calls keep, and what an encoder leaves behind, does not depend on the model.
+SUITES = ("suites/preprocessing", "suites/embeddings/test_encoder.py", "suites/embeddings/test_cell.py")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def finished(tmp_path_factory):  # type: ignore[no-untyped-def]
         "--backend", "torch-eager,onnxruntime", "--precision", "fp32,fp16", "--preprocessor", "original_clip,opencv_based",
         "-k", "not torch-eager-fp16",  # which is what it is with every model
     )  # fmt: skip
-    process = start(folder, *given, *cells, "suites/preprocessing", "suites/embeddings", env=env)
+    process = start(folder, *given, *cells, *SUITES, env=env)
     return folder, process, json.loads((folder / "report.json").read_text()), given
 
 
