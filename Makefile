@@ -59,22 +59,22 @@ matrix: $(READY) $(OWN)
 	$(RUN) -m pytest --matrix-page=golden/evidence/matrix.md $(ARGS)
 
 gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--trials 5 --seconds 0.5" for a quick look
-	$(RUN) -m suites.gate_power $(ARGS)
+	$(RUN) -m suites.studies.gate_power $(ARGS)
 
 faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
-	$(RUN) -m suites.faults $(ARGS)
+	$(RUN) -m suites.studies.faults $(ARGS)
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples
-	$(RUN) -m suites.proof $(ARGS)
+	$(RUN) -m suites.studies.proof $(ARGS)
 
 versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only torch2.11" for some of them
-	$(RUN) -m suites.versions_tried $(ARGS)
+	$(RUN) -m suites.studies.versions_tried $(ARGS)
 
 processors: $(READY) $(OWN)  # about an hour, and qemu-user for what has to be emulated; goes on where it was
-	$(RUN) -m suites.processors $(ARGS)
+	$(RUN) -m suites.studies.processors $(ARGS)
 
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
-	$(RUN) -m suites.drift $(ARGS)
+	$(RUN) -m suites.studies.drift $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs

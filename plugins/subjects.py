@@ -14,20 +14,20 @@ from fixtures.build_warnings import noted
 from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
+from fixtures.machine.versions import require_usable
 from fixtures.models import Model, load_model
 from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
-from fixtures.versions import require_usable
-from plugins.alternation import anchor, calls_of, reference_key
-from plugins.form import Formed
-from plugins.given_back import NotBuilt, give_back, not_built
-from plugins.latency import WarmUp, warm_up
-from plugins.left_behind import watch
-from plugins.leftovers import Holdings
-from plugins.matrix import Cell, EncoderKey
-from plugins.paired import Block
-from plugins.pixels import CannotRead, Pixels, raw, read
-from plugins.shared import frozen, shared
+from plugins.cells.form import Formed
+from plugins.cells.given_back import NotBuilt, give_back, not_built
+from plugins.cells.matrix import Cell, EncoderKey
+from plugins.cells.pixels import CannotRead, Pixels, raw, read
+from plugins.cells.shared import frozen, shared
+from plugins.measures.latency.paired import Block
+from plugins.measures.latency.reference import anchor, calls_of, reference_key
+from plugins.measures.latency.steady import WarmUp, warm_up
+from plugins.process.left_behind import watch
+from plugins.process.leftovers import Holdings
 
 BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
 REFERENCE = "original_clip"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Tower
-from plugins.matrix import EncoderKey
-from plugins.promises import Judge
-from plugins.report import Record
-from plugins.side_by_side import METRICS, SideBySide
+from plugins.against.side_by_side import METRICS, SideBySide
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.report.rows import Record
 
 
 def test_accuracy(side_by_side: SideBySide, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record) -> None:

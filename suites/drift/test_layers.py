@@ -6,18 +6,18 @@ import pytest
 from fixtures import truth
 from fixtures.capability import Encoder, Tower
 from fixtures.errors import Unavailable
-from plugins.comparison import Comparison, cosine_distance
-from plugins.golden import Golden
-from plugins.matrix import EncoderKey
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden
+from plugins.measures.drift.inputs import kept
+from plugins.measures.drift.inputs.sampling import Budget, sample
+from plugins.measures.drift.inputs.worst import inputs
+from plugins.measures.drift.layers.findings import findings, headroom
+from plugins.measures.drift.layers.profile import Profile, profile
+from plugins.measures.vectors.metrics import Comparison, cosine_distance
+from plugins.report.rows import Record
 from plugins.subjects import Subjects
-from suites.drift import kept
-from suites.drift.audit import as_json
-from suites.drift.findings import findings, headroom
-from suites.drift.profile import Profile, profile
-from suites.drift.sampling import Budget, sample
-from suites.drift.worst import inputs
+from suites.studies.drift.audit import as_json
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ def test_worst_inputs(
     where = kept.folder(subjects.config.getoption("--golden"), subjects.model.id)
     finds = [find for find in kept.read(where, subjects.model) if find.tower == tower]
     if not finds:
-        pytest.skip(f"no worst inputs are kept for these weights of {subjects.model.id}: python -m suites.drift finds them")
+        pytest.skip(
+            f"no worst inputs are kept for these weights of {subjects.model.id}: python -m suites.studies.drift finds them"
+        )
     batch = inputs(subjects.model, tower, [find.value for find in finds])
     exact = subjects.once(("worst", tower), lambda: truth.float64(subjects.model, batch, tower, iter))
     names = [find.name for find in finds]

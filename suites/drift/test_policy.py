@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.policy import BASES, PREFIX
+from fixtures.policies.policy import BASES, PREFIX
 from fixtures.progress import ProgressLine
 from fixtures.registry import backends
-from plugins.golden import Golden
-from plugins.matrix import EncoderKey
-from plugins.policy_options import drift_budget, policy_file
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.command_line.policy_options import drift_budget, policy_file
+from plugins.golden.verified import Golden
+from plugins.measures.drift.policies.policy import find_policy, write_policy
+from plugins.report.rows import Record
 from plugins.subjects import Subjects
-from suites.drift.policy import find_policy, write_policy
-from suites.drift.policy_audit import budgets
-from suites.drift.policy_page import sentence
+from suites.studies.drift.policy_audit import budgets
+from suites.studies.drift.policy_page import sentence
 
 
 def test_policy(

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from plugins.golden import Golden
-from plugins.matrix import Cell
-from plugins.promises import Judge
-from plugins.ranking import Flips
-from plugins.report import Record
+from plugins.cells.matrix import Cell
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden
+from plugins.measures.drift.answers.answers import KINDS, MEANING, SIDE_MEANING, SIDES, Answers, Vectors
+from plugins.measures.vectors.recall import Flips
+from plugins.report.rows import Record
 from plugins.subjects import Subjects
-from suites.drift.answers import KINDS, MEANING, SIDE_MEANING, SIDES, Answers, Vectors
 
 
 @pytest.fixture(params=("text_to_image", "image_to_text"))

@@ -1,10 +1,10 @@
 """What a cell promises from file to vector."""
 
-from plugins.matrix import Cell
-from plugins.measures import Drift
-from plugins.promises import Judge
-from plugins.report import Record
-from plugins.sampling import Sample
+from plugins.cells.compared import Drift
+from plugins.cells.matrix import Cell
+from plugins.cells.promises import Judge
+from plugins.cells.sampling import Sample
+from plugins.report.rows import Record
 
 
 def test_end_to_end(cell: Cell, cell_drift: Drift, sample: Sample | None, judge: Judge, record: Record) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Encoder, Tower
-from plugins.comparison import Comparison, cosine_distance, normalised
-from plugins.golden import Golden
-from plugins.matrix import EncoderKey
-from plugins.measures import Drift
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.compared import Drift
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden
+from plugins.measures.vectors.metrics import Comparison, cosine_distance, normalised
+from plugins.report.rows import Record
 
 COSINE = "cosine_distance"
 

@@ -3,10 +3,10 @@
 from typing import get_args
 
 from fixtures.capability import Tower
-from plugins.golden import Golden
-from plugins.left_behind import LeftBehind
-from plugins.matrix import EncoderKey
-from plugins.promises import Judge
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden
+from plugins.process.left_behind import LeftBehind
 from plugins.subjects import Subjects
 
 ROWS = 3

@@ -1,12 +1,12 @@
 """What an encoder promises a process that runs for days: a call keeps nothing."""
 
 from fixtures.capability import Tower
-from plugins.given_back import NotBuilt
-from plugins.golden import Golden
-from plugins.growth import Growth, growth
-from plugins.matrix import EncoderKey
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.given_back import NotBuilt
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden
+from plugins.measures.growth import Growth, growth
+from plugins.report.rows import Record
 from plugins.subjects import LoadedEncoder, Subjects
 
 

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from fixtures.capability import Tower
-from plugins.alternation import calls_of
-from plugins.gate import Gate
-from plugins.matrix import EncoderKey
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.matrix import EncoderKey
+from plugins.cells.promises import Judge
+from plugins.latency.gate import Gate
+from plugins.measures.latency.reference import calls_of
+from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fixtures.capability import Preprocessor, Tower
-from plugins.comparison import Comparison, cosine_distance
-from plugins.device_time import device_only
-from plugins.form import formed
-from plugins.golden import Golden, names_of
-from plugins.latency import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure, timed_files
-from plugins.matrix import Cell, EncoderKey
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.form import formed
+from plugins.cells.matrix import Cell, EncoderKey
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden, names_of
+from plugins.measures.latency.device_time import device_only
+from plugins.measures.latency.steady import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure, timed_files
+from plugins.measures.vectors.metrics import Comparison, cosine_distance
+from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
 if TYPE_CHECKING:

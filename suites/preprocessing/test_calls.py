@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.capability import Array, Preprocessor
 from fixtures.images import decoded
-from plugins.promises import Judge
+from plugins.cells.promises import Judge
 from plugins.subjects import Subjects
 from suites.sources import files, sources
 from suites.stepping import stepping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fixtures.capability import Geometry, Preprocessor
 from fixtures.images import decoded
-from plugins.promises import Judge
+from plugins.cells.promises import Judge
 from plugins.subjects import Subjects
 from suites.damaged import damaged, odd_but_whole
 

@@ -1,8 +1,8 @@
 """What a preprocessor promises to the cells after it."""
 
 from fixtures.capability import Preprocessor
-from plugins.left_behind import LeftBehind
-from plugins.promises import Judge
+from plugins.cells.promises import Judge
+from plugins.process.left_behind import LeftBehind
 from plugins.subjects import Subjects
 
 

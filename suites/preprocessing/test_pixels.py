@@ -8,11 +8,11 @@ import pytest
 from fixtures.capability import Geometry, Preprocessor
 from fixtures.preprocessors._shared import MEAN, STD, crop_box
 from fixtures.registry import preprocessors
-from plugins.comparison import Comparison, absolute_difference
-from plugins.golden import Golden
-from plugins.measures import TRAIT_PROMISES
-from plugins.promises import Judge
-from plugins.report import Record
+from plugins.cells.compared import TRAIT_PROMISES
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden
+from plugins.measures.vectors.metrics import Comparison, absolute_difference
+from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
 METRICS = ("mean_abs", "p999_abs", "max_abs")

@@ -1,9 +1,9 @@
 """What a cell promises about search: golden's hits, and which vectors may stand beside which."""
 
-from plugins.classes import GOLDEN, MIXTURES, PURE, Retrieval
-from plugins.promises import Judge
-from plugins.ranking import neighbour_agreement, recalls
-from plugins.report import Record
+from plugins.cells.promises import Judge
+from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
+from plugins.measures.vectors.recall import neighbour_agreement, recalls
+from plugins.report.rows import Record
 
 
 def test_text_to_image(retrieval: Retrieval, judge: Judge, record: Record) -> None:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import progress
-from fixtures.whole import locked
+from fixtures import ROOT, progress
+from fixtures.storage.locks import locked
 from suites.selftest import forked
 from suites.selftest.patience import HANG_S
 
-ROOT = Path(__file__).parent.parent.parent
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
     del os.environ[name]  # inner runs are no workers of the outer one: pytest-benchmark would measure nothing in them
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,0 +1,122 @@
+"""`--against` and `--against-python`: what they mean to a run, and the table of what was found."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.errors import BadInput
+from plugins.against.side_by_side import ANSWER_S, SideBySide
+from plugins.against.sides import Choice, Code
+from plugins.cells.matrix import EncoderKey, subject
+from plugins.cells.promises import promise
+from plugins.golden.verified import Golden
+from plugins.report.rows import RESULTS
+from plugins.subjects import Subjects
+
+SUITE = "suites/against"
+LATENCY = "A2"
+HEADER = ("encoder", "tower", "drift between sides", "ratio", "interval", "verdict")
+COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+CHOICE = pytest.StashKey[Choice]()
+COMPARISONS = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What to compare with, and how long to wait for it."""
+    group = parser.getgroup("clip-conformance")
+    group.addoption("--against", metavar="REV", help="compare with a git revision of the backend's repository, side by side")
+    group.addoption("--against-python", type=Path, metavar="PYTHON", help="run the other side in this interpreter")
+    group.addoption("--against-repository", type=Path, metavar="DIR", help="where REV is [the repository the backend is in]")
+    group.addoption(
+        "--against-limit", type=float, default=ANSWER_S, metavar="S", help="a worker that takes longer hangs [%(default)s s]"
+    )
+
+
+def asked(config: pytest.Config) -> bool:
+    """True when there is something to compare with."""
+    return bool(config.getoption("--against") or config.getoption("--against-python"))
+
+
+@pytest.hookimpl(trylast=True)  # after the repository's folder as an argument has become its whole matrix
+def pytest_configure(config: pytest.Config) -> None:
+    """A comparison takes the whole matrix's place; the list of promises has those of all suites."""
+    root, here = config.rootpath, config.invocation_params.dir
+    whole = {root / path for path in config.getini("testpaths")}
+    rest = [arg for arg in config.args if (here / arg).resolve() not in {path.resolve() for path in whole}]
+    if len(config.args) - len(rest) == len(whole):
+        if asked(config):
+            config.args[:] = [*rest, str(root / SUITE)]
+        elif config.getoption("--promises"):
+            config.args += [str(root / suite) for suite in (SUITE, "suites/drift")]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without something to compare with, the suite is no part of a run."""
+    if collection_path == config.rootpath / SUITE and not asked(config) and not config.getoption("--promises"):
+        return True
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nothing to compare with, unknown revisions and interpreters end the run here."""
+    chosen = [item for item in items if item.path.is_relative_to(config.rootpath / SUITE)]
+    if not chosen or config.getoption("--promises"):
+        return
+    if not asked(config):
+        raise BadInput(f"{SUITE} compares two versions: expected --against=REVISION, --against-python=PYTHON or both")
+    choice = config.stash[CHOICE] = Choice(config)
+    config.add_cleanup(choice.close)
+    for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
+        choice.check(Code.of(name))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Count the comparisons of latency that were not deselected: they share the run's false alarms."""
+    session.config.stash[COMPARISONS] = sum(promise(item)[0] == LATENCY for item in session.items)
+
+
+@pytest.fixture(scope="session")
+def side_by_side(subjects: Subjects, golden: Golden, pytestconfig: pytest.Config) -> Iterator[SideBySide]:
+    """Both sides of every encoder, one encoder at a time; no worker outlives the session."""
+    found = SideBySide(subjects, golden, pytestconfig.stash[CHOICE], pytestconfig.stash[COMPARISONS])
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """One line an encoder and tower."""
+    rows = [row for row in config.stash[RESULTS].rows() if "against" in row]
+    if not rows:
+        return
+    terminalreporter.section("side by side")
+    lines = [line for row in rows for line in _lines(row)]
+    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
+    for line in (HEADER, *lines):
+        text = "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
+        terminalreporter.write_line(text, **{COLOURS.get(line[-1], "bold"): True})
+    terminalreporter.write_line(
+        "drift between sides: largest cosine distance of an input, and the largest share of a tolerance; ratio: ours to theirs"
+    )
+    packages = {f"{name} {change}" for row in rows for name, change in row["against"].get("packages", {}).items()}
+    for line in [*dict.fromkeys(row["against"]["what"] for row in rows), *sorted(packages)]:
+        terminalreporter.write_line(f"  {line}")
+
+
+def _lines(row: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    found = row["against"]
+    for tower in ("image", "text"):
+        drift, latency = found.get("accuracy", {}).get(tower), found.get("latency", {}).get(tower)
+        if drift or latency:
+            yield (
+                row["id"],
+                tower,
+                f"{drift['cosine_distance']:.1e} {drift['share_of_tolerance']:5.0%}" if drift else "-",
+                f"{latency['ratio']:.4f}" if latency else "-",
+                "[{:.4f}, {:.4f}]".format(*latency["interval"]) if latency else "-",
+                "fail" if drift and drift["share_of_tolerance"] > 1 else latency["verdict"] if latency else row["verdict"],
+            )

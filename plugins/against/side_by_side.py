@@ -1,0 +1,160 @@
+"""One encoder in two workers, each with its side's code and interpreter: the same inputs, embeddings and calls of both."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Array, Tokens, Tower
+from fixtures.errors import Unavailable
+from fixtures.machine.versions import require_usable
+from fixtures.progress import ticking
+from fixtures.registry import backends
+from fixtures.worker.client import Handle, Worker, WorkerEncoder
+from plugins.against.sides import Choice, Code, Side
+from plugins.cells.compared import Drift
+from plugins.cells.matrix import EncoderKey
+from plugins.golden.verified import Golden, names_of
+from plugins.latency.limits import limits_in
+from plugins.measures.latency.decision import Decision, Limit, decide
+from plugins.measures.latency.paired import Block
+from plugins.measures.latency.steady import warm_up
+from plugins.subjects import BATCH, Subjects
+
+METRICS = ("cosine_distance", "max_abs")
+BUDGET_S = 2.0  # a comparison of latency
+ANSWER_S = 300.0  # the longest wait for one answer once an encoder is open
+
+
+class Two:
+    """One encoder in two workers, ours first."""
+
+    def __init__(self, key: EncoderKey, sides: tuple[Side, Side], model: tuple[str, str], limit_s: float) -> None:
+        code = Code.of(key.backend)
+        self.what = f"{sides[0].what} against {sides[1].what}"
+        self.workers: list[Worker] = []
+        self.encoders: list[WorkerEncoder] = []
+        self.opened: list[dict[str, Any]] = []
+        try:
+            for side in reversed(sides):  # the other first: it is the one that may lack the backend
+                self.workers.append(side.start(str(key), code))
+                opened = self.workers[-1].ask("open_cell", code.spec, model, key.precision, key.device)
+                if not Path(opened["file"]).resolve().is_relative_to(side.root):
+                    raise RuntimeError(f"it imported the backend from {opened['file']}, expected from {side.root}")
+                self.workers[-1].limit_s = limit_s
+                self.encoders.insert(0, WorkerEncoder(self.workers[-1], opened["max_batch"]))
+                self.opened.insert(0, opened)
+        except BaseException:
+            self.end()
+            raise
+
+    def encode(self, batch: Array | Tokens, tower: Tower) -> tuple[Array, Array]:
+        """Both sides' embeddings of the same inputs."""
+        parts = [batch[i : i + BATCH] for i in range(0, len(batch), BATCH)]
+        ours, other = (np.concatenate([encoder.encode(part, tower) for part in parts]) for encoder in self.encoders)
+        return ours, other
+
+    def blocks(self, batch: Array | Tokens, tower: Tower) -> tuple[Block, Block]:
+        """Both sides' blocks of calls with this batch, warmed up, each timed by its worker's own clock."""
+        ours, other = (_block(encoder.worker, batch, tower) for encoder in self.encoders)
+        for block in (ours, other):
+            warm_up(lambda block=block: block(1))  # type: ignore[misc]
+        return ours, other
+
+    def differences(self) -> dict[str, str]:
+        """Packages whose versions differ: "1.30.0 -> 1.31.1", the other side's first."""
+        ours, other = (opened["versions"] for opened in self.opened)
+        names = sorted(name for name in {*ours, *other} if ours.get(name) != other.get(name))
+        return {name: f"{other.get(name, 'absent')} -> {ours.get(name, 'absent')}" for name in names}
+
+    def end(self) -> None:
+        """Hang up on both."""
+        for worker in self.workers:
+            worker.end()
+
+
+def _block(worker: Worker, batch: Array | Tokens, tower: Tower) -> Block:
+    kept = Handle(worker.ask("keep", batch=batch), worker.released)
+    return lambda calls: float(worker.ask("block", kept.number, tower, calls))
+
+
+class SideBySide:
+    """The comparisons of this run; one encoder's workers are alive at a time."""
+
+    def __init__(self, subjects: Subjects, golden: Golden, choice: Choice, comparisons: int) -> None:
+        self.subjects, self.golden, self.choice = subjects, golden, choice
+        self.config = subjects.config
+        self.limits, self.comparisons = limits_in(self.config.getoption("--golden")), max(1, comparisons)
+        self._alive: Two | None = None
+        self._key: EncoderKey | None = None
+        self._trouble: Exception | None = None
+
+    @contextmanager
+    def two(self, key: EncoderKey) -> Iterator[Two]:
+        """An encoder's two workers; trouble with them fails or skips this test and the encoder's others, in one sentence."""
+        try:
+            yield self._two(key)
+        except (Unavailable, RuntimeError) as trouble:
+            self.end()
+            self._key, self._trouble = key, trouble.with_traceback(None)
+            if isinstance(trouble, Unavailable):
+                raise pytest.skip.Exception(str(trouble)) from None
+            raise pytest.fail.Exception(str(trouble), pytrace=False) from None  # one sentence, not the chain that led to it
+
+    def _two(self, key: EncoderKey) -> Two:
+        if self._key != key:
+            self.end()
+            self._key = key
+            if key.policy:
+                raise Unavailable(f"{key} is not compared side by side: the other side may know no policies; name {key.base}")
+            require_usable(backends()[key.backend], key.precision, key.device)
+            sides, limit_s = self.choice.sides(Code.of(key.backend)), self.config.getoption("--against-limit")
+            with ticking(f"building {key} on both sides"):
+                self._alive = Two(key, sides, self._model(), limit_s)
+        if self._trouble is not None:
+            raise self._trouble
+        assert self._alive is not None, "an encoder without trouble is alive"
+        return self._alive
+
+    def _model(self) -> tuple[str, str]:
+        """Name and tag; a file keeps its meaning in another folder."""
+        name, tag = self.config.getoption("--model"), self.config.getoption("--pretrained")
+        return name, str(Path(tag).absolute()) if tag and Path(tag).exists() else tag
+
+    def what(self, key: EncoderKey) -> dict[str, Any]:
+        """What is compared, and the packages whose versions differ, in the report's form."""
+        with self.two(key) as two:
+            packages = two.differences()
+            return {"what": two.what, **({"packages": packages} if packages else {})}
+
+    def weights(self, key: EncoderKey) -> tuple[str, str]:
+        """The hash of each side's weights."""
+        with self.two(key) as two:
+            ours, other = (str(opened["weights"]) for opened in two.opened)
+            return ours, other
+
+    def drift(self, key: EncoderKey, tower: Tower) -> Drift:
+        """Our embeddings of golden's inputs beside the other side's, with the precision's tolerance."""
+        image = tower == "image"
+        inputs, names = (self.golden.pixels, list(self.golden.pixel_names)) if image else (
+            self.subjects.tokens, names_of(self.subjects, "text"))  # fmt: skip
+        limits = {metric: self.golden.limits(key.precision, tower, metric, names) for metric in METRICS}
+        with self.two(key) as two:
+            return Drift(inputs, *two.encode(inputs, tower), names, limits)
+
+    def decision(self, key: EncoderKey, tower: Tower) -> Decision:
+        """Batch-1 latency of both sides in alternation."""
+        batch = self.golden.pixels[:1] if tower == "image" else self.subjects.tokens[:1]
+        budget = self.config.getoption("--latency-budget", BUDGET_S)
+        limit = Limit(self.limits.of(str(key)), self.limits.false_alarms, self.comparisons)
+        with self.two(key) as two:
+            return decide(*two.blocks(batch, tower), limit, budget, np.random.default_rng(0))
+
+    def end(self) -> None:
+        """No worker is left."""
+        if self._alive:
+            self._alive.end()
+        self._alive, self._key, self._trouble = None, None, None

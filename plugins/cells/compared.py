@@ -1,0 +1,99 @@
+"""What suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval against golden's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fixtures.capability import Array, Tokens
+from plugins.cells.matrix import Cell, EncoderKey
+from plugins.cells.sampling import Sample
+from plugins.golden.verified import Golden, names_of
+from plugins.measures.vectors.metrics import METRICS, Comparison, absolute_difference, add_angles
+from plugins.measures.vectors.mixtures import Retrieval, retrieve
+from plugins.subjects import Subjects
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Vectors found and wanted, row by row, with the limit of each metric."""
+
+    inputs: Array | Tokens
+    found: Array
+    wanted: Array
+    names: list[str]
+    limits: dict[str, NDArray[np.float64]]  # by metric, [N]
+
+    def comparison(self, metric: str) -> Comparison:
+        """One metric over all rows."""
+        return Comparison(metric, METRICS[metric](self.found, self.wanted), self.limits[metric], self.names)
+
+    def report(self) -> dict[str, Any]:
+        """The report's form of drift."""
+        cosine, norm = self.comparison("cosine_distance"), self.comparison("norm_ratio")
+        quantiles = dict(zip(("median", "p99", "max"), np.percentile(cosine.values, (50, 99, 100)).tolist(), strict=True))
+        return {
+            "cosine_distance": quantiles,
+            "max_abs": self.comparison("max_abs").value,
+            "mean_abs": self.comparison("mean_abs").value,
+            "norm_ratio": norm.value,
+            "encode_diff": absolute_difference(self.found, self.wanted),
+            "tolerance": cosine.limit,
+            "share_of_tolerance": float(cosine.shares.max()),
+            "worst_input": cosine.inputs[cosine.worst],
+        }
+
+
+@pytest.fixture
+def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str) -> Drift:
+    """An encoder on golden pixels or golden tokens: no preprocessor has a share in it."""
+    names = names_of(subjects, "text") if tower == "text" else list(golden.pixel_names)
+    limits = {metric: golden.limits(encoder_key.base, tower, metric, names) for metric in METRICS}
+    if tower == "text":
+        return Drift(subjects.tokens, subjects.text_embeddings(encoder_key), golden.text, names, limits)
+    loaded, rows = subjects.encoder(encoder_key), subjects.dataset.rows(golden.pixel_names)
+    found = subjects.once(("golden pixels", str(encoder_key)), lambda: loaded.encode(golden.pixels, "image"))
+    return Drift(golden.pixels, found, golden.image[rows], names, limits)
+
+
+@pytest.fixture
+def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Drift:
+    """A cell from file to vector, on all images (or its sample) whose kind its preprocessor does not declare to differ on."""
+    known = cell.known_failures()
+    excused = {trait for trait, name in TRAIT_PROMISES.items() if trait != "opaque" and name in known}
+    images = subjects.dataset.images
+    encoded = sample.rows if sample else range(len(images))
+    judged = [at for at, row in enumerate(encoded) if excused.isdisjoint(subjects.traits(images[row]))]
+    rows = [encoded[at] for at in judged]
+    if not rows:
+        declared = ", ".join(sorted(excused))
+        pytest.skip(
+            f"{cell.preprocessor} declares that it differs on all images of the data set ({declared}): add others to it"
+        )
+    names = [images[row] for row in rows]
+    limits = {metric: golden.limits(cell.encoder.base, "image", metric, names) for metric in METRICS}
+    limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
+    found = subjects.image_embeddings(cell, encoded)[judged]
+    return Drift(found, found, golden.image[rows], names, limits)
+
+
+TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "converted": "P6", "small": "P8"}
+
+
+@pytest.fixture
+def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Retrieval:
+    """A cell's rankings and golden's, in every mixture; skipped where recall means nothing."""
+    if subjects.model.random:
+        pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
+    if sample:
+        pytest.skip(sample.because)
+    n, q = len(subjects.dataset.scenes), len(subjects.dataset.queries)
+    images, texts = subjects.image_embeddings(cell), subjects.text_embeddings(cell.encoder)
+    of_scenes = golden.limits("fp32", "image", "cosine_distance", subjects.dataset.scenes)
+    of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text")[:q])
+    return subjects.once(
+        ("retrieval", str(cell)),
+        lambda: retrieve(subjects.dataset, images[:n], texts[:q], golden.image[:n], golden.text[:q], (of_scenes, of_texts)),
+    )

@@ -1,0 +1,51 @@
+"""An encoder whose vectors have no form breaks E1 alone: its other promises are not judged, in one sentence."""
+
+from collections.abc import Generator
+from typing import NoReturn
+
+import pytest
+
+from plugins.cells.form import BrokenForm
+from plugins.cells.matrix import Cell, subject
+from plugins.cells.promises import KNOWN, Declared, broken, promise, reproduce
+from plugins.report.rows import RESULTS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """E1 comes first of its encoder's tests: whether the others can be judged is known by then."""
+    items.sort(key=lambda item: promise(item)[0] != "E1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Fixtures take vectors too."""
+    try:
+        return (yield)
+    except BrokenForm as trouble:
+        _end(item, trouble)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """The test itself."""
+    try:
+        return (yield)
+    except BrokenForm as trouble:
+        benchmark = pyfuncitem.funcargs.get("benchmark")
+        if benchmark is not None:
+            benchmark.skipped = True  # type: ignore[attr-defined]  # or a warning that it was not used would bury the sentence
+        _end(pyfuncitem, trouble)
+
+
+def _end(item: pytest.Item, trouble: BrokenForm) -> NoReturn:
+    """E1 breaks; any other promise is not judged, which is a failure where E1 did not say so."""
+    if promise(item)[0] == "E1":
+        raise (Declared if KNOWN in item.stash else pytest.fail.Exception)(broken(item, str(trouble)), pytrace=False) from None
+    about, sentence = subject(item), f"E1 is broken: {trouble}"
+    key = about.encoder if isinstance(about, Cell) else about
+    said = [outcome for name, outcome, _ in item.config.stash[RESULTS].outcomes[str(key)] if name == f"E1:{trouble.tower}"]
+    if said and "passed" not in said:
+        raise pytest.skip.Exception(sentence) from None
+    lines = (f"{promise(item)[0]} is not judged: {sentence}", f"in {about}", f"again: {reproduce(item)}")
+    raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None

@@ -1,0 +1,126 @@
+"""A promise is the first line of a test's docstring; breaking one says which, by how much, and how to see it again."""
+
+import re
+from collections.abc import Generator, Mapping
+from typing import Protocol
+
+import pytest
+
+from fixtures.bounds import beyond
+from fixtures.capability import TOWERS, KnownFailure, Size
+from fixtures.datasets import DEFAULT
+from fixtures.errors import BadInput
+from fixtures.models import family
+from fixtures.registry import preprocessors
+from plugins.cells.matrix import Cell, EncoderKey, model_of, subject, tower_of
+from plugins.command_line.options import given
+from plugins.command_line.outside import again
+from plugins.latency.benchmark_options import compared
+from plugins.measures.vectors.metrics import Comparison
+
+MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that decide what a test compares with
+# Whether these break as declared depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
+OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}
+PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
+KNOWN = pytest.StashKey[KnownFailure]()  # what is declared of a test
+BROKEN = pytest.StashKey[list[str]]()  # what of it broke so far, no further than that
+
+
+class Declared(pytest.fail.Exception):  # type: ignore[name-defined, misc]
+    """A broken promise that is declared, and no worse than declared: the one failure that is expected."""
+
+
+class Judge(Protocol):
+    """`judge(comparison)` or `judge(condition, "what was found", points=2.5)`, with the sizes of fixtures/bounds.py."""
+
+    def __call__(self, verdict: object, found: str = "", **sizes: Size) -> None:
+        """Fail the test unless `verdict` is true, or what broke is declared and no larger than that: then go on."""
+
+
+def promise(item: pytest.Item) -> tuple[str, str]:
+    """Id and sentence of the promise that a test checks; ("", "") for a test of something else."""
+    doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip().splitlines()
+    match = PROMISE.match(doc[0]) if doc else None
+    return (match[1], match[2]) if match else ("", "")
+
+
+def reproduce(item: pytest.Item) -> str:
+    """The command that runs this one test again."""
+    command = ["pytest", *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
+    return " ".join(command)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A declared failure is expected, strictly, and only as a broken promise: a crash or a file without pixels never is. On
+    pictures of another data set than ours, those that depend on them are free to hold."""
+    own = config.getoption("--dataset").resolve() != DEFAULT.resolve()
+    squash = family(model_of(config)).squash
+    for item in items:
+        name = promise(item)[0]
+        known = _known(item, squash).get(name)
+        if known:
+            reason = f"{known.kind}: {known.reason}"
+            item.stash[KNOWN] = known
+            strict = known.strict and not (own and name in OF_PICTURES)
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=strict, raises=Declared))
+
+
+def _known(item: pytest.Item, squash: bool) -> Mapping[str, KnownFailure]:
+    about, tower = subject(item), tower_of(item)
+    if isinstance(about, str):
+        return preprocessors()[about].failures(squash)
+    if about is None:
+        return {}
+    if not tower:
+        _check_towers(about.encoder if isinstance(about, Cell) else about, promise(item)[0])
+    return about.known_failures() if isinstance(about, Cell) else about.known_failures(tower)
+
+
+def _check_towers(key: EncoderKey, name: str) -> None:
+    """Raise BadInput where a failure is declared of one tower and the promise `name` is about both."""
+    for tower in TOWERS:
+        if key.known_failures(tower).get(name) != key.known_failures().get(name):
+            what = f"{key.backend} declares a known failure of '{name}:{tower}'"
+            raise BadInput(f"{what}: {name} is not judged tower by tower, expected '{name}'")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A test that went on beside declared failures ends in all of them."""
+    result = yield
+    found = pyfuncitem.stash.get(BROKEN, [])
+    if found:
+        raise Declared("\n".join(found), pytrace=False)
+    return result
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """`judge(comparison)` or `judge(condition, "what was found")` fails the test unless it is true."""
+
+    def check(verdict: object, found: str = "", **sizes: Size) -> None:
+        if verdict:
+            return
+        item = request.node
+        what, measured = (str(verdict), verdict.sizes) if isinstance(verdict, Comparison) else (found, sizes)
+        known = item.stash.get(KNOWN, None)
+        more = beyond(promise(item)[0], known, measured) if known else ""
+        text = broken(item, what, *[more] * bool(more))
+        if known is None or more:
+            pytest.fail(text, pytrace=False)
+        if not measured:  # what has no size is declared whole, and what follows may rest on it
+            raise Declared(text, pytrace=False)
+        item.stash.setdefault(BROKEN, []).append(text)
+
+    return check
+
+
+def broken(item: pytest.Item, *found: str) -> str:
+    """Which promise broke, by how much, and the command that shows it again."""
+    name, sentence = promise(item)
+    lines = [f"{name} broken: {sentence}", *found]
+    about = subject(item)
+    if about is not None:
+        lines.append(f"in {about}")
+    return "\n".join([*lines, f"again: {reproduce(item)}"])

@@ -1,0 +1,52 @@
+"""The command line: which model, which cells, which data."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from fixtures import ROOT
+from fixtures.datasets import DEFAULT as DEFAULT_DATASET
+from fixtures.machine.devices import DEVICES
+from fixtures.models import DEFAULT as DEFAULT_MODEL
+
+TYPED = pytest.StashKey[dict[str, str]]()  # by part of a cell's id: the option that brought it
+
+
+def names(config: pytest.Config, option: str) -> list[str]:
+    """A repeatable option whose values may hold several names, comma-separated."""
+    return [name.strip() for value in config.getoption(option) or [] for name in value.split(",") if name.strip()]
+
+
+def given(config: pytest.Config, *more: str) -> list[str]:
+    """The options of this run that choose model and data, and `more`, as they must be typed to choose them again."""
+    typed = [str(arg) for arg in config.invocation_params.args]
+    return [
+        f"--{name}={shlex.quote(str(config.getoption(f'--{name}')))}"
+        for name in ("model", "pretrained", "dataset", "golden", *more)
+        if any(arg == f"--{name}" or arg.startswith(f"--{name}=") for arg in typed)
+    ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every selector may be repeated or take a comma-separated list; none given means all."""
+    group = parser.getgroup("clip-conformance")
+    group.addoption(
+        "--model", default=DEFAULT_MODEL, metavar="NAME", help="open_clip name, hf-hub:ORG/REPO or FAMILY:NAME [%(default)s]"
+    )
+    group.addoption("--pretrained", default="", metavar="TAG", help="open_clip tag, checkpoint file, or random:SEED")
+    text = "only this precision (repeatable); policy:FILE is a precision policy"
+    group.addoption("--precision", action="append", metavar="NAME", help=text)
+    for option in ("backend", "preprocessor"):
+        text = f"only this {option} (repeatable); package.module:Class is one of your own"
+        group.addoption(f"--{option}", action="append", metavar="NAME", help=text)
+    group.addoption(
+        "--device", choices=("auto", *DEVICES), default="auto", help="auto: the CPU, and CUDA or mps where there is one"
+    )
+    group.addoption("--dataset", type=Path, default=DEFAULT_DATASET, help="folder with images/ and captions.jsonl")
+    group.addoption("--golden", type=Path, default=ROOT / "golden", help="folder of golden data")
+    group.addoption("--update-golden", action="store_true", help="rewrite the model's golden data and fail this run")
+    group.addoption("--report", type=Path, default=Path("report.json"), help="where report.json goes [%(default)s]")
+    group.addoption("--strict-cells", action="store_true", help="a skipped cell fails the run too")
+    text = "all images through every cell: by default a very slow encoder has a sample of them for all but one preprocessor"
+    group.addoption("--whole", action="store_true", help=text)

@@ -1,0 +1,106 @@
+"""Other people's backends join ours before cells are chosen, and the suite can be started from their folder."""
+
+import importlib.util
+import os
+import shlex
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from pluggy import HookCaller
+
+from fixtures.capability import Backend, Preprocessor
+from fixtures.errors import BadInput
+from fixtures.outside import checked, entry_points, from_class, from_entry_point, join
+from fixtures.registry import backends, preprocessors
+from plugins.command_line import hooks
+from plugins.command_line.options import TYPED, names
+
+T = TypeVar("T", Backend, Preprocessor)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks, and let modules be imported from the folder where the command was typed, after all others."""
+    pluginmanager.add_hookspecs(hooks)
+    config = pluginmanager.get_plugin("pytestconfig")
+    assert isinstance(config, pytest.Config)
+    sys.path.append(str(config.invocation_params.dir))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """This repository's folder as an argument means its whole matrix, as no argument does when pytest starts inside it."""
+    root, here = config.rootpath, config.invocation_params.dir
+    whole = [str(root / path) for path in config.getini("testpaths")]
+    config.args[:] = [part for arg in config.args for part in (whole if (here / arg).resolve() == root.resolve() else [arg])]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside the wrapper that ends the run with one sentence, before all the rest
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """From here on `module:Class` in an option is that class's `name`, and everything named is in the registry."""
+    config = session.config
+    config.stash[TYPED] = {}
+    _load_named_conftests(config)
+    offers = _offers(config, config.hook.pytest_clip_conformance_backends, Backend)  # type: ignore[type-abstract]
+    config.option.backend = _chosen(config, Backend, backends(), offers)  # type: ignore[type-abstract]
+    preprocessors_hook = config.hook.pytest_clip_conformance_preprocessors
+    offered = _offers(config, preprocessors_hook, Preprocessor)  # type: ignore[type-abstract]
+    config.option.preprocessor = _chosen(config, Preprocessor, preprocessors(), offered)  # type: ignore[type-abstract]
+    return (yield)
+
+
+def _load_named_conftests(config: pytest.Config) -> None:
+    """A conftest.py in the arguments is meant, although pytest loads none from above the folder of its settings."""
+    for path in (config.invocation_params.dir / arg for arg in config.args if Path(arg).name == "conftest.py"):
+        if path.is_file() and not any(config.pluginmanager.has_plugin(str(name)) for name in (path, path.resolve())):
+            spec = importlib.util.spec_from_file_location("outside_conftest", path)
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            try:
+                spec.loader.exec_module(module)
+            except Exception as error:
+                raise BadInput(
+                    f"{path} cannot be imported ({type(error).__name__}: {error}): mend it, then run again"
+                ) from error
+            config.pluginmanager.register(module, str(path))
+
+
+def _offers(config: pytest.Config, hook: HookCaller, kind: type[T]) -> list[T]:
+    """All that the implementations of a hook return."""
+    try:
+        offers = [offer for offers in hook(config=config) for offer in offers]
+    except Exception as error:
+        raise BadInput(f"{hook.name} failed ({type(error).__name__}: {error}): expected a list of objects") from error
+    for offer in offers:
+        if not isinstance(offer, kind):
+            raise BadInput(f"{hook.name} returned {offer!r} in its list: expected objects of classes from {kind.__name__}")
+    return offers
+
+
+def _chosen(config: pytest.Config, kind: type[T], known: dict[str, T], offers: list[T]) -> list[str]:
+    """Names that an option's values mean; what they name outside this repository joins `known`."""
+    option = f"--{kind.__name__.lower()}"
+    for offer in offers:
+        where = f"{type(offer).__module__}:{type(offer).__qualname__}"
+        join(checked(offer, where), known, where)
+    typed = names(config, option)
+    for place, value in enumerate(typed):
+        if ":" in value:
+            typed[place] = join(from_class(value, kind), known, value)
+            config.stash[TYPED][typed[place]] = f"{option}={value}"
+    if not typed or set(typed) - set(known):  # a choice among known ones imports nobody's package
+        means = {entry.name: join(from_entry_point(entry, kind), known, entry.value) for entry in entry_points(kind)}
+        typed = [name if name in known else means.get(name, name) for name in typed]
+    return typed
+
+
+def again(config: pytest.Config, nodeid: str) -> list[str]:
+    """What must be typed in the same folder to run one test again: where it is, and what was given from outside."""
+    root, here = config.rootpath, config.invocation_params.dir
+    files = [arg for arg in config.args if not (here / arg).resolve().is_relative_to(root.resolve())]
+    settings = ["-c", config.getoption("inifilename")] if config.getoption("inifilename") else []
+    test = nodeid if here == root else f"{os.path.relpath(root, here)}/{nodeid}"
+    brought = [option for name, option in config.stash.get(TYPED, {}).items() if name in nodeid]
+    return [shlex.quote(part) for part in (*settings, test, *files, *brought)]

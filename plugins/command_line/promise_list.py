@@ -1,0 +1,26 @@
+"""`pytest --promises` prints the list of promises, as the README shows it."""
+
+import pytest
+
+from plugins.cells.promises import promise
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One flag."""
+    parser.getgroup("clip-conformance").addoption("--promises", action="store_true", help="list the promises and stop")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Print one line a promise, as a Markdown table."""
+    if session.config.getoption("--promises"):
+        found = {}
+        for item in session.items:
+            name, text = promise(item)
+            if name:
+                found[name] = (text, item.path.relative_to(session.config.rootpath))
+        lines = ["| id | promise | suite |", "|---|---|---|"]
+        lines += [f"| {name} | {text} | `{path.parent}` |" for name, (text, path) in sorted(found.items())]
+        for line in lines:
+            session.config.get_terminal_writer().line(line)
+        pytest.exit(f"{len(found)} promises", 0)

@@ -1,0 +1,158 @@
+"""Where tolerances come from: the reference's own error at each precision, measured, times a factor, plus a floor."""
+
+import json
+from collections.abc import Callable, Iterable
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fixtures import truth
+from fixtures.capability import Array, Tower
+from fixtures.images import decoded
+from fixtures.progress import say
+from fixtures.registry import preprocessors
+from plugins.cells.pixels import CannotRead
+from plugins.golden.verified import names_of
+from plugins.measures.vectors.metrics import METRICS, absolute_difference, cosine_distance
+from plugins.subjects import REFERENCE, Subjects
+
+Progress = Callable[[Iterable[int]], Iterable[int]]
+PRECISIONS = ("fp32", "tf32", "fp16-output", "fp16", "bf16", "int8")
+# int8's is larger because a batch shares its activation ranges, and the measurement is made at batch 1.
+FACTOR = {"fp32": 3.0, "tf32": 3.0, "fp16-output": 1.5, "fp16": 3.0, "bf16": 3.0, "int8": 4.0}
+LARGE, SAMPLE = 50e6, 128  # a model of more parameters is measured on so many inputs of each kind
+RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
+TOLERANCE_RULE = (
+    "limit = factor x largest error of torch eager at this precision (int8, tf32: emulated) against float64 over the golden "
+    "inputs + floor; floor = what a relative error of 2^-18 of the embedding's norm can cause; an odd file or text whose own "
+    "error is larger than that of every scene or query has a limit of its own, by the same rule; a model of over 50 million "
+    f"parameters is measured on {SAMPLE} evenly spaced scenes and queries, and on all odd files and texts; norm_ratio is one "
+    "signed number an input, and the largest of a few is small by chance, which it is not on another processor: of fewer than "
+    f"{SAMPLE} scenes or queries it is the largest of these and all odd ones, n together, and for n < {SAMPLE} its factor is "
+    f"widened by q({SAMPLE}) / q(n), where 99 of 100 times the largest of n normal errors is over q(n) standard deviations"
+)
+SURE = 0.99
+STEP = 1 / 255 / 0.26130258  # one 8-bit level in normalised units, largest channel
+BUDGET_FACTOR = 1.25
+BUDGET_RULE = (
+    "limit = 1.25 x the largest difference from the reference that this definition makes on the golden opaque images, plus one "
+    "8-bit level for pixels and the fp32 floor for embeddings: other versions may round differently, not resample"
+)
+
+STAND_INS = "No image is opaque: measured on all as RGB, without their transparency, palette and orientation."
+
+
+def tolerances(subjects: Subjects, inputs: dict[Tower, Any], exact: dict[Tower, np.ndarray], progress: Progress) -> str:
+    """The text of tolerances.toml."""
+    lines = [
+        f"# {TOLERANCE_RULE}",
+        "# Recompute: pytest --update-golden. Tighten by hand if you like; loosening shows in the diff.",
+    ]
+    work: list[tuple[str, Tower]] = [(precision, tower) for precision in PRECISIONS for tower in inputs]
+    for step in progress(range(len(work))):
+        precision, tower = work[step]
+        everything = names_of(subjects, tower)
+        searched = len(subjects.dataset.scenes if tower == "image" else subjects.dataset.queries)
+        rows = _sample(subjects, searched)
+        usual = len(rows)
+        rows += range(searched, len(everything))
+        names = [everything[i] for i in rows]
+        found = truth.at_precision(subjects.model, precision, inputs[tower][rows], tower)
+        errors = {name: metric(found, exact[tower][rows]) for name, metric in METRICS.items()}
+        rules = {name: (FACTOR[precision], _floor(name, exact[tower])) for name in METRICS}
+        most = {name: float(values[:usual].max()) for name, values in errors.items()}
+        if usual < SAMPLE:
+            most["norm_ratio"] = float(errors["norm_ratio"].max())
+            rules["norm_ratio"] = (round(FACTOR[precision] * widening(len(rows)), 2), rules["norm_ratio"][1])
+        lines += [f"\n[{precision}.{tower}]", *(_row(name, most[name], *rules[name]) for name in METRICS)]
+        for i in range(usual, len(names)):
+            worse = [name for name in METRICS if errors[name][i] > most[name]]
+            if worse:
+                lines.append(f"[{precision}.{tower}.exceptions.{json.dumps(names[i], ensure_ascii=False)}]")
+                lines += [_row(name, float(errors[name][i]), *rules[name]) for name in worse]
+    return "\n".join(lines) + "\n"
+
+
+def widening(n: int) -> float:
+    """How many times as wide as of SAMPLE inputs a limit on the largest of n signed errors has to be; 1 from SAMPLE on.
+
+    The other metrics sum over the D values of an embedding: from input to input they hardly change (by 3 to 20 % in
+    Chinese-CLIP's RN50, whose norm_ratio changes by 75 %, as normal errors do), and FACTOR is more than that.
+    Source: the distribution of the largest of n draws is F(x)^n (David and Nagaraja, "Order Statistics", section 2.1);
+    a normal error's absolute value has F(x) = 2 Phi(x) - 1.
+    """
+
+    def surely(count: int) -> float:
+        return NormalDist().inv_cdf((1 + (1 - SURE) ** (1 / count)) / 2)
+
+    return surely(SAMPLE) / surely(min(n, SAMPLE))
+
+
+def _sample(subjects: Subjects, n: int) -> list[int]:
+    if subjects.model.parameters <= LARGE or n <= SAMPLE:
+        return list(range(n))
+    return [int(i) for i in np.linspace(0, n - 1, SAMPLE)]
+
+
+def _floor(metric: str, vectors: np.ndarray) -> float:
+    norm = float(np.linalg.norm(vectors, axis=1).max())
+    floors: dict[str, float] = {
+        "cosine_distance": RELATIVE_FLOOR**2 / 2,
+        "norm_ratio": RELATIVE_FLOOR,
+        "max_abs": RELATIVE_FLOOR * norm,
+        "mean_abs": RELATIVE_FLOOR * norm / np.sqrt(vectors.shape[1]),
+    }
+    return floors[metric]
+
+
+def _row(name: str, measured: float, factor: float, floor: float) -> str:
+    limit = factor * measured + floor
+    return f"{name} = {{ limit = {limit:.3e}, measured = {measured:.3e}, factor = {factor}, floor = {floor:.3e} }}"
+
+
+def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
+    """The text of preprocessing.toml: a row for each preprocessor that promises the reference's pixels on opaque images."""
+    images = subjects.dataset.images
+    opaque = [name for name in images if subjects.trait(name) == "opaque"]
+    usable = opaque or list(images)
+    measured = [usable[i] for i in _sample(subjects, len(usable))]
+    shown = [name for name in names if name in usable] or measured
+    pixels = _pixels if opaque else _stand_ins
+    wanted = pixels(subjects, REFERENCE, shown)
+    golden = _encode(subjects, pixels(subjects, REFERENCE, measured))
+    lines = [f"# {BUDGET_RULE}", "# Recompute: pytest --update-golden.", *([] if opaque else [f"# {STAND_INS}"])]
+    good = [p for p in preprocessors().values() if "P3" not in p.failures(subjects.model.geometry.squash)]
+    for step in progress(range(len(good))):
+        preprocessor = good[step]
+        try:
+            found = pixels(subjects, preprocessor.name, shown)
+            drift = float(cosine_distance(_encode(subjects, pixels(subjects, preprocessor.name, measured)), golden).max())
+        except (CannotRead, pytest.skip.Exception) as reason:
+            say(f"no budget for {preprocessor.name}: {reason}")
+            continue
+        differences = [absolute_difference(a, b) for a, b in zip(found, wanted, strict=True)]
+        lines.append(f"\n[{preprocessor.name}]")
+        for name in differences[0]:
+            most = max(row[name] for row in differences)
+            lines.append(_row(name, most, BUDGET_FACTOR, 0.0 if preprocessor.exact else STEP))
+        lines.append(_row("cosine_distance", drift, BUDGET_FACTOR, 0.0 if preprocessor.exact else RELATIVE_FLOOR**2 / 2))
+    return "\n".join(lines) + "\n"
+
+
+def _pixels(subjects: Subjects, preprocessor: str, names: list[str]) -> Array:
+    return subjects.pixels(preprocessor).rows(subjects.dataset.rows(names))
+
+
+def _stand_ins(subjects: Subjects, preprocessor: str, names: list[str]) -> Array:
+    """Pixels of what the images would be if they were RGB and not turned."""
+    chosen, geometry, found = subjects.preprocessor(preprocessor), subjects.model.geometry, []
+    for name in names:
+        image = decoded(subjects.dataset.path(name)).convert("RGB")
+        found.append(chosen.transform(chosen.from_pil(image), geometry))
+    return np.stack(found)
+
+
+def _encode(subjects: Subjects, pixels: Array) -> Array:
+    return truth.reference(subjects.model, pixels, "image", iter)

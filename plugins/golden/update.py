@@ -1,0 +1,143 @@
+"""`--update-golden`: makes golden data anew, prints the difference that makes, writes them, and fails the run."""
+
+import datetime
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fixtures import truth
+from fixtures.capability import Array, Tower
+from fixtures.errors import BadInput
+from fixtures.storage.full_disk import writing
+from fixtures.storage.replace import replacing
+from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
+from plugins.golden.verified import folder, load_golden, pixel_file, put_back
+from plugins.measures.vectors.metrics import METRICS, cosine_distance
+from plugins.run import environment
+from plugins.run.bad_input import one_sentence
+from plugins.subjects import REFERENCE, Subjects
+
+KEPT = 33  # so many scenes, evenly spaced, and all odd files keep their golden pixels
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Runs in place of the tests; ends the session with exit code 1."""
+    config = session.config
+    if not config.getoption("--update-golden"):
+        return
+    with one_sentence():
+        message = update(Subjects(config))
+    pytest.exit(f"{message}\nThe golden data were rewritten, so this run proves nothing: look at the diff, then run again.", 1)
+
+
+def progress(label: str) -> Any:
+    """A progress line on standard error, per percent."""
+
+    def over(steps: Iterable[int]) -> Iterable[int]:
+        listed = list(steps)
+        for done, step in enumerate(listed, 1):
+            yield step
+            if sys.stderr.isatty() or done == len(listed):
+                end = "\n" if done == len(listed) else ""
+                print(f"\r  {label}: {100 * done // len(listed):3d} %", end=end, file=sys.stderr, flush=True)
+
+    return over
+
+
+def update(subjects: Subjects) -> str:
+    """Make, compare with what was there, write."""
+    where = folder(subjects.config)
+    put_back(where)
+    model, dataset = subjects.model, subjects.dataset
+    print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)
+    inputs: dict[Tower, Any] = {"image": subjects.pixels(REFERENCE).rows(range(len(dataset.images))), "text": subjects.tokens}
+    vectors: dict[Tower, Array] = {}
+    exact: dict[Tower, np.ndarray] = {}
+    for tower, batch in inputs.items():
+        vectors[tower] = truth.reference(model, batch, tower, progress(f"{tower} fp32"))
+        exact[tower] = truth.float64(model, batch, tower, progress(f"{tower} float64"))
+    if not all(np.isfinite(v).all() for v in vectors.values()):
+        raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
+    errors = {
+        f"{tower}.error.{name}": metric(vectors[tower], exact[tower]) for tower in vectors for name, metric in METRICS.items()
+    }
+    names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
+    files = {
+        "tolerances.toml": tolerances(subjects, inputs, exact, progress("tolerances")).encode(),
+        "preprocessing.toml": budgets(subjects, names, progress("preprocessors")).encode(),
+    }
+    changed = _difference(subjects, vectors)
+    _write(where, subjects, vectors, errors, names, files)
+    worst = max(float(v.max()) for k, v in errors.items() if k.endswith("cosine_distance"))
+    return f"{where}: {changed}; certified error of the golden vectors: cosine distance to float64 at most {worst:.2g}"
+
+
+def _difference(subjects: Subjects, vectors: dict[Tower, Array]) -> str:
+    if not folder(subjects.config).exists():
+        return "new golden data"
+    try:
+        before = load_golden(subjects)
+    except BadInput as reason:
+        return f"nothing to compare with ({reason})"
+    return "against the previous golden data: " + ", ".join(
+        f"{tower} cosine distance at most {cosine_distance(vectors[tower], getattr(before, tower)).max():.2g}"
+        for tower in vectors
+    )
+
+
+def _write(
+    where: Path,
+    subjects: Subjects,
+    vectors: dict[Tower, Array],
+    errors: dict[str, np.ndarray],
+    names: list[str],
+    files: dict[str, bytes],
+) -> None:
+    """Everything into a temporary folder beside the target, which then takes its place."""
+    from PIL import Image
+    from safetensors.numpy import save
+
+    files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
+    kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
+    with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
+        (work / "pixels").mkdir()
+        for name, pixels in zip(names, kept, strict=True):
+            Image.fromarray(to_8_bits(pixels)).save(work / "pixels" / pixel_file(name), optimize=True)
+        for name, content in files.items():
+            (work / name).write_bytes(content)
+        everything = sorted(p for p in work.rglob("*") if p.is_file())
+        hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
+        (work / "manifest.json").write_text(json.dumps(_manifest(subjects, names, hashes), indent=1, ensure_ascii=False))
+
+
+def to_8_bits(pixels: Array) -> np.ndarray:
+    """Undo the normalisation: float32 [3, R, R] to the uint8 [R, R, 3] it came from."""
+    from fixtures.preprocessors._shared import MEAN, STD
+
+    return np.asarray(np.rint((pixels.transpose(1, 2, 0) * STD + MEAN) * 255).clip(0, 255).astype(np.uint8))
+
+
+def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str]) -> dict[str, Any]:
+    model, dataset = subjects.model, subjects.dataset
+    options = subjects.config.invocation_params.args
+    return {
+        "model": {"name": model.name, "pretrained": model.pretrained, "parameters": model.parameters},
+        "weights_sha256": model.weights_sha256,
+        "dataset_sha256": dataset.sha256,
+        "preprocessor": REFERENCE,
+        "tokens_sha256": hashlib.sha256(subjects.tokens.tobytes()).hexdigest(),
+        "reference": "torch eager, fp32, CPU, batch 1",
+        "rules": {"tolerances": TOLERANCE_RULE, "preprocessing": BUDGET_RULE},
+        "pixel_names": names,
+        "command": " ".join(["pytest", *map(str, options)]),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "environment": environment.fingerprint(),
+        "files": hashes,
+    }

@@ -1,0 +1,177 @@
+"""Golden data: read, verified against the weights and inputs in use, and handed to tests with their tolerances."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fixtures.capability import Array
+from fixtures.datasets import DEFAULT as DEFAULT_DATASET
+from fixtures.errors import BadInput
+from fixtures.preprocessors._shared import normalise
+from fixtures.progress import say
+from fixtures.storage.replace import previous, turn
+from plugins.cells.matrix import model_of
+from plugins.cells.shared import frozen, shared
+from plugins.command_line.options import given
+from plugins.subjects import Subjects
+
+COMMAND = "pytest --update-golden"
+SHOWN = 80  # characters of a text, where it is named
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Vectors of the reference and what may differ from them."""
+
+    image: Array  # [N, D], raw, rows as Dataset.images
+    text: Array  # [Q, D], raw, rows as Dataset.texts
+    pixel_names: tuple[str, ...]
+    pixels: Array  # [P, 3, R, R], the reference's pixels of `pixel_names`
+    tolerances: dict[str, Any]
+    preprocessing: dict[str, Any]
+
+    def limits(self, precision: str, tower: str, metric: str, names: Sequence[str]) -> NDArray[np.float64]:
+        """The tolerance of one precision for each input [N]; raises BadInput when none was derived."""
+        try:
+            table = self.tolerances[precision][tower]
+            usual = float(table[metric]["limit"])
+        except KeyError:
+            raise BadInput(f"no tolerance for {precision}/{tower}/{metric}: run {COMMAND} to derive it") from None
+        exceptions = table.get("exceptions", {})
+        return np.array([float(exceptions.get(name, {}).get(metric, {"limit": usual})["limit"]) for name in names])
+
+    def measured(self, precision: str, tower: str, metric: str) -> float:
+        """The reference's own largest error at this precision; raises BadInput when none was derived."""
+        self.limits(precision, tower, metric, [])
+        return float(self.tolerances[precision][tower][metric]["measured"])
+
+    def budget(self, preprocessor: str, metric: str) -> float:
+        """What a preprocessor may differ; one that is known to be bad has none of its own and gets the widest of the others."""
+        rows = self.preprocessing
+        if preprocessor in rows:
+            return float(rows[preprocessor][metric]["limit"])
+        return max(float(row[metric]["limit"]) for row in rows.values())
+
+
+def folder(config: pytest.Config) -> Path:
+    """Where this model's golden data of this data set are."""
+    dataset: Path = config.getoption("--dataset")
+    suffix = "" if dataset.resolve() == DEFAULT_DATASET.resolve() else f"+{dataset.name}"
+    return Path(config.getoption("--golden")) / f"{model_of(config)}{suffix}"
+
+
+def load_golden(subjects: Subjects) -> Golden:
+    """Read and verify; raises BadInput in one sentence."""
+    where, model, dataset = folder(subjects.config), subjects.model, subjects.dataset  # their own errors come first
+    put_back(where)
+    if not (where / "manifest.json").is_file():
+        raise BadInput(f"no golden data in {where}: run `{_command(subjects.config)}` once to make them from torch eager fp32")
+    trouble = damaged(where)
+    if trouble:
+        raise BadInput(f"{trouble}; restore it from git or run `{_command(subjects.config)}`")
+    manifest = _read(where / "manifest.json", _json)
+    _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects.config)
+    if manifest["dataset_sha256"] != dataset.sha256:
+        dataset.check()  # a damaged image file is the likelier reason, and the clearer message
+    _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects.config)
+    tokens = hashlib.sha256(subjects.tokens.tobytes()).hexdigest()
+    _same("tokens of the tokeniser", manifest["tokens_sha256"], tokens, where, subjects.config)
+    from safetensors.numpy import load_file
+
+    vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
+    names = tuple(manifest["pixel_names"])
+    return Golden(
+        frozen(vectors["image"]), frozen(vectors["text"]), names,
+        shared(np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names])),
+        _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml),
+    )  # fmt: skip
+
+
+def put_back(where: Path) -> None:
+    """Give the previous golden data their name back when a run was killed between the two renames that replace them."""
+    if where.exists() or not previous(where).exists():
+        return
+    with turn(where):
+        if where.exists() or not _whole(previous(where)):
+            return
+        previous(where).rename(where)
+    say(f"golden data {where}: a run was killed while it replaced them, the previous ones are back in their place")
+
+
+def _whole(where: Path) -> bool:
+    try:
+        return not damaged(where)
+    except BadInput:
+        return False
+
+
+def damaged(where: Path) -> str:
+    """What is wrong with a folder of golden data, as the beginning of a sentence; empty when every file is as recorded."""
+    for name, digest in _read(where / "manifest.json", _json)["files"].items():
+        path = where / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            hint = "" if name.endswith(".safetensors") else " (a tolerance changed by hand needs its new hash there)"
+            return f"golden file {path} is damaged or was changed: expected SHA-256 {digest[:12]}… as in manifest.json{hint}"
+    return ""
+
+
+def pixel_file(image: str) -> str:
+    """File name of the reference's pixels of an image."""
+    return image.replace("/", "_") + ".png"
+
+
+def _pixels(path: Path) -> Array:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return normalise(np.asarray(image.convert("RGB")))
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
+
+
+def _read(path: Path, how: Any) -> Any:
+    try:
+        return how(path)
+    except Exception as error:  # any parser's complaint means the same to the person
+        raise BadInput(f"golden file {path} cannot be read ({error}): restore it from git") from error
+
+
+def _same(what: str, golden: str, used: str, where: Path, config: pytest.Config) -> None:
+    if golden != used:
+        raise BadInput(
+            f"the {what} in use (SHA-256 {used[:12]}…) are not those that {where.name} golden was made from ({golden[:12]}…): "
+            f"use those, or run `{_command(config)}` if the change is meant"
+        )
+
+
+def _command(config: pytest.Config) -> str:
+    return " ".join([COMMAND, *given(config)])
+
+
+@pytest.fixture(scope="session")
+def golden(subjects: Subjects) -> Golden:
+    """Verified golden data of this run's model and data set."""
+    return load_golden(subjects)
+
+
+def names_of(subjects: Subjects, tower: str) -> list[str]:
+    """What the rows of a tower's golden vectors are: image names, or the texts themselves."""
+    if tower == "image":
+        return list(subjects.dataset.images)
+    return [
+        repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}… ({len(text)} characters)" for text in subjects.dataset.texts
+    ]

@@ -1,0 +1,142 @@
+"""Stored runs, read cell by cell: which cell's tower took how long against the reference, when, on which machine."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fixtures.errors import BadInput
+from plugins.latency.machine import machine
+from plugins.measures.latency.paired import FEWEST, Interval, Pairs, interval
+
+FIELD = "vs_reference"  # of a stored benchmark's extra_info
+ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
+# These may be baselines. An inconclusive run is history and no baseline, or a slow drift would hide; but where it is what made
+# a wide baseline's own interval narrower, it is "refined" and takes the place, or a noisy first run would stay for ever.
+JUDGED_GOOD = ("pass", "recorded", "refined")
+
+
+def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: str) -> dict[str, Any]:
+    """What extra_info keeps of a comparison; the log ratios, so that any confidence can be asked of them later."""
+    found = interval(pairs, 0.95)
+    return {
+        "cell": cell, "tower": tower, "reference": reference, "verdict": verdict,
+        "ratio": found.ratio, "low": found.low, "high": found.high, "confidence": 0.95, "n": found.n,
+        "reference_s": float(np.median(pairs[:, 1])),
+        "log_ratios": np.log(pairs[:, 0] / pairs[:, 1]).round(6).tolist(),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One cell's tower in one stored run."""
+
+    file: str
+    when: str  # ISO 8601
+    machine: Mapping[str, Any]
+    commit: str
+    found: Mapping[str, Any]  # what stored_form made
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """Cell, tower and reference: what must agree for two runs to be compared."""
+        return self.found["cell"], self.found["tower"], self.found["reference"]
+
+    def interval(self, confidence: float) -> Interval:
+        """The ratio with its interval at another confidence."""
+        ratios = np.exp(np.array(self.found["log_ratios"], np.float64))
+        return interval(np.stack([ratios, np.ones_like(ratios)], axis=1), confidence)
+
+
+class History:
+    """All stored runs under --benchmark-storage, oldest first; `wanted` is --benchmark-compare's value, if it has one."""
+
+    def __init__(self, storage: Any, wanted: str | None = None) -> None:
+        self.storage, self.wanted = storage, wanted
+        self.unread: list[str] = []  # files that could not be read, each with the reason
+
+    @cached_property
+    def runs(self) -> list[tuple[str, dict[str, Any]]]:
+        """Path and contents of every readable run."""
+        return self._load(ANY_MACHINE)
+
+    @cached_property
+    def stored(self) -> list[Stored]:
+        """Every cell's tower of every run, oldest first."""
+        return list(self._entries(self.runs))
+
+    @cached_property
+    def candidates(self) -> list[Stored]:
+        """Baselines may come from these: this machine's good ones, or all of the runs that were named."""
+        if self.wanted is None:
+            return [s for s in self.stored if s.machine == machine() and s.found["verdict"] in JUDGED_GOOD]
+        found = list(self._entries(self._load(self.wanted)))
+        if not found:
+            known = ", ".join(sorted({path for path, _ in self.runs})[-5:]) or "none"
+            raise BadInput(
+                f"--benchmark-compare={self.wanted}: no stored run of that name holds a latency ratio in {self.storage}, "
+                f"stored are: {known}; without a value each cell's newest run is taken (paths of tests go before the option)"
+            )
+        return found
+
+    def baseline(self, name: tuple[str, str, str]) -> Stored | None:
+        """The newest candidate that holds the cell."""
+        return next((s for s in reversed(self.candidates) if s.name == name), None)
+
+    def elsewhere(self, name: tuple[str, str, str]) -> Stored | None:
+        """The newest run of another machine or environment that holds the cell."""
+        return next((s for s in reversed(self.stored) if s.name == name and s.machine != machine()), None)
+
+    def ratios(self, name: tuple[str, str, str]) -> list[Stored]:
+        """This machine's runs of a cell, oldest first."""
+        return [s for s in self.stored if s.name == name and s.machine == machine()]
+
+    def newest_benchmarks(self) -> dict[str, dict[str, Any]]:
+        """By file: this machine's newest stored benchmark of each test id, for pytest-benchmark's own table."""
+        newest: dict[str, tuple[str, Any]] = {}
+        runs = self.runs if self.wanted is None else self._load(self.wanted)
+        for path, data in runs:
+            if self.wanted is not None or data.get("machine_info") == machine():
+                newest |= {bench["fullname"]: (path, bench) for bench in data["benchmarks"]}
+        files: dict[str, dict[str, Any]] = {}
+        for fullname, (path, bench) in newest.items():
+            files.setdefault(path, {})[fullname] = bench
+        return files
+
+    def _load(self, glob: str) -> list[tuple[str, dict[str, Any]]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                runs = [(str(path), data) for path, data in self.storage.load(glob)]
+            except ValueError as error:
+                raise BadInput(f"--benchmark-compare={glob}: {error}") from error
+        self.unread = sorted({*self.unread, *(str(warning.message) for warning in caught)})
+        return sorted(runs, key=lambda run: str(run[1].get("datetime", "")))
+
+    def _entries(self, runs: list[tuple[str, dict[str, Any]]]) -> Iterator[Stored]:
+        for path, data in runs:
+            for bench in data["benchmarks"]:
+                found = bench.get("extra_info", {}).get(FIELD)
+                if found is not None and not _whole(found):
+                    self.unread.append(
+                        f"{path}: {FIELD} of {bench.get('fullname')} is not what this suite stores, not compared"
+                    )
+                elif found is not None:
+                    commit = str(data.get("commit_info", {}).get("id", "unknown"))[:12]
+                    yield Stored(path, str(data.get("datetime", "unknown")), data.get("machine_info", {}), commit, found)
+
+
+def _whole(found: Any) -> bool:
+    """True for what stored_form made."""
+    texts, numbers = ("cell", "tower", "reference", "verdict"), ("ratio", "low", "high", "reference_s")
+    return (
+        isinstance(found, dict)
+        and all(isinstance(found.get(name), str) for name in texts)
+        and all(isinstance(found.get(name), float) and found[name] > 0 for name in numbers)
+        and isinstance(found.get("log_ratios"), list)
+        and len(found["log_ratios"]) >= FEWEST
+        and all(isinstance(value, float) for value in found["log_ratios"])
+    )

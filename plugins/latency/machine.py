@@ -1,0 +1,52 @@
+"""The key of stored runs: what can change a latency on this machine, and nothing that changes by itself."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from plugins.run.environment import fingerprint, set_of
+
+JUDGES = ("pytest", "pytest-benchmark", "scipy")  # they measure and judge: their versions change no latency
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+Machine = Mapping[str, Any]
+
+
+def machine() -> dict[str, Any]:
+    """The fingerprint without the judges' versions, with the threads that were set, and a key of all that."""
+    found: dict[str, Any] = dict(fingerprint())
+    found["packages"] = {name: version for name, version in found["packages"].items() if name not in JUDGES}
+    found["threads"] = set_of(THREADS)
+    return {**found, "key": hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:12]}
+
+
+def differences(now: Machine, then: Machine) -> list[str]:
+    """ "packages.onnxruntime 1.30.0 → 1.31.1" for each field that differs; the stored value first."""
+    here, there = _flat(now), _flat(then)
+    names = sorted(name for name in {*here, *there} - {"key"} if here.get(name) != there.get(name))
+    return [f"{name} {there.get(name, 'absent')} → {here.get(name, 'absent')}" for name in names]
+
+
+def _flat(found: Machine) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in found.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": str(v) for inner, v in value.items()}
+        else:
+            flat[name] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return flat
+
+
+def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
+    """In place of pytest-benchmark's own, which knows no GPU, driver or library and holds the clock of the moment."""
+    return machine()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Runs of this machine go to a folder of their own."""
+    benchmarks = session.config._benchmarksession  # type: ignore[attr-defined]
+    benchmarks.machine_id = f"{benchmarks.machine_id}-{machine()['key']}"
+    benchmarks.storage.default_machine_id = benchmarks.machine_id

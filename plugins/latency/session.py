@@ -1,0 +1,137 @@
+"""The gate's place in a session: when history is read, what may be stored, what the end of the run says."""
+
+from collections.abc import Generator
+
+import pytest
+
+from fixtures.machine.devices import DEVICES
+from fixtures.registry import backends
+from plugins.cells.matrix import Cell, EncoderKey, model_of, subject
+from plugins.latency.gate import Gate
+from plugins.report.rows import RESULTS
+from plugins.run.bad_input import one_sentence
+
+GATE = pytest.StashKey[Gate]()
+NOT_COMPARED = pytest.StashKey[list[str]]()
+LAST_FILES = 20  # whose cells should still exist
+
+
+@pytest.fixture(scope="session")
+def gate(pytestconfig: pytest.Config) -> Gate:
+    """This session's gate."""
+    return pytestconfig.stash[GATE]
+
+
+@pytest.fixture
+def percentiles_then(request: pytest.FixtureRequest) -> dict[str, object]:
+    """p50 to p99 in milliseconds of this test's newest stored run, and its file; empty where nothing is compared."""
+    for file, stored in request.config._benchmarksession.compared_mapping.items():  # type: ignore[attr-defined]
+        info = stored.get(request.node.nodeid, {}).get("extra_info", {})
+        if "p90" in info:
+            return {**{name: info[name] for name in ("p50", "p90", "p95", "p99")}, "file": file}
+    return {}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With --benchmark-compare: show each test beside its own newest stored run, and store this run."""
+    config = session.config
+    gate = config.stash[GATE] = Gate(config)
+    config.stash[NOT_COMPARED] = []
+    if gate.asked:
+        from pytest_benchmark.utils import get_tag
+
+        benchmarks = config._benchmarksession  # type: ignore[attr-defined]
+        with one_sentence():
+            benchmarks.compared_mapping = gate.history.newest_benchmarks()
+            _ = gate.history.candidates, gate.limits  # what is not there or not valid ends the session now
+        benchmarks.autosave = benchmarks.save or benchmarks.autosave or get_tag()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The false-alarm rate of the run is shared by all the comparisons that it will make."""
+    session.config.stash[GATE].comparisons = max(1, len(_gated(session)))
+
+
+def _gated(session: pytest.Session) -> set[tuple[str, str]]:
+    """Cell and tower of every selected test that alternates."""
+    items = [item for item in session.items if isinstance(item, pytest.Function) and "gate" in item.fixturenames]
+    return {(str(subject(item)), str(item.callspec.params["tower"])) for item in items}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-benchmark's own wrapper, which stores the run
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """A cell with a broken promise is not stored; strict runs fail without a baseline; a gate that compared nothing fails."""
+    config = session.config
+    gate, benchmarks = config.stash.get(GATE, None), config._benchmarksession  # type: ignore[attr-defined]
+    if gate is None:
+        return (yield)
+    broken = {about for about, found in config.stash[RESULTS].outcomes.items() if any(o == "failed" for _, o, _ in found)}
+    for benchmark in benchmarks.benchmarks:
+        benchmark.fixture.has_error |= bool(_names(benchmark.params or {}) & broken)
+    if all(benchmark.has_error for benchmark in benchmarks.benchmarks):
+        benchmarks.save = benchmarks.autosave = None  # a file without a benchmark is nobody's history
+    if gate.asked and not config.option.collectonly:
+        missing = config.stash[NOT_COMPARED] = _not_compared(session, gate)
+        vacuous = not gate.notes.measured
+        strict = config.getoption("--strict-cells") and (missing or gate.notes.no_baseline)
+        if session.exitstatus == pytest.ExitCode.OK and (vacuous or strict):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return (yield)
+
+
+def _names(params: dict[str, object]) -> set[str]:
+    """The cell and the encoder that a benchmark is about."""
+    about = params.get("cell") or params.get("encoder_key")
+    return {str(about), str(about.encoder)} if isinstance(about, Cell) else {str(about)}
+
+
+def _not_compared(session: pytest.Session, gate: Gate) -> list[str]:
+    """Stored cells that the matrix no longer has, and selected ones with a baseline that were not measured."""
+    model = model_of(session.config)
+    exist = {
+        str(EncoderKey(model, backend.name, precision, device))
+        for backend in backends().values()
+        for precision in backend.precisions
+        for device in DEVICES
+        if backend.offers(precision, device)
+    }
+    files = list(dict.fromkeys(stored.file for stored in gate.history.candidates))[-LAST_FILES:]
+    stored = {s.name[:2]: s.file for s in gate.history.candidates if s.file in files and s.name[0].startswith(f"{model}-")}
+    selected = _gated(session)
+    lines = []
+    for (cell, tower), file in sorted(stored.items()):
+        if cell not in exist:
+            lines.append(f"{cell} {tower}: stored in {file}, but there is no such cell now (renamed or removed?)")
+        elif (cell, tower) in selected and (cell, tower) not in gate.notes.measured:
+            lines.append(f"{cell} {tower}: stored in {file}, but not measured in this run")
+    return lines
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """What the comparison did and did not compare, and how each cell's level moved."""
+    gate = config.stash.get(GATE, None)
+    ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not config.option.collectonly
+    if gate is None or not ended or not (gate.asked or gate.notes.trends):
+        return
+    write, notes = terminalreporter.write_line, gate.notes
+    terminalreporter.section("latency history")
+    for unread in gate.history.unread:
+        write(unread, yellow=True)
+    for name, elsewhere in notes.no_baseline.items():
+        write(f"no baseline for {name[0]} {name[1]}, recorded one" + f" ({elsewhere})" * bool(elsewhere), yellow=True)
+    for name, sentence in notes.inconclusive.items():
+        write(f"inconclusive: {name[0]} {name[1]}: {sentence}; --latency-budget gives it longer", yellow=True)
+    for line in config.stash[NOT_COMPARED]:
+        write(f"not compared: {line}", yellow=True)
+    for name, found in notes.trends.items():
+        moved = found.get("step")
+        change = f"level changed {moved['change']:+.1%} at {moved['file']}" if moved else "one level"
+        write(f"trend of {name[0]} {name[1]}: {found['runs']} runs, {min(found['ratios']):.3g} to {max(found['ratios']):.3g} "
+              f"× {name[2]}, {change}")  # fmt: skip
+    if gate.asked and not notes.measured:
+        write("--benchmark-compare compared nothing: select suites/latency, test_encode_in_alternation", red=True)
+    elif gate.asked:
+        failed = len(notes.compared) - len(notes.inconclusive) - notes.passed
+        write(f"{len(notes.compared)} compared with stored runs: {notes.passed} pass, {failed} fail, "
+              f"{len(notes.inconclusive)} inconclusive; {len(notes.no_baseline)} without a baseline", bold=True)  # fmt: skip

@@ -1,0 +1,85 @@
+"""Now against then: the change of a cell's ratio to its reference, with both runs' uncertainty and that between runs."""
+
+from dataclasses import dataclass
+from math import exp, hypot, log, sqrt
+from typing import Any
+
+import numpy as np
+
+from plugins.latency.history import Stored
+from plugins.latency.machine import differences, machine
+from plugins.measures.latency.decision import Limit, Verdict, verdict
+from plugins.measures.latency.paired import Interval, Pairs
+
+
+def change(now: Interval, then: Interval, between_runs: float, drift: float = 0.0) -> Interval:
+    """now / then in logarithms, each side's half-widths added in quadrature with the spread between two processes.
+
+    Both intervals must have the same confidence; `between_runs` is one run's standard deviation, relative.
+    `drift` is the logarithm of the reference's own time now over then. The cell need not share it: another load slows the two
+    unequally (a call longer than a time slice is always interrupted). So the interval holds both answers, that by the ratio and
+    that by the clock, and only what is slower by both is slower.
+    """
+    from scipy.stats import norm
+
+    if now.confidence != then.confidence:
+        raise ValueError(f"intervals of {now.confidence} and {then.confidence}, expected the same confidence")
+    middle = log(now.ratio / then.ratio)
+    apart = float(norm.ppf(0.5 + now.confidence / 2)) * sqrt(2) * between_runs
+    below = hypot(_width(now.low, now.ratio), _width(then.ratio, then.high), apart)
+    above = hypot(_width(now.ratio, now.high), _width(then.low, then.ratio), apart)
+    return Interval(
+        exp(middle + min(0.0, drift) - below),
+        exp(middle),
+        exp(middle + max(0.0, drift) + above),
+        now.confidence,
+        min(now.n, then.n),
+    )
+
+
+def _width(low: float, high: float) -> float:
+    return log(high / low) if 0 < low <= high else float("inf")
+
+
+@dataclass(frozen=True)
+class Against:
+    """A baseline, and what is allowed against it."""
+
+    then: Stored
+    limit: Limit
+    between_runs: float
+
+    def change(self, now: Interval, pairs: Pairs) -> Interval:
+        """The slowdown since then, at `now`'s confidence; `now` is the interval of `pairs`."""
+        drift = log(float(np.median(pairs[:, 1])) / self.then.found["reference_s"])
+        return change(now, self.then.interval(now.confidence), self.between_runs, drift)
+
+    def judged(self, now: Interval, pairs: Pairs) -> Verdict:
+        """Of one look at the pairs."""
+        return verdict(self.change(now, pairs), self.limit.slowdown)
+
+    @property
+    def differs(self) -> list[str]:
+        """Fields in which the baseline's environment is another one: only ever where a person named the file."""
+        return differences(machine(), self.then.machine)
+
+    def found(self, now: Interval, pairs: Pairs) -> dict[str, Any]:
+        """For the report."""
+        since = self.change(now, pairs)
+        return {
+            "change": {"ratio": since.ratio, "low": since.low, "high": since.high, "confidence": since.confidence},
+            "allowed_slowdown": self.limit.slowdown,
+            "baseline": {"file": self.then.file, "datetime": self.then.when, "commit": self.then.commit,
+                         "ratio": self.then.found["ratio"], **({"differs": self.differs} if self.differs else {})},
+        }  # fmt: skip
+
+    def sentence(self, now: Interval, pairs: Pairs) -> str:
+        """Numbers, limit and file, for the message."""
+        since = self.change(now, pairs)
+        other = f", of another environment ({'; '.join(self.differs)})" if self.differs else ""
+        return (
+            f"{since.ratio - 1:+.1%} [{since.low - 1:+.1%}, {since.high - 1:+.1%}] against {self.limit.slowdown:+.1%} allowed: "
+            f"{now.ratio:.4g} × {self.then.found['reference']} now, {self.then.found['ratio']:.4g} × then "
+            f"(itself {1e3 * float(np.median(pairs[:, 1])):.3g} ms now, {1e3 * self.then.found['reference_s']:.3g} ms then)\n"
+            f"baseline: {self.then.file} of {self.then.when[:19]}, commit {self.then.commit}{other}"
+        )

@@ -1,0 +1,111 @@
+"""What a search answers, which answers changed, and which ones no error of the measured size could have changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins.measures.drift.answers.certificate import Bools, Errors, Index, angles, certified, top
+from plugins.measures.vectors.metrics import Float64, normalised
+from plugins.measures.vectors.recall import Ints
+
+KINDS = ("first", "top5", "top10", "hit")
+MEANING = {"first": "first answer", "top5": "first five, as a set", "top10": "first ten, as a set", "hit": "hit or miss of R@1"}
+SIDES = ("queries", "items", "both")
+SIDE_MEANING = {
+    "queries": "old fp32 index, this cell's queries",
+    "items": "this cell's index, old fp32 queries",
+    "both": "this cell's index and queries (re-indexed)",
+}
+DEPTH = 10  # neighbouring ranks whose differences are taken as samples of error
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Raw embeddings of queries [Q, D] and of indexed items [N, D]."""
+
+    queries: NDArray[np.floating]
+    items: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Golden's answers beside those of a cell; `gold` are the right items of each query."""
+
+    golden: Vectors
+    cell: Vectors
+    gold: Sequence[Sequence[int]]
+
+    @cached_property
+    def index(self) -> Index:
+        """Golden's cosines."""
+        return Index.of(self.golden.queries, self.golden.items)
+
+    @cached_property
+    def right(self) -> Bools:
+        """[Q, N]."""
+        mask = np.zeros(self.index.scores.shape, bool)
+        for row, items in enumerate(self.gold):
+            mask[row, list(items)] = True
+        return mask
+
+    def errors(self, side: str) -> Errors:
+        """Every vector's measured angle to golden's; zero on a side that keeps golden's vectors."""
+        queries, items = angles(self.cell.queries, self.golden.queries), angles(self.cell.items, self.golden.items)
+        return Errors(queries * (side != "items"), items * (side != "queries"))
+
+    def scores(self, side: str) -> Float64:
+        """Cosines [Q, N] in this mixture."""
+        queries = self.golden.queries if side == "items" else self.cell.queries
+        items = self.golden.items if side == "queries" else self.cell.items
+        return np.asarray(normalised(queries) @ normalised(items).T)
+
+    @cached_property
+    def first(self) -> dict[str, Ints]:
+        """The first items of each query [Q, DEPTH + 1], golden's ("golden") and each mixture's."""
+        found = {side: np.nan_to_num(self.scores(side), nan=-np.inf) for side in SIDES}
+        return {who: top(scores, DEPTH + 1) for who, scores in (("golden", self.index.scores), *found.items())}
+
+    def changed(self, kind: str, side: str) -> Bools:
+        """[Q]: the answer is another than golden's; a score that is no number ranks last."""
+        if kind == "hit":
+            found = np.nan_to_num(self.scores(side), nan=-np.inf)
+            return np.asarray(_hits(found, self.right) != _hits(self.index.scores, self.right))
+        k = self._depth(kind)
+        before, after = self.first["golden"][:, :k], self.first[side][:, :k]
+        return np.asarray((np.sort(before, axis=1) != np.sort(after, axis=1)).any(axis=1))
+
+    def certified(self, kind: str, errors: Errors) -> Bools:
+        """[Q]: no error of these sizes changes the answer (certificate.py has the proof)."""
+        scores = self.index.scores
+        if kind != "hit":
+            above = self.first["golden"][:, : self._depth(kind)]
+            below = np.ones(scores.shape, bool)
+            np.put_along_axis(below, above, False, axis=1)
+            return certified(self.index, above, below, errors)
+        # A hit stays one while its best right item stays above all wrong ones, a miss while some wrong one tops all right ones.
+        hit = _hits(scores, self.right)[:, None]
+        winners = np.where(hit, self.right, ~self.right)
+        above = np.where(winners, scores, -np.inf).argmax(axis=1)[:, None]
+        return certified(self.index, above, ~winners, errors)
+
+    def differences(self, side: str) -> Float64:
+        """Size of the error in the difference of two scores, for neighbours within golden's first ranks [Q * DEPTH]."""
+        moved = np.take_along_axis(self.scores(side) - self.index.scores, self.first["golden"], axis=1)
+        return np.asarray(np.abs(np.diff(moved, axis=1)).ravel())
+
+    def margins(self, k: int) -> Float64:
+        """Golden's score at rank k minus that at rank k + 1 [Q]."""
+        best = np.take_along_axis(self.index.scores, self.first["golden"], axis=1)
+        k = min(k, best.shape[1] - 1)
+        return np.asarray(best[:, k - 1] - best[:, k])
+
+    def _depth(self, kind: str) -> int:
+        return min({"first": 1, "top5": 5, "top10": 10}[kind], len(self.golden.items) - 1)
+
+
+def _hits(scores: Float64, right: Bools) -> Bools:
+    best = np.where(right, scores, -np.inf).max(axis=1)
+    return np.asarray(best > np.where(right, -np.inf, scores).max(axis=1))

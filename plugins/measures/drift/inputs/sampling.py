@@ -1,0 +1,59 @@
+"""Which inputs each part of the audit looks at, and the subjects that it shares with the suites."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from fixtures.capability import Tower
+from fixtures.datasets import DEFAULT
+from fixtures.models import DEFAULT as DEFAULT_MODEL
+from fixtures.models import Model
+from plugins.golden.derivation import LARGE
+from plugins.subjects import REFERENCE, Subjects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+TOWERS: tuple[Tower, ...] = ("image", "text")
+
+
+class Budget:
+    """How many inputs, mutations (of a population) and examples (of hypothesis): fewer with a large model."""
+
+    def __init__(self, model: Model) -> None:
+        large = model.parameters > LARGE
+        self.layers = 8 if large else 32
+        self.ranges: int | None = 64 if large else None
+        self.mutations, self.examples = (4, 40) if large else (30, 300)
+        self.ranked = 2 if large else 1  # of the cells whose rankings are audited, every second
+        self.policy_texts: int | None = 128 if large else None
+        self.tried = 4 if large else 16  # inputs on which a set of operations is tried
+        self.tighter = not large  # whether a policy for a tighter budget is searched where none is needed
+
+
+class Options:
+    """What pytest's config is to Subjects, for a command that is no pytest run."""
+
+    def __init__(self, model: str, pretrained: str, golden: "Path") -> None:
+        self.chosen = {"--model": model, "--pretrained": pretrained, "--golden": golden, "--dataset": DEFAULT}
+        typed = [name for name, value in (("--model", model != DEFAULT_MODEL), ("--pretrained", pretrained)) if value]
+        self.invocation_params = SimpleNamespace(args=typed)  # what a command that is suggested has to repeat
+
+    def getoption(self, name: str) -> Any:
+        """The value of an option by its long name."""
+        return self.chosen[name]
+
+
+def subjects_of(model: str, pretrained: str, golden: "Path") -> Subjects:
+    """Model, data set, pixels and tokens, each made when first asked for."""
+    return Subjects(cast("pytest.Config", Options(model, pretrained, golden)))
+
+
+def sample(subjects: Subjects, tower: Tower, count: int | None) -> Any:
+    """So many evenly spaced inputs of the data set (None: all): pixels [N, 3, R, R] or tokens [N, L]."""
+    total = len(subjects.dataset.images if tower == "image" else subjects.dataset.texts)
+    rows = np.linspace(0, total - 1, min(count or total, total)).astype(int).tolist()
+    return subjects.pixels(REFERENCE).rows(rows) if tower == "image" else subjects.tokens[rows]

@@ -1,0 +1,151 @@
+"""How a cell's error grows from layer to layer, and each layer's own share of it, against float64 on the same inputs."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fixtures.capability import Array, Encoder, Tokens, Tower
+from plugins.measures.drift.layers.capture import watch
+from plugins.measures.drift.layers.layers import INPUT, Layer, layers
+
+if TYPE_CHECKING:
+    import torch
+
+Float64 = NDArray[np.float64]
+ROWS = 8  # inputs at a time: both the cell's and float64's activations of all layers are in memory
+
+
+@dataclass
+class LayerError:
+    """One layer over all inputs; arrays are [N], one value an input, infinite where the cell's output is not finite.
+
+    `kind` is that of the layer, or of one before it that was fused into it.
+    `total` is the relative error (Euclidean) of the cell's output to float64 from the pixels or tokens on: what has gathered.
+    `own` is that to float64 computed from the cell's own inputs of this layer: what the layer itself adds.
+    `cosine` is the cosine distance of both outputs, flattened. `largest` is the largest magnitude that the cell's output holds.
+    """
+
+    name: str
+    kind: str
+    block: int | None
+    dtype: str  # of the cell's output, as torch names it
+    total: Float64
+    own: Float64
+    cosine: Float64
+    largest: float
+    flushed: float  # share of the outputs that are 0 where float64 has something else
+
+
+@dataclass
+class Profile:
+    """A tower of a cell: its layers in order, how they were watched, what watching changed of the result (relative).
+
+    `rows` holds steps within layers too, of kind "inner", for the size of their numbers; `layers` is without them.
+    """
+
+    rows: list[LayerError]
+    how: str
+    disturbance: float
+    inputs: int
+
+    @property
+    def layers(self) -> list[LayerError]:
+        """The rows that are compared with neighbours."""
+        return [row for row in self.rows if row.kind != "inner"]
+
+
+def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Profile:
+    """Errors of all layers; `exact` is the model's module in float64. Raises Unavailable for a cell that cannot be watched."""
+    import torch
+
+    known = layers(exact, tower)
+    look, how = watch(encoder, tower, known)
+    step = min(ROWS, encoder.max_batch or ROWS)
+    parts: dict[str, list[Any]] = {layer.name: [] for layer in known}
+    changed = []
+    with torch.inference_mode():
+        for start in range(0, len(batch), step):
+            rows = batch[start : start + step]
+            found = look(rows)
+            if "compilation" not in how:
+                changed.append(_change(found[known[-1].name], encoder.encode(rows, tower)))
+            for name, part in _compare(known, found, rows, exact, tower).items():
+                parts[name].append(part)
+    found_rows = [_row(layer, parts[layer.name]) for layer in known if parts[layer.name]]
+    for row, after in zip(found_rows[-2::-1], found_rows[:0:-1], strict=True):
+        row.dtype = row.dtype or after.dtype  # a step that the cell hides computes in what the layer around it gives
+    return Profile(found_rows, how, max(changed, default=0.0), len(batch))
+
+
+def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, tower: Tower) -> dict[str, Any]:
+    """Per layer: dtype, total, own and cosine error per input, largest magnitude, flushed values, all values, and kind."""
+    import torch
+
+    given = torch.from_numpy(np.ascontiguousarray(rows))
+    given = given.double() if tower == "image" else given
+    kept = used_tokens(exact, given) if tower == "text" else None
+    truth: dict[str, Any] = {INPUT: given}
+    cell: dict[str, Any] = {INPUT: given}
+    result = {}
+    fused = ""  # kind of a layer whose output does not exist: its own error shows in the next output
+    for layer in known:
+        truth[layer.name] = layer.compute(*(truth[name] for name in layer.inputs))
+        replayed = layer.compute(*(cell[name] for name in layer.inputs))
+        hidden = layer.name not in found
+        if hidden and layer.kind != "inner":
+            cell[layer.name], fused = replayed, fused or layer.kind
+            continue
+        tensor = replayed if hidden else found[layer.name]
+        tensor = layer.pool(tensor) if layer.pool and tensor.ndim == 3 else tensor
+        cell[layer.name] = tensor.double()
+        output, wanted, own = (_flat(x, kept) for x in (cell[layer.name], truth[layer.name], replayed))
+        flushed = float(((output == 0) & (wanted != 0)).sum())
+        errors = [_relative(output, wanted), _relative(output, own), _cosine(output, wanted)]
+        dtype = "" if hidden else str(tensor.dtype).removeprefix("torch.")
+        kind = layer.kind if layer.kind == "inner" else fused or layer.kind
+        result[layer.name] = (dtype, errors, float(output.abs().max()), flushed, output.numel(), kind)
+        fused = fused if kind == "inner" else ""
+    return result
+
+
+def used_tokens(module: Any, tokens: "torch.Tensor") -> "torch.Tensor | None":
+    """bool [N, T]: tokens up to the pooled one, the only ones that a causal tower's result depends on; None: all of them."""
+    import torch
+
+    if module.text_pool_type not in ("argmax", "eos"):
+        return None
+    end = tokens.argmax(dim=-1) if module.text_pool_type == "argmax" else (tokens == module.text_eos_id).int().argmax(dim=-1)
+    return torch.arange(tokens.shape[1])[None] <= end[:, None]
+
+
+def _flat(x: Any, kept: Any) -> Any:
+    """[N, everything], with what no result depends on set to 0."""
+    return (x.masked_fill(~kept[..., None], 0) if kept is not None and x.ndim == 3 else x).flatten(1)
+
+
+def _relative(found: Any, wanted: Any) -> Float64:
+    error = (found - wanted).norm(dim=1)
+    size = wanted.norm(dim=1)
+    values = np.asarray(error.where(error == 0, error / size).numpy(), np.float64)
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def _cosine(found: Any, wanted: Any) -> Float64:
+    """Half the squared distance of the unit vectors: exact for tiny angles."""
+    difference = found / found.norm(dim=1, keepdim=True) - wanted / wanted.norm(dim=1, keepdim=True)
+    values = np.asarray(0.5 * (difference**2).sum(dim=1).numpy(), np.float64)
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def _change(watched: Any, plain: Array) -> float:
+    found, wanted = watched.double().numpy(), plain.astype(np.float64)
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted)) if np.isfinite(wanted).all() else 0.0
+
+
+def _row(layer: Layer, parts: list[Any]) -> LayerError:
+    total, own, cosine = (np.concatenate([part[1][i] for part in parts]) for i in range(3))
+    largest = max(part[2] if np.isfinite(part[2]) else np.inf for part in parts)
+    flushed = sum(part[3] for part in parts) / sum(part[4] for part in parts)
+    return LayerError(layer.name, parts[0][5], layer.block, parts[0][0], total, own, cosine, largest, flushed)

@@ -1,0 +1,118 @@
+"""Why a format drifts: how large and how small a model's activations and weights are beside what the format can hold."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fixtures.capability import Array, Tokens, Tower
+from plugins.measures.drift.layers.layers import INPUT, layers
+from plugins.measures.drift.layers.profile import ROWS, used_tokens
+from plugins.measures.drift.layers.scores import scores
+
+if TYPE_CHECKING:
+    from fixtures.models import Model
+
+Float64 = NDArray[np.float64]
+OUTLIER = 6.0  # a channel or token is one when its largest magnitude is so many times the median of all channels' or tokens'
+LISTED = 3  # outliers that are named; the largest is, outlier or not
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a floating-point format can hold."""
+
+    largest: float
+    smallest_normal: float
+    smallest: float  # subnormal; half of it rounds to 0
+
+
+FORMATS = {
+    "fp16": Format(65504.0, 2.0**-14, 2.0**-24),
+    "bf16": Format(2.0**127 * (2 - 2**-7), 2.0**-126, 2.0**-133),
+}
+
+
+@dataclass
+class Range:
+    """Magnitudes of one tensor: an activation over all inputs, or a weight."""
+
+    name: str
+    largest: float = 0.0
+    squares: float = 0.0
+    count: int = 0
+    subnormal: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FORMATS, 0))
+    flushed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FORMATS, 0))
+    int8_zero: int = 0  # values that round to 0 on an 8-bit scale of their own input
+    channels: Float64 = field(default_factory=lambda: np.zeros(0))  # [C], largest magnitudes
+    tokens: Float64 = field(default_factory=lambda: np.zeros(0))  # [T]
+
+    def add(self, x: Any, kept: Any = None) -> None:
+        """Take in a tensor [N, T, C], [N, C] or [N, C, h, w]; `kept` bool [N, T] says which tokens count."""
+        x = x.flatten(2).transpose(1, 2) if x.ndim == 4 else x
+        size = x.abs().double()
+        rows = size.flatten(1).max(dim=1).values.clamp_min(1e-300)
+        if kept is not None and x.ndim == 3:
+            size = size * kept[..., None]
+        scale = rows / 127.5  # an 8-bit scale over the whole range of one input
+        self.int8_zero += int(((size > 0) & (size < scale.view(-1, *[1] * (size.ndim - 1)) / 2)).sum())
+        self.largest = max(self.largest, float(size.max()))
+        self.squares += float((size**2).sum())
+        self.count += int((size > 0).sum())
+        for name, limits in FORMATS.items():
+            self.subnormal[name] += int(((size < limits.smallest_normal) & (size >= limits.smallest / 2)).sum())
+            self.flushed[name] += int(((size > 0) & (size < limits.smallest / 2)).sum())
+        self.channels = _larger(self.channels, size.flatten(0, -2).max(dim=0).values.numpy())
+        if x.ndim == 3:
+            self.tokens = _larger(self.tokens, size.max(dim=0).values.max(dim=-1).values.numpy())
+
+    def as_json(self) -> dict[str, Any]:
+        """Bits of headroom and shares by format, and the outliers."""
+        count, rms = max(self.count, 1), math.sqrt(self.squares / max(self.count, 1))
+        return {
+            "name": self.name,
+            "largest": self.largest,
+            "rms": rms,
+            **{name: {
+                "headroom_bits": math.log2(limits.largest / max(self.largest, 1e-300)),
+                "rms_over_smallest_normal_bits": math.log2(max(rms, 1e-300) / limits.smallest_normal),
+                "subnormal_share": self.subnormal[name] / count,
+                "flushed_share": self.flushed[name] / count,
+            } for name, limits in FORMATS.items()},
+            "int8": {"rounds_to_zero_share": self.int8_zero / count, "levels_of_rms": 127.5 * rms / max(self.largest, 1e-300)},
+            "outlier_channels": outliers(self.channels),
+            "outlier_tokens": outliers(self.tokens),
+        }  # fmt: skip
+
+
+def outliers(largest: Float64) -> list[dict[str, float]]:
+    """The position with the largest magnitude, and the next that are outliers, with how many times the median they have."""
+    usual = float(np.median(largest[largest > 0])) if (largest > 0).any() else math.inf
+    order = np.argsort(-largest)[:LISTED]
+    listed = [i for place, i in enumerate(order) if place == 0 or largest[i] >= OUTLIER * usual]
+    return [{"index": int(i), "times_the_median": float(largest[i] / usual)} for i in listed]
+
+
+def activation_ranges(model: "Model", batch: Array | Tokens, tower: Tower) -> Iterator[Range]:
+    """Of every layer and of what attention and MLP hold inside, in fp32, over all inputs, without padding after end-of-text."""
+    import torch
+
+    module = model.module()
+    known = [*layers(module, tower), *scores(module, tower)]
+    found = {layer.name: Range(layer.name) for layer in known}
+    with torch.inference_mode():
+        for start in range(0, len(batch), ROWS):
+            given = torch.from_numpy(np.ascontiguousarray(batch[start : start + ROWS]))
+            kept = used_tokens(module, given) if tower == "text" else None
+            values = {INPUT: given}
+            for layer in known:
+                values[layer.name] = layer.compute(*(values[name] for name in layer.inputs))
+                found[layer.name].add(values[layer.name], kept)
+    yield from found.values()
+
+
+def _larger(before: Float64, now: Float64) -> Float64:
+    return np.maximum(before, now) if len(before) else np.asarray(now, np.float64)

@@ -1,0 +1,136 @@
+"""What to do about drift: the smallest precision policy that brings a cell within budget, and what it costs."""
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fixtures.capability import Array, Backend, Tower
+from fixtures.policies.operations import levels, parts
+from fixtures.policies.policy import Policy, as_text
+from fixtures.storage.atomic import write_text
+from plugins.measures.drift.policies.frontier import figures, frontier, share_of
+from plugins.measures.drift.policies.search import Found, Kept, Search, in_parts
+from plugins.measures.drift.policies.trial import Target, Trial
+
+if TYPE_CHECKING:
+    from fixtures.models import Model
+
+TRIED = 16  # of a tower's worst inputs, on which sets are tried; what is found is checked on all of them,
+ROUNDS = 4  # and searched again with the inputs that broke it, so often
+SECONDS = 0.8  # to time one set
+Say = Callable[[str], None]
+
+
+def find_policy(
+    backend: Backend, model: "Model", base: str, device: str, targets: Mapping[Tower, Target], name: str,
+    say: Say = lambda _: None, seconds: float = SECONDS, with_frontier: bool = True, tried: int = TRIED,
+) -> tuple[Policy | None, dict[str, Any]]:  # fmt: skip
+    """The smallest policy that brings a cell within budget, and what was measured, by tower.
+
+    `targets` hold each tower's inputs, golden's embeddings and the budget. There is no policy when nothing has to be kept
+    (then found["within"] is true) and when not even all operations in fp32 are enough (then found["reached"] is false).
+    `seconds` time each set; 0 times nothing, and then there is no frontier. Sets are tried on the `tried` worst inputs first.
+    """
+    with tempfile.TemporaryDirectory(prefix="policy-") as builds:
+        trial = Trial(backend, model, base, device, Path(builds))
+        towers = {str(tower): _tower(trial, tower, target, say, seconds, tried) for tower, target in targets.items()}
+        answers = {tower: towers[tower].pop("answer") for tower in targets}
+        for tower in targets if seconds and with_frontier else ():
+            if answers[tower].kept:
+                sample = targets[tower].rows(answers[tower].chosen)
+                towers[tower]["frontier"] = frontier(trial, tower, sample, answers[tower].search, say, seconds)
+    kept = sorted(operation for row in towers.values() for operation in row.get("kept", []))
+    found = {
+        "backend": backend.name, "base": base, "device": device, "towers": towers,
+        "within": all(share_of(row["low"]) <= 1 for row in towers.values()),
+        "reached": all("kept" in row for row in towers.values()),
+    }  # fmt: skip
+    if not found["reached"] or not kept:
+        return None, found
+    measured = {tower: _header(row) for tower, row in towers.items() if row["kept"]}
+    return Policy(name, base, tuple(kept), model.weights_sha256, {"backend": backend.name, "device": device, **measured}), found
+
+
+def write_policy(policy: Policy, target: Path) -> Path:
+    """The policy's file, whole or not at all."""
+    write_text(target, as_text(policy))
+    return target
+
+
+def _header(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file says of one tower's figures."""
+    before = {f"{key}_without": value for key, value in row["low"].items()}
+    return {key: value for key, value in row["own"].items() if key != "n"} | before
+
+
+def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float, tried: int) -> dict[str, Any]:
+    """One tower: its drift without a policy, the smallest set, whether that is proved, and its price."""
+    low = trial.encode(frozenset(), target.batch, tower)
+    row: dict[str, Any] = {"inputs": len(target.names), "low": figures(*target.drift(low))}
+    answer = _smallest(trial, tower, target, low, say, tried)
+    search, found, kept = answer.search, answer.found, answer.kept
+    row |= {"operations": len(search.operations), "sets": len(search.measured), "answer": answer}
+    if found is None or answer.embeddings is None:
+        return row | {"best": figures(*trial.drift(frozenset(search.operations), target, tower))}
+    row |= {"kept": sorted(kept), "necessary": sorted(found.necessary), "own": figures(*target.drift(answer.embeddings))}
+    row["smallest"] = len(kept) <= 1 or (found.smallest and len(kept) == len(found.kept or ()))
+    if seconds and kept:
+        say(f"{tower} tower, timing")
+        row["own"] |= trial.latency(kept, target.batch, tower, seconds)
+    return row
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a tower's search came to; without `embeddings` it found nothing that is enough."""
+
+    search: Search
+    chosen: list[int]  # the inputs that were worst without a policy, and under those that were tried
+    kept: Kept = frozenset()
+    found: Found | None = None
+    embeddings: Array | None = None  # of all inputs, with `kept` in fp32
+
+
+def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say, tried: int) -> Answer:
+    """Searches on the worst inputs, checks on all, and searches again with those that broke what was found."""
+    chosen = _worst(target.shares(low), tried)
+    kept, stricter = frozenset[str](), 1.0
+    for operations in levels(trial.known, tower):  # larger pieces where the rounding between small ones is too much
+        for _ in range(ROUNDS):
+            search = Search(operations, _measure(trial, tower, target.rows(chosen), say, stricter))
+            found = search.run(first=kept)
+            if found.kept is None:
+                break
+            kept = search.drop(in_parts(found.kept, partial(parts, trial.known), search.share))
+            embeddings = trial.encode(kept, target.batch, tower) if kept else low
+            shares, seen = target.shares(embeddings), search.share(kept) / stricter
+            chosen = sorted({*chosen, *_worst(shares, tried)})
+            worst = float(shares.max())
+            if worst <= 1:
+                return Answer(search, chosen, kept, found, embeddings)
+            if math.isfinite(worst) and seen > 0:  # a row may depend on its batch (dynamic int8): then a sample needs a margin
+                stricter = max(stricter, worst / seen)
+    return Answer(search, chosen)
+
+
+def _worst(shares: "np.ndarray", count: int) -> list[int]:
+    return [int(row) for row in np.argsort(-shares, kind="stable")[:count]]
+
+
+def _measure(trial: Trial, tower: Tower, sample: Target, say: Say, stricter: float) -> Callable[[Kept], float]:
+    tried = 0
+
+    def measure(kept: Kept) -> float:
+        nonlocal tried
+        tried += 1
+        say(f"{tower} tower, {tried} sets measured")
+        share = stricter * trial.drift(kept, sample, tower)[0]
+        return share if math.isfinite(share) else math.inf
+
+    return measure

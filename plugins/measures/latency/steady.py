@@ -1,0 +1,143 @@
+"""Batch-1 latency: first call, calls until it is steady, percentiles of the steady state, and where the time goes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
+from fixtures.datasets import Dataset
+from plugins.measures.latency.paired import no_garbage_collection
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+MOST_WARM_UP_CALLS = 100
+MOST_WARM_UP_S = 3.0
+WINDOW = 5  # calls whose median is compared with that of the window before
+STEADY = 0.10  # two neighbouring windows closer than this, twice in a row: steady
+ROUNDS = (30, 300)
+DOCUMENT_ROUNDS = (10, 15)  # of a cell, where ROUNDS are of an encoder: its encoding is timed there, here beside other stages
+BUDGET_S = 0.6  # per benchmark; a slow cell still gets the fewest rounds
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What the first calls cost: a figure that no latency contains."""
+
+    first_call_ms: float
+    calls_to_steady: int
+    steady_ms: float
+
+
+def warm_up(call: Callable[[], object]) -> WarmUp:
+    """Call until two neighbouring windows of calls agree twice in a row, or the budget ends."""
+    times: list[float] = []
+    agreed = 0
+    started = time.perf_counter()
+    while len(times) < MOST_WARM_UP_CALLS and (time.perf_counter() - started < MOST_WARM_UP_S or len(times) < 3):
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+        if len(times) >= 2 * WINDOW:
+            earlier, later = np.median(times[-2 * WINDOW : -WINDOW]), np.median(times[-WINDOW:])
+            agreed = agreed + 1 if abs(later / earlier - 1) < STEADY else 0
+            if agreed == 2:
+                break
+    steady = float(np.median(times[-WINDOW:]))
+    slow = [i for i, seconds in enumerate(times[: -WINDOW or None], 1) if seconds > 1.5 * steady]
+    return WarmUp(1e3 * times[0], max(slow, default=0), 1e3 * steady)
+
+
+def measure(
+    benchmark: "BenchmarkFixture", call: Callable[[], object], expected_ms: float, rounds_of: tuple[int, int] = ROUNDS
+) -> dict[str, float] | None:
+    """Time `call`, which must return only when its result is on the host; None under --benchmark-disable.
+
+    `rounds_of`: the fewest and the most, whatever fits BUDGET_S.
+    """
+    rounds = int(np.clip(1e3 * BUDGET_S / expected_ms, *rounds_of))
+    with no_garbage_collection():
+        benchmark.pedantic(call, rounds=rounds, warmup_rounds=2)
+    if not benchmark.enabled or benchmark.stats is None:
+        return None
+    result = percentiles(np.asarray(benchmark.stats.stats.data))
+    benchmark.extra_info.update(result)
+    return result
+
+
+def percentiles(seconds: np.ndarray) -> dict[str, float]:
+    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+    ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
+    found = dict(zip(("p50", "p90", "p95", "p99"), np.percentile(ms, (50, 90, 95, 99)).tolist(), strict=True))
+    low, high = median_interval(len(ms))
+    found |= {"p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1])}
+    return {**found, "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms)}
+
+
+def median_interval(n: int, confidence: float = 0.95) -> tuple[int, int]:
+    """Which of n sorted values bound the median, whatever their distribution: values below it are binomial (n, 1/2)."""
+    from scipy.stats import binom
+
+    rank = max(1, int(binom.ppf((1 - confidence) / 2, n, 0.5)))
+    return rank - 1, n - rank
+
+
+class Stages:
+    """One document from file to vector, each stage on its own clock: decode, preprocess, upload, encode, download."""
+
+    NAMES = ("decode", "preprocess", "host_to_device", "encode", "device_to_host")
+
+    def __init__(self, encoder: Encoder, preprocessor: Preprocessor, path: str, geometry: Geometry) -> None:
+        self.encoder, self.preprocessor, self.path, self.geometry = encoder, preprocessor, path, geometry
+        self.times: list[list[float]] = []
+
+    def __call__(self) -> Array:
+        """Run once and note when each stage ended; the device is idle before the next stage starts."""
+        tower: Tower = "image"
+        clock = [time.perf_counter()]
+
+        def tick() -> None:
+            self.encoder.synchronize()
+            clock.append(time.perf_counter())
+
+        decoded = self.preprocessor.decode(self.path)
+        tick()
+        pixels = self.preprocessor.transform(decoded, self.geometry)[None]
+        tick()
+        batch = self.encoder.upload(pixels, tower)
+        tick()
+        output = self.encoder.forward(batch, tower)
+        tick()
+        embedding = self.encoder.download(output)
+        tick()
+        self.times.append(np.diff(clock).tolist())
+        return embedding
+
+    def medians(self) -> dict[str, float]:
+        """Median milliseconds of each stage."""
+        return dict(zip(self.NAMES, (1e3 * np.median(self.times, axis=0)).tolist(), strict=True))
+
+
+def timed_files(dataset: Dataset) -> list[str]:
+    """The first scene and, where the data set has one, its largest odd file."""
+    return [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
+
+
+def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, geometry: Geometry) -> dict[str, dict[str, float]]:
+    """Median milliseconds of decode and transform on each of the timed files."""
+    figures = {}
+    for name in timed_files(dataset):
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            decoded = preprocessor.decode(dataset.path(name))
+            middle = time.perf_counter()
+            preprocessor.transform(decoded, geometry)
+            times.append((middle - start, time.perf_counter() - middle))
+        decode, transform = 1e3 * np.median(times, axis=0)
+        figures[name] = {"decode": float(decode), "transform": float(transform)}
+    return figures

@@ -1,0 +1,90 @@
+"""Which vectors may stand beside which: a cell's rankings in every mixture with golden's, and the class they make."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fixtures.capability import Array
+from fixtures.datasets import Dataset
+from plugins.measures.vectors.metrics import Float64, cosine_distance
+from plugins.measures.vectors.recall import Flips, Ints, flips, gold_ranks
+
+Class = Literal["identical", "interchangeable", "re-index", "broken"]
+Mixture = tuple[str, str]  # whose images, whose texts: "golden" or "cell"
+MIXTURES: tuple[Mixture, ...] = (("golden", "golden"), ("golden", "cell"), ("cell", "golden"), ("cell", "cell"))
+PURE: Mixture = ("cell", "cell")
+GOLDEN: Mixture = ("golden", "golden")
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Ranks of the best gold item, [Q] for text→image and [I] for image→text, in each mixture."""
+
+    text_to_image: dict[Mixture, Ints]
+    image_to_text: dict[Mixture, Ints]
+    labels: Ints  # how many things each query names
+    images: tuple[Array, Array]  # golden's and the cell's, for neighbour agreement
+    round_off: bool  # every vector within fp32 round-off of golden's
+    finite: bool
+
+    def flips(self, direction: str, mixture: Mixture = PURE, labels: int | None = None) -> Flips:
+        """Hits lost and won against golden on the same queries; `labels` selects queries that name so many things."""
+        ranks = getattr(self, direction)
+        chosen = self.labels == labels if labels else slice(None)
+        return flips(ranks[mixture][chosen], ranks[GOLDEN][chosen])
+
+    def kept(self, mixture: Mixture) -> bool:
+        """True when neither direction lost recall in this mixture."""
+        return all(self.flips(direction, mixture).kept for direction in ("text_to_image", "image_to_text"))
+
+    @property
+    def verdict(self) -> Class:
+        """The class, from the strongest promise to the weakest."""
+        if not self.finite or not self.kept(PURE):
+            return "broken"
+        if self.round_off:
+            return "identical"
+        return "interchangeable" if all(self.kept(m) for m in MIXTURES) else "re-index"
+
+    @property
+    def points_lost(self) -> float:
+        """The most R@1 that a mixture loses in a direction, in points; infinite where a vector is not finite."""
+        changes = [self.flips(direction, m).change for direction in ("text_to_image", "image_to_text") for m in MIXTURES[1:]]
+        return -min(changes) if self.finite else math.inf
+
+    @property
+    def evidence(self) -> str:
+        """Recall changes of every mixture, for the message."""
+        return "; ".join(
+            f"{images} images with {texts} texts: text→image {self.flips('text_to_image', (images, texts))}, "
+            f"image→text {self.flips('image_to_text', (images, texts))}"
+            for images, texts in MIXTURES[1:]
+        )
+
+
+def retrieve(
+    dataset: Dataset,
+    images: Array,
+    texts: Array,
+    golden_images: Array,
+    golden_texts: Array,
+    limits: tuple[Float64, Float64],
+) -> Retrieval:
+    """Rank everything in all four mixtures. `limits` are the fp32 cosine tolerances of both towers, one for each row."""
+    of_images, of_texts = {"golden": golden_images, "cell": images}, {"golden": golden_texts, "cell": texts}
+    described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
+    gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]
+    forward = {(i, t): gold_ranks(of_texts[t], of_images[i], dataset.gold_images) for i, t in MIXTURES}
+    backward = {(i, t): gold_ranks(of_images[i][described], of_texts[t], gold_texts) for i, t in MIXTURES}
+    drifts = (cosine_distance(images, golden_images), cosine_distance(texts, golden_texts))
+    return Retrieval(
+        forward,
+        backward,
+        np.array([query.labels for query in dataset.queries]),
+        (golden_images, images),
+        all(bool((d <= limit).all()) for d, limit in zip(drifts, limits, strict=True)),
+        bool(np.isfinite(images).all() and np.isfinite(texts).all()),
+    )

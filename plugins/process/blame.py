@@ -1,0 +1,81 @@
+"""Tells what was left behind: in the promise's own test, or where none follows in this run, as a failure of the present one."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from fixtures.registry import preprocessors
+from plugins.cells.matrix import Cell, EncoderKey, subject
+from plugins.cells.promises import promise, reproduce
+from plugins.process.left_behind import LeftBehind, Owner, watch
+from plugins.report.rows import RESULTS
+from plugins.subjects import SUBJECTS
+from plugins.supervision.journal import REPORTS
+
+PROMISES = ("E12", "P12")
+TO_COME = pytest.StashKey[set[Owner]]()  # whose own test of it follows
+
+
+@pytest.fixture
+def left_behind() -> LeftBehind:
+    """What was found of everybody so far."""
+    return watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These come last of all tests of an encoder, or of preprocessors: the matrix keeps the order within one."""
+    items.sort(key=lambda item: promise(item)[0] in PROMISES)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Of xdist's workers none knows which tests it will get."""
+    items = [] if hasattr(session.config, "workerinput") else session.items
+    owners = {subject(item) for item in items if promise(item)[0] in PROMISES}
+    session.config.stash[TO_COME] = {owner for owner in owners if owner is not None}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """What changes during a test is its subject's; the last test of an encoder frees it."""
+    about, found = subject(item), watch()
+    if about is None:
+        return (yield)
+    found.during = item.name
+    with found.done_by(about):
+        result = yield
+    subjects = item.config.stash.get(SUBJECTS, None)
+    if subjects is not None and _encoder(item) != _encoder(nextitem):
+        subjects.end()
+    if promise(item)[0] in PROMISES:
+        item.config.stash[TO_COME].discard(about)
+    for owner in dict.fromkeys(owner for owner, _ in found.untold):
+        if owner not in item.config.stash[TO_COME]:
+            things = [thing for who, thing in found.untold if who == owner]
+            _tell(item, owner, [found.found[owner][thing] for thing in things])
+            found.told(owner)
+    return result
+
+
+def _encoder(item: pytest.Item | None) -> EncoderKey | None:
+    about = subject(item) if item else None
+    return about.encoder if isinstance(about, Cell) else about if isinstance(about, EncoderKey) else None
+
+
+def _tell(item: pytest.Item, owner: Owner, found: list[str]) -> None:
+    """One more report of this test, as if taking it down had failed."""
+    name = "P12" if isinstance(owner, str) else "E12"
+    declared = preprocessors()[owner].failures(False) if isinstance(owner, str) else owner.known_failures()
+    if name in declared:
+        return
+    said = "\n".join([f"{name} broken: {'; '.join(found)}", f"in {owner}", f"again: {reproduce(item)}"])
+    keywords: Any = dict.fromkeys(item.keywords, 1)
+    more: Any = {"user_properties": item.user_properties}
+    report = pytest.TestReport(item.nodeid, item.location, keywords, "failed", said, "teardown", **more)
+    results = item.config.stash[RESULTS]
+    if not isinstance(owner, str):
+        results.note(owner)
+    results.outcomes[str(owner)].append((name, "failed", said.splitlines()[0]))
+    if REPORTS in item.stash:
+        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    item.ihook.pytest_runtest_logreport(report=report)

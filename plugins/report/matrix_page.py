@@ -1,0 +1,91 @@
+"""`--matrix-page FILE` writes one Markdown page: every backend, precision and device, its state in this run, and why."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.errors import Unavailable
+from fixtures.machine.devices import DEVICES
+from fixtures.machine.versions import require_usable
+from fixtures.models import model_id
+from fixtures.registry import backends, preprocessors
+from fixtures.storage.atomic import write_text
+from plugins.report.rows import RESULTS, whole
+from plugins.run.write_failures import noted
+from plugins.subjects import REFERENCE
+
+ABSENT = {"cuda": "this machine has no CUDA device", "mps": "this machine has no Apple GPU"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One path."""
+    group = parser.getgroup("clip-conformance")
+    group.addoption("--matrix-page", type=Path, metavar="FILE", help="write the state of every backend as Markdown")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page when cells ran."""
+    target: Path | None = session.config.getoption("--matrix-page")
+    rows = session.config.stash[RESULTS].rows()
+    if target and rows:
+        with noted(session.config, "matrix page"):
+            write_text(target, page(whole(session.config, rows)))
+
+
+def page(report: dict[str, Any]) -> str:
+    """The whole page, from what report.json holds; a backend's state is that of its cell with the reference preprocessor."""
+    reasons: list[str] = []
+    run, machine, model, rows = report["run"], report["environment"], report.get("model"), report["cells"]
+    command = re.sub(r"(?<![\w.])/\S*/", "", run["command"])  # the page is read elsewhere: paths lose their folders
+    lines = [
+        f"# Matrix of {model_id(model['name'], model['pretrained']) if model else 'a run that loaded no model'}",
+        "",
+        f"Made by `{command}` at commit {run['commit']}, {run['started'][:10]}, on {machine['cpu']}, {machine['cores']} cores, "
+        f"GPU {machine['gpu']}. A backend's state is that of its cell with `{REFERENCE}`; \\[n\\] refers to the reasons below.",
+        "",
+        "| backend | precision | in the documents | cpu | cuda | mps |",
+        "|---|---|---|---|---|---|",
+    ]
+    for backend in backends().values():
+        for precision in backend.precisions:
+            states = (_state(rows, backend.name, precision, REFERENCE, device, reasons) for device in DEVICES)
+            lines.append(f"| {backend.name} | {precision} | {backend.documents.get(precision, '')} | {' | '.join(states)} |")
+    lines += ["", "| preprocessor | with torch-eager fp32 on the CPU |", "|---|---|"]
+    lines += [f"| {name} | {_state(rows, 'torch-eager', 'fp32', name, 'cpu', reasons)} |" for name in preprocessors()]
+    lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
+    return "\n".join(lines) + "\n"
+
+
+def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:
+    chosen = backends()[backend]
+    if not chosen.offers(precision, device):
+        return f"– {_reference(chosen.nowhere(), reasons)}".rstrip() if device in chosen.devices else "–"
+    wanted = (backend, precision, name, device)
+    for row in rows:
+        if (row["backend"], row["precision"], row.get("preprocessor"), row["device"]) == wanted:
+            state, why = row["verdict"], row["reason"]
+            break
+    else:
+        state, why = "not run", _absence(backend, precision, device)
+    return f"{state} {_reference(why, reasons)}".rstrip()
+
+
+def _reference(why: str, reasons: list[str]) -> str:
+    """The reason's number, in brackets; nothing without a reason."""
+    if not why:
+        return ""
+    if why not in reasons:
+        reasons.append(why)
+    return f"\\[{reasons.index(why) + 1}\\]"
+
+
+def _absence(backend: str, precision: str, device: str) -> str:
+    """Why a cell was no part of the run: a missing package or a refusal first, then the device."""
+    try:
+        require_usable(backends()[backend], precision, device)
+    except Unavailable as reason:
+        return str(reason)
+    return ABSENT.get(device, "it was not selected")

@@ -1,0 +1,178 @@
+"""Collects what every test found and writes one row a cell: report.json, and the table at the end."""
+
+import datetime
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fixtures.capability import TOWERS
+from fixtures.storage.atomic import write_text
+from plugins.cells.matrix import Cell, EncoderKey, subject, tower_of
+from plugins.cells.promises import promise, reproduce
+from plugins.report.table import summary
+from plugins.run import environment
+from plugins.run.write_failures import NOT_WRITTEN, noted
+from plugins.subjects import SUBJECTS
+
+Record = Callable[[str, Any], None]
+
+
+class Results:
+    """Outcomes and measures by subject: a cell, an encoder or a preprocessor."""
+
+    def __init__(self) -> None:
+        self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.cells: dict[str, Cell] = {}
+        self.encoders: dict[str, EncoderKey] = {}
+        self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # promise ("E2:text"), outcome, reason
+        self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
+
+    def note(self, about: Cell | EncoderKey | str) -> None:
+        """A test about this has come to its end, so it has a row."""
+        if isinstance(about, Cell):
+            self.cells.setdefault(str(about), about)
+        if isinstance(about, EncoderKey):
+            self.encoders.setdefault(str(about), about)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary a cell, in the report's form; an encoder of which no cell was selected has a row of its own."""
+        whole = {str(cell.encoder) for cell in self.cells.values()}
+        alone = [key for name, key in self.encoders.items() if name not in whole]
+        return [self._row(cell.encoder, cell) for cell in self.cells.values()] + [self._row(key, None) for key in alone]
+
+    def _row(self, encoder: EncoderKey, cell: Cell | None) -> dict[str, Any]:
+        about = (str(cell), str(encoder), cell.preprocessor) if cell else (str(encoder),)
+        outcomes = [outcome for key in about for outcome in self.outcomes[key]]
+        own = [outcome for key in about[:2] for _, outcome, _ in self.outcomes[key]]  # the preprocessor alone makes no cell run
+        row: dict[str, Any] = {"id": about[0], "backend": encoder.backend, "precision": encoder.precision}
+        row |= {"preprocessor": cell.preprocessor} if cell else {}
+        row["device"] = encoder.device
+        row |= {"policy": {"base": encoder.base, "keep": list(encoder.policy.keep)}} if encoder.policy else {}
+        failed = [(p.split(":")[0], why) for p, outcome, why in outcomes if outcome == "failed"]
+        expected = [(p, why) for p, outcome, why in outcomes if outcome == "xfailed"]
+        skipped = [why for _, outcome, why in outcomes if outcome == "skipped"]
+        if failed:
+            row |= {"verdict": "fail", "reason": failed[0][1], "broken_promises": sorted({p for p, _ in failed})}
+        elif not any(outcome in ("passed", "xfailed") for outcome in own):
+            row |= {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
+        elif expected:
+            reasons = {why: both_towers({p for p, other in expected if other == why}) for _, why in expected}
+            row |= {
+                "verdict": "expected-failure",
+                "reason": "; ".join(reasons),
+                "reasons": reasons,
+                "broken_promises": sorted({p.split(":")[0] for p, _ in expected}),
+            }
+        else:
+            row |= {"verdict": "pass", "reason": "", "broken_promises": []}
+        if skipped and row["verdict"] != "skipped":
+            row["not_judged"] = list(dict.fromkeys(skipped))
+        for key in reversed(about):
+            merge(row, self.measures[key])
+        return row
+
+
+def both_towers(broken: set[str]) -> list[str]:
+    """Promises in order, with the tower ("E2:text") where they broke in one only."""
+    names = {name: [f"{name}:{tower}" for tower in TOWERS] for name in {label.split(":")[0] for label in broken}}
+    return sorted(label for name, both in names.items() for label in ([name] if broken >= {*both} else broken & {name, *both}))
+
+
+def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add `more` to `into`, dictionaries within dictionaries."""
+    for key, value in more.items():
+        if isinstance(value, dict):
+            merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
+
+
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One collection of results a session."""
+    config.stash[RESULTS] = Results()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Record:
+    """`record("drift.image", {...})` adds a measure of this test's subject to its rows of the report."""
+    about = str(subject(request.node))
+
+    def add(path: str, value: Any) -> None:
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        merge(pytestconfig.stash[RESULTS].measures[about], value)
+
+    return add
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Note the outcome of each test of the matrix."""
+    report: pytest.TestReport = yield
+    about = subject(item)
+    if about is None or (report.when != "call" and report.outcome == "passed") or report.when == "teardown":
+        return report
+    results = item.config.stash[RESULTS]
+    results.note(about)
+    name, tower = promise(item)[0], tower_of(item)
+    results.outcomes[str(about)].append((f"{name}:{tower}" if name and tower else name or item.name, *_outcome(report)))
+    report.user_properties.append(("promise", " ".join(promise(item))))
+    if report.failed and "again: pytest" not in report.longreprtext:
+        report.sections.append(("again", reproduce(item)))
+    return report
+
+
+def _outcome(report: pytest.TestReport) -> tuple[str, str]:
+    if hasattr(report, "wasxfail"):
+        # Strict ones that pass after all come as failed, without this attribute; the others are free to pass.
+        return ("xfailed", str(report.wasxfail)) if report.skipped else ("passed", "")
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        return "skipped", reason.removeprefix("Skipped: ")
+    return report.outcome, report.longreprtext.strip().splitlines()[0] if report.failed else ""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write report.json when cells ran; cells that compared nothing, or skips under --strict-cells, fail the run."""
+    config = session.config
+    rows = config.stash[RESULTS].rows()
+    if not rows:
+        return
+    ran = [row for row in rows if row["verdict"] != "skipped"]
+    if session.exitstatus == pytest.ExitCode.OK and (not ran or (config.getoption("--strict-cells") and len(ran) < len(rows))):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    with noted(config, "report"):
+        write_text(config.getoption("--report"), json.dumps(whole(config, rows), indent=1, ensure_ascii=False))
+
+
+def whole(config: pytest.Config, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What report.json holds."""
+    run = {
+        "started": config.stash[RESULTS].started, "commit": environment.commit(), "strict": config.getoption("--strict-cells"),
+        "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
+    }  # fmt: skip
+    report: dict[str, Any] = {"schema": 1, "run": run, "environment": environment.fingerprint()}
+    subjects = config.stash.get(SUBJECTS, None)
+    if subjects is not None and "model" in vars(subjects):
+        model = subjects.model
+        report["model"] = {
+            "name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256,
+            "parameters": model.parameters, "embed_dim": model.embed_dim,
+        }  # fmt: skip
+    return {**report, "cells": rows}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table, then where the report is."""
+    rows = config.stash[RESULTS].rows()
+    if rows:
+        summary(terminalreporter, rows)
+        if "report" not in config.stash[NOT_WRITTEN]:
+            terminalreporter.write_line(f"report: {config.getoption('--report')}")

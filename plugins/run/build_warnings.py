@@ -1,0 +1,20 @@
+"""What libraries warned about while an encoder was built stands in its rows as `warnings`."""
+
+from collections.abc import Generator
+
+import pytest
+
+from plugins.cells.matrix import Cell, EncoderKey, subject
+from plugins.report.rows import RESULTS, merge
+from plugins.subjects import SUBJECTS
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """After each part of a test, because an encoder may be built by the call: a compiler sees a new size of batch."""
+    report = yield
+    about, subjects = subject(item), item.config.stash.get(SUBJECTS, None)
+    key = about.encoder if isinstance(about, Cell) else about
+    if subjects and isinstance(key, EncoderKey) and (warned := subjects.warned(key)):
+        merge(item.config.stash[RESULTS].measures[str(about)], {"warnings": warned})
+    return report

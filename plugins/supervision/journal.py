@@ -1,0 +1,205 @@
+"""What a supervised run has done so far, a line a test: told again by the next child when this one dies."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.storage.full_disk import writing
+from plugins.cells.matrix import Cell, EncoderKey, subject
+from plugins.report.rows import RESULTS
+from plugins.run.bad_input import one_sentence
+
+CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
+LOST_DEVICE = 75  # exit code of a child that must not go on because its CUDA device is lost (sysexits' "try again")
+JOURNAL = pytest.StashKey["Journal"]()
+REPORTS = pytest.StashKey[list[dict[str, Any]]]()
+
+
+class Journal:
+    """JSON lines: {"collected": tests}, {"start": test, "about": [encoder, preprocessor]}, {"end": test, …},
+    {"over": exit code}, {"blame": sentence, "test": …, …}.
+
+    A blame with "lost" is for a CUDA device that was lost in a test which came to its end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+        self.begins()
+
+    def begins(self) -> None:
+        """Another child starts, of which nothing is known: what was written before is about others."""
+        self._read = self.path.stat().st_size
+        self._last: dict[str, Any] = {}
+        self._test: dict[str, Any] | None = None  # the last one that it started
+        self._since = time.monotonic()
+
+    def append(self, **line: Any) -> None:
+        """Write one line, at once; a full disk ends the run."""
+        with one_sentence(), writing("the run's journal", self.path.parent), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """All whole lines; a kill may have cut off the last."""
+        found = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in found if line.endswith("\n")]
+
+    def heard(self) -> float:
+        """When the last line of this child was first seen, or the child began. Reads only what is new."""
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            new, _, _ = file.read().rpartition(b"\n")
+        if new:
+            self._read += len(new) + 1
+            lines = [json.loads(line) for line in new.splitlines()]
+            self._last, self._since = lines[-1], time.monotonic()
+            self._test = next((line for line in reversed(lines) if "start" in line), self._test)
+        return self._since
+
+    @property
+    def alive(self) -> bool:
+        """True once this child has collected its tests."""
+        return bool(self._last)
+
+    @property
+    def running(self) -> bool:
+        """True while a test runs, as far as was heard."""
+        return "start" in self._last
+
+    @property
+    def over(self) -> int | None:
+        """The exit code of a child that has written and told everything, and has only to end."""
+        return self._last.get("over")
+
+    @property
+    def place(self) -> str:
+        """Where this child is, as the end of a sentence."""
+        if self._test is None:
+            return "before its first test"
+        test = self._test["start"]
+        if self.over is not None:
+            return f"after its last test, {test}"
+        return f"in {test}" if self.running else f"after {test}"
+
+    def blame(self, died: str) -> str | None:
+        """Blame the test that ran, or the last one that had; gives the sentence, or None if there was none."""
+        self.heard()
+        if self._test is None:
+            return None
+        sentence = f"the run {died} {self.place}"
+        self.append(blame=sentence, test=self._test["start"], about=self._test["about"])
+        return sentence
+
+    @cached_property
+    def done(self) -> dict[str, dict[str, Any]]:
+        """What ended before this child began, by test."""
+        return {line["end"]: line for line in self.lines if "end" in line}
+
+    @cached_property
+    def blamed(self) -> list[dict[str, Any]]:
+        """What died before this child began, oldest first."""
+        return [line for line in self.lines if "blame" in line]
+
+    @property
+    def losses(self) -> list[dict[str, Any]]:
+        """The blames for a lost device."""
+        return [line for line in self.blamed if "lost" in line]
+
+    def guilty(self, item: pytest.Item) -> str:
+        """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
+        two cells (in one, it could be the other's doing). Empty for the rest, as for what ended when the device was lost."""
+        mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
+        for line in self.blamed:
+            if "lost" in line and item.nodeid in self.done:
+                continue
+            theirs = tuple(line["about"])
+            same = [bool(name) and name == other for name, other in zip(mine, theirs, strict=True)]
+            by_itself = any(same[i] and not theirs[1 - i] for i in (0, 1))
+            in_two = any(same[i] and len([about for about in abouts if about[i] == mine[i]]) > 1 for i in (0, 1))
+            if line["test"] == item.nodeid or all(same) or by_itself or in_two:
+                return str(line["blame"])
+        return ""
+
+
+def names_of(item: pytest.Item) -> tuple[str, str]:
+    """Names of the encoder and of the preprocessor that a test is about; empty where it is about none."""
+    about = subject(item)
+    if isinstance(about, Cell):
+        return str(about.encoder), about.preprocessor
+    return (str(about), "") if isinstance(about, EncoderKey) else ("", about or "")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """In a supervised child: open the journal, and die when the supervisor has died."""
+    path, life = os.environ.pop(CHILD, None), os.environ.pop(LIFE, None)  # runs within this run are none of its business
+    if path is None or life is None:
+        return
+    config.stash[JOURNAL] = Journal(Path(path))
+    threading.Thread(target=_die_with, args=(int(life),), daemon=True).start()
+
+
+def settled(item: pytest.Item, journal: Journal) -> bool:
+    """True for a test that does not run again. One that measures latency does: what is stored is one whole run; unless it lost
+    the device, as it would again."""
+    measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
+    again = measures and all(line["test"] != item.nodeid for line in journal.losses)
+    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not again)
+
+
+def _die_with(pipe: int) -> None:
+    os.read(pipe, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Note the start and the end of a test that runs."""
+    journal = item.config.stash.get(JOURNAL, None)
+    if journal is None or settled(item, journal):
+        return (yield)
+    about, results = str(subject(item)), item.config.stash[RESULTS]
+    journal.append(start=item.nodeid, about=names_of(item))
+    item.stash[REPORTS] = []
+    before = len(results.outcomes.get(about, []))
+    result = yield
+    outcomes = results.outcomes.get(about, [])[before:]
+    journal.append(end=item.nodeid, reports=item.stash[REPORTS], outcomes=outcomes, measures=results.measures.get(about, {}))
+    return result
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The first sign of life."""
+    journal = session.config.stash.get(JOURNAL, None)
+    if journal is not None:
+        journal.append(collected=len(session.items))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """The last one: what may still hang cannot change anything."""
+    yield
+    journal = session.config.stash.get(JOURNAL, None)
+    if journal is not None:
+        session.config.get_terminal_writer().flush()
+        with suppress(pytest.exit.Exception):  # a disk that is full ended the run, and has been told
+            journal.append(over=int(session.exitstatus))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep each report in the form that can be told again."""
+    report = yield
+    if REPORTS in item.stash:
+        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    return report

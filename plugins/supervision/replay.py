@@ -1,0 +1,41 @@
+"""After a child died: what ended before is told again without running, and what killed it fails in one sentence."""
+
+from typing import Any
+
+import pytest
+
+from plugins.cells.matrix import subject
+from plugins.cells.promises import reproduce
+from plugins.report.rows import RESULTS, merge
+from plugins.supervision.journal import JOURNAL, Journal, settled
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """True for a test that is settled, which ends its protocol here."""
+    journal = item.config.stash.get(JOURNAL, None)
+    if journal is None or not settled(item, journal):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in [_failure(item, journal)] if journal.guilty(item) else _restored(item, journal.done[item.nodeid]):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    item.session._setupstate.teardown_exact(nextitem)  # of the last test that ran: this one needed nothing
+    return True
+
+
+def _failure(item: pytest.Item, journal: Journal) -> pytest.TestReport:
+    about = subject(item)
+    lines = (journal.guilty(item), *([f"in {about}"] if about else []), f"again: {reproduce(item)}")
+    call = pytest.CallInfo.from_call(lambda: pytest.fail("\n".join(lines), pytrace=False), when="call")
+    report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    return report
+
+
+def _restored(item: pytest.Item, line: dict[str, Any]) -> list[pytest.TestReport]:
+    results, about, hook = item.config.stash[RESULTS], subject(item), item.config.hook
+    if about is not None:
+        results.note(about)
+        results.outcomes[str(about)] += [tuple(outcome) for outcome in line["outcomes"]]
+        merge(results.measures[str(about)], line["measures"])
+    return [hook.pytest_report_from_serializable(config=item.config, data=data) for data in line["reports"]]

@@ -1,0 +1,173 @@
+"""The run is a child of this process: a test that kills it, hangs or eats the memory costs its own cell, not the run.
+
+The child measures as it always did; nothing stands between a cell and its clock. When it dies, another one takes over: finished
+tests are told again from the journal (plugins/supervision/journal.py), the cell that died fails, the rest runs.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plugins.supervision.journal import CHILD, LIFE, LOST_DEVICE, Journal
+
+if TYPE_CHECKING:
+    import psutil
+
+LIMIT_S, GIB = 900.0, 2**30
+START_S = 120.0  # for imports and collection, however short tests are: a second, but of a busy machine's
+POLL_S = 1.0
+ALONE = (
+    "collectonly",
+    "usepdb",
+    "trace",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "setupplan",
+    "setuponly",
+    "help",
+    "version",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much one test may cost."""
+    group = parser.getgroup("clip-conformance")
+    group.addoption("--unsupervised", action="store_true", help="run in this process: a cell that crashes ends the run")
+    text = "a test that takes longer hangs, as does what comes between and after tests: its cell fails [%(default)s s]"
+    group.addoption("--test-limit", type=float, default=LIMIT_S, metavar="S", help=text)
+    text = "a cell that takes the run beyond it fails [0.9 of what is free at the start]"
+    group.addoption("--memory-limit", type=float, metavar="GIB", help=text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Run children until one comes to its end; None where pytest shall run here."""
+    for name in ("--test-limit", "--memory-limit"):
+        if (config.getoption(name) or 1.0) <= 0:
+            raise pytest.UsageError(f"{name} is {config.getoption(name):g}, expected more than 0")
+    if not _wanted(config):
+        return None
+    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
+        journal = Journal(Path(folder) / "journal.jsonl")
+        while True:
+            losses = len(Journal(journal.path).losses)
+            died = _Run(config, journal).to_its_end()
+            lost = Journal(journal.path).losses[losses:]
+            if died == LOST_DEVICE and lost:
+                print(f"\n{lost[-1]['blame']}: the others go on in a fresh process\n", file=sys.stderr, flush=True)
+                continue
+            if isinstance(died, int):
+                return died
+            blame = journal.blame(died)
+            if blame is None:
+                print(f"\nthe run {died} {journal.place}, so there is no cell to blame", file=sys.stderr)
+                return int(pytest.ExitCode.INTERNAL_ERROR)
+            if journal.over is not None:
+                print(f"\n{blame}: what it found stands above", file=sys.stderr, flush=True)
+                return journal.over or int(pytest.ExitCode.TESTS_FAILED)
+            print(f"\n{blame}: its cell fails, the others go on\n", file=sys.stderr, flush=True)
+
+
+def _wanted(config: pytest.Config) -> bool:
+    option = config.option
+    if os.name != "posix" or CHILD in os.environ or option.unsupervised or config.invocation_params.plugins:
+        return False
+    if hasattr(config, "workerinput") or getattr(option, "numprocesses", None) or getattr(option, "tx", None):
+        return False  # xdist's workers and who starts them: they replace one that dies by themselves
+    return not any(getattr(option, name, False) for name in (*ALONE, "promises", "environment", "update_golden"))
+
+
+class _Run:
+    """One child, from its start to its end."""
+
+    def __init__(self, config: pytest.Config, journal: Journal) -> None:
+        import psutil
+
+        self.journal, self.limit_s = journal, float(config.getoption("--test-limit"))
+        journal.begins()
+        most = config.getoption("--memory-limit")
+        self.limit_bytes = most * GIB if most else 0.9 * psutil.virtual_memory().available
+        script = Path(sys.argv[0])
+        started = [str(script)] if script.name in ("pytest", "py.test") and script.is_file() else ["-m", "pytest"]
+        # Two pipes that carry nothing: each side sees the other's end, however that comes.
+        theirs, self.life = os.pipe()
+        self.death, held = os.pipe()
+        environment = {**os.environ, CHILD: str(journal.path), LIFE: str(theirs)}
+        arguments = [str(argument) for argument in config.invocation_params.args]
+        # A process group of its own, or Ctrl-C would reach it twice; it then may not read from a terminal, nor wait for it.
+        reading = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+        self.process = subprocess.Popen(
+            [sys.executable, *started, *arguments], cwd=config.invocation_params.dir, env=environment, pass_fds=[theirs, held],
+            process_group=0,
+        )  # fmt: skip
+        signal.signal(signal.SIGTTIN, reading)
+        os.close(theirs)
+        os.close(held)
+
+    def to_its_end(self) -> int | str:
+        """The exit code, or what it died of as the end of a sentence that begins with "the run"."""
+        heard = {number: signal.signal(number, self._pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            return self._watch()
+        finally:
+            self._kill()
+            os.close(self.life)
+            os.close(self.death)
+            for number, handler in heard.items():
+                signal.signal(number, handler)
+
+    def _watch(self) -> int | str:
+        while (code := self.process.poll()) is None:
+            trouble = self._too_long() or self._too_much()
+            if trouble:
+                return trouble
+            select.select([self.death], [], [], POLL_S)
+        if code >= 0 or code == -signal.SIGTERM:
+            return code if code >= 0 else 128 - code
+        memory = ", which the kernel sends when memory runs out" if code == -signal.SIGKILL else ""
+        return f"died of {signal.Signals(-code).name}{memory}"
+
+    def _too_long(self) -> str:
+        since = self.journal.heard()
+        limit = self.limit_s if self.journal.alive else max(self.limit_s, START_S)
+        return f"hung for {limit:g} s (--test-limit)" if time.monotonic() - since > limit else ""
+
+    def _too_much(self) -> str:
+        import psutil
+
+        used = 0
+        for process in self._family():
+            with suppress(psutil.NoSuchProcess):
+                used += process.memory_info().rss
+        if used <= self.limit_bytes or not self.journal.running:
+            return ""
+        return f"grew to {used / GIB:.1f} GiB, {self.limit_bytes / GIB:.1f} are allowed (--memory-limit)"
+
+    def _family(self) -> "list[psutil.Process]":
+        import psutil
+
+        try:
+            child = psutil.Process(self.process.pid)
+            return [child, *child.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _kill(self) -> None:
+        import psutil
+
+        for process in self._family() if self.process.poll() is None else []:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+
+    def _pass_on(self, number: int, frame: object) -> None:
+        self.process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)

@@ -1,0 +1,240 @@
+"""The gate's mathematics on simulated clocks: how often it cries wolf, what it finds, and what a limit file may say."""
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fixtures.capability import Array, Encoder, Tokens, Tower
+from fixtures.errors import BadInput
+from plugins.latency.history import Stored, stored_form
+from plugins.latency.limits import FILE, load_limits
+from plugins.latency.machine import differences, machine
+from plugins.latency.slowdown import Against, change
+from plugins.latency.trend import step, trend
+from plugins.measures.latency import decision
+from plugins.measures.latency.decision import Limit, decide
+from plugins.measures.latency.paired import Block, Interval, Pairs, fewest, interval, timed
+from plugins.measures.latency.reference import LONGER, anchor, calls_of, fastest
+from plugins.measures.latency.steady import median_interval, percentiles
+
+
+class Diary(Encoder):
+    """Notes what is asked of it, and when."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def upload(self, batch: Array | Tokens, tower: Tower) -> object:
+        """First stage."""
+        self.asked.append("upload")
+        return batch
+
+    def forward(self, batch: object, tower: Tower) -> object:
+        """Returns before a device has finished."""
+        self.asked.append("forward")
+        return batch
+
+    def download(self, embedding: object) -> Array:
+        """Waits for it."""
+        self.asked.append("download")
+        return np.zeros((1, 4), np.float32)
+
+    def resume(self) -> None:
+        """Process-wide settings."""
+        self.asked.append("resume")
+
+
+def test_a_timed_call_ends_on_the_host() -> None:
+    """Hole 13: what is timed is host to host, so the device has finished; the encoder's settings come back untimed, before."""
+    diary = Diary()
+    assert calls_of(diary, [np.zeros((1, 3, 4, 4), np.float32)], "image")(1) > 0
+    assert diary.asked == ["resume", *["upload", "forward", "download"] * LONGER]
+
+
+def test_inputs_take_turns() -> None:
+    """An encoder that remembers its last answer is timed at work, because the next input is another."""
+    seen: list[float] = []
+    diary = Diary()
+    diary.upload = lambda batch, tower: seen.append(float(batch[0, 0]))  # type: ignore[method-assign]
+    calls_of(diary, [np.full((1, 2), value, np.float32) for value in (1, 2, 3)], "text")(3)
+    assert seen[:6] == [1, 2, 3, 1, 2, 3]
+
+
+def test_interrupted_calls_do_not_count() -> None:
+    """Holes 15 and 16: half of the calls wait for a neighbour, and the block says how long the others take."""
+    number = iter(range(1000))
+
+    def call() -> None:
+        time.sleep(0.03 if next(number) % 2 else 0.001)
+
+    assert fastest(call)(5) < 0.5 * timed(lambda: time.sleep(0.03))(1)
+
+
+def test_the_references_own_anchor_does_not_depend_on_how_long_it_runs() -> None:
+    """The time of one product, whether 1 or 30 of them fill a call; the noise of a shared host allowed for."""
+    (name, short), (_, long) = anchor("cpu", 1e-6), anchor("cpu", 0.01)
+    assert "product" in name
+    ratios = [short(9) / long(9) for _ in range(9)]
+    assert 0.3 < float(np.median(ratios)) < 3
+
+
+class Clock:
+    """Time that passes only when a simulated call takes it."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng, self.now = np.random.default_rng(seed), 0.0
+
+    def perf_counter(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def calls(self, seconds: float) -> Block:
+        """Blocks on a shared host: 3 % of noise, and one block in ten meets a neighbour and takes up to half as long again."""
+
+        def block(calls: int) -> float:
+            neighbour = self.rng.uniform(0, 0.5) if self.rng.random() < 0.1 else 0.0
+            found = seconds * float(np.exp(self.rng.normal(0, 0.03) + neighbour))
+            self.now += calls * found
+            return found
+
+        return block
+
+
+def verdicts(monkeypatch: pytest.MonkeyPatch, slower: float, limit: Limit, trials: int) -> list[str]:
+    """Of so many decisions about code that is `slower` by a known share, 2 simulated seconds each."""
+    found: list[str] = []
+    for seed in range(trials):
+        clock = Clock(seed)
+        monkeypatch.setattr(decision, "time", SimpleNamespace(perf_counter=clock.perf_counter))
+        ours, other = clock.calls(0.003 * (1 + slower)), clock.calls(0.003)
+        found.append(decide(ours, other, limit, 2.0, clock.rng).verdict)
+    return found
+
+
+def test_false_alarms_stay_under_the_stated_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal code, nothing allowed: at most 5 in 100 fail (250 trials; 22 failures or more have a chance of 1 in 100)."""
+    found = verdicts(monkeypatch, 0.0, Limit(0.0, false_alarms=0.05), 250)
+    assert found.count("fail") < 22, found.count("fail")
+
+
+def test_a_slowdown_beyond_the_limit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 % slower where 2 % is allowed fails nearly always; 1 % slower never, at the rate of a whole matrix."""
+    matrix = Limit(0.02, false_alarms=0.01, cells=36)
+    assert verdicts(monkeypatch, 0.10, matrix, 60).count("fail") >= 55
+    assert verdicts(monkeypatch, 0.01, matrix, 60).count("fail") == 0
+
+
+def test_more_comparisons_ask_for_more() -> None:
+    """The rate is that of the whole run; and no interval claims a confidence that its number of pairs cannot give."""
+    one, many = Limit(0.02, cells=1), Limit(0.02, cells=100)
+    assert many.confidence > one.confidence
+    assert 1 - many.confidence == pytest.approx((1 - one.confidence) / 100)
+    assert all(2.0 ** (1 - fewest(limit.confidence)) <= 1 - limit.confidence for limit in (one, many))
+
+
+def pairs(rng: np.random.Generator, ratio: float, n: int = 60) -> Pairs:
+    """Two columns of seconds, 3 % of noise."""
+    return np.stack([0.003 * ratio * np.exp(rng.normal(0, 0.03, n)), 0.003 * np.exp(rng.normal(0, 0.03, n))], axis=1)
+
+
+def then(found: Pairs, when: str = "2026-01-01T00:00:00") -> Stored:
+    """A stored run of one cell."""
+    return Stored("0001_x.json", when, machine(), "abc", stored_form("m-b-fp32-cpu", "image", "r", found, "pass"))
+
+
+def test_two_runs_of_equal_code_agree() -> None:
+    """Each process with its own offset of 1 %: now against then fails no more often than stated, and finds 20 %."""
+    rng, failed, missed, limit = np.random.default_rng(0), 0, 0, Limit(0.0, false_alarms=0.05)
+    for _ in range(400):
+        stored, now = (pairs(rng, 0.6 * float(np.exp(rng.normal(0, 0.01)))) for _ in range(2))
+        against = Against(then(stored), limit, between_runs=0.01)
+        failed += against.judged(interval(now, limit.confidence), now) == "fail"
+        slow = now * np.array([1.2, 1.0])
+        missed += against.judged(interval(slow, limit.confidence), slow) != "fail"
+    assert failed < 32 and missed < 4, (failed, missed)
+
+
+def test_change_adds_both_uncertainties() -> None:
+    """3-4-5: half-widths of 3 % and 4 % make 5 %; another confidence on one side is refused."""
+    now = Interval(np.exp(-0.03), 1.0, np.exp(0.03), 0.95, 20)
+    stored = Interval(np.exp(-0.04), 1.0, np.exp(0.04), 0.95, 20)
+    found = change(now, stored, 0.0)
+    assert np.log([found.low, found.high]) == pytest.approx([-0.05, 0.05])
+    busy_now, busy_then = change(now, stored, 0.0, drift=0.5), change(now, stored, 0.0, drift=-0.5)
+    assert np.log([busy_now.low, busy_now.high]) == pytest.approx([-0.05, 0.55])
+    assert np.log([busy_then.low, busy_then.high]) == pytest.approx([-0.55, 0.05])  # slower by the ratio alone: no failure
+    assert change(now, stored, 0.02).high > found.high
+    with pytest.raises(ValueError, match="same confidence"):
+        change(now, Interval(0.9, 1.0, 1.1, 0.99, 20), 0.0)
+
+
+def test_the_medians_interval_covers() -> None:
+    """95 % of intervals of the median of skewed samples hold the true median."""
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(500):
+        sample = np.sort(rng.lognormal(0, 1, 41))
+        low, high = median_interval(41)
+        held += sample[low] <= 1.0 <= sample[high]
+    assert held >= 465
+    assert median_interval(1) == (0, 0)
+    assert percentiles(np.array([0.001]))["p90"] == pytest.approx(1.0)
+
+
+def test_trend_finds_the_step_and_only_a_step() -> None:
+    """Eight runs on one level, six 10 % above it: the step is at the ninth, with its file; noise alone has none."""
+    rng = np.random.default_rng(2)
+    levels = [0.6] * 8 + [0.66] * 6
+    ratios = [level * float(np.exp(rng.normal(0, 0.01))) for level in levels]
+    assert step(ratios) == 8
+    runs = [then(pairs(rng, ratio, 200), f"2026-01-{i:02}") for i, ratio in enumerate(ratios, 1)]
+    found = trend(runs[:-1], ratios[-1])
+    assert found["runs"] == 14 and found["step"]["change"] == pytest.approx(0.1, abs=0.02)
+    alarms = sum(step(np.exp(rng.normal(0, 0.01, 14)).tolist()) is not None for _ in range(200))
+    assert alarms < 20
+    assert step([1.0] * 5) is None
+
+
+def test_limits_by_cell(tmp_path: Path) -> None:
+    """Hole 12: each id has its own limit, a fraction of a percent if need be; the repository's file is valid."""
+    file = tmp_path / "latency.toml"
+    head = "false_alarms = 0.01\nslowdown = 0.05\nbetween_runs = 0.01\n"
+    file.write_text(head + '[[cells]]\npattern = "*-tensorrt-*"\nslowdown = 0.0025\nwhy = "an engine is steady"\n')
+    limits = load_limits(file)
+    assert limits.of("scenes-s-tensorrt-fp16-cuda") == 0.0025
+    assert limits.of("scenes-s-torch-eager-fp32-cpu") == 0.05
+    assert 0 < load_limits(FILE).false_alarms <= 0.01
+
+
+WRONG = {
+    "false_alarms = 0.01\nslowdown = '5 %'": "slowdown is '5 %', expected a number",
+    "slowdown = 0.05\nfalse_alarms = 0.01": "between_runs is None, expected a number",
+    "slowdown = 5e": "is not TOML",
+    "slow = 1": "unknown entry 'slow'",
+    "false_alarms = 0.01\nslowdown = 0.05\nbetween_runs = 0.01\n[[cells]]\npattern = '*'\nslowdown = 0.1": "none of them empty",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_limit_file_is_one_sentence(text: str, tmp_path: Path) -> None:
+    """What was found, what was expected, which file."""
+    (tmp_path / "latency.toml").write_text(text)
+    with pytest.raises(BadInput) as error:
+        load_limits(tmp_path / "latency.toml")
+    assert WRONG[text] in str(error.value) and "latency.toml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_machines_key_is_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holes 9 and 10: same key twice, no clock in it; other threads or a forced processor: another, differences named."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    found = machine()
+    assert found == machine() and "pytest" not in found["packages"] and "numpy" in found["packages"]
+    assert {"cpu", "cores", "gpu", "packages"} <= set(found)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert machine()["key"] != found["key"]
+    assert differences(machine(), found) == ["threads.OMP_NUM_THREADS absent → 7"]
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert "forced.ATEN_CPU_CAPABILITY absent → avx2" in differences(machine(), found)

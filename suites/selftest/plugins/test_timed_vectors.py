@@ -1,0 +1,26 @@
+"""L1 sees a wrong vector that is given while calls are timed, and leaves a drift that is declared to E2."""
+
+import json
+from pathlib import Path
+
+from suites.selftest.conftest import Run
+
+CELLS = ("drifts", "drifts-as-declared", "drifts-when-timed")
+
+
+def test_declared_drift_is_left_to_e2(run: Run, few: list[str], tmp_path: Path) -> None:
+    """Golden is what is right, in the precision's own tolerance; where E2 is declared to break, the encoder's other calls."""
+    plant = (
+        "-p",
+        "suites.selftest.planted.drifting_when_timed",
+        f"--backend={','.join(CELLS)}",
+        "--device=cpu",
+        "--precision=fp32",
+    )
+    result = run(*plant, "suites/latency", "-k", "test_encode and not alternation and text", *few)
+    assert result.returncode == 1, result.stdout[-3000:]
+    rows = {row["backend"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
+    assert [rows[name]["verdict"] for name in CELLS] == ["fail", "pass", "fail"]
+    assert "cosine distance of a timed vector to golden's is " in result.stdout
+    assert "cosine distance of a timed vector to the encoder's own, not timed is " in result.stdout
+    assert all(rows[name]["broken_promises"] == ["L1"] for name in ("drifts", "drifts-when-timed"))

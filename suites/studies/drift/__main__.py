@@ -1,0 +1,138 @@
+"""`python -m suites.studies.drift`: the drift audit of one model; writes golden/evidence/drift-audit.json, .md and .svg."""
+
+import argparse
+import json
+import logging
+import sys
+import time
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fixtures import ROOT
+from fixtures.errors import BadInput
+from fixtures.models import DEFAULT
+from fixtures.progress import ProgressLine
+from fixtures.storage.atomic import write_text
+from plugins.measures.drift.inputs.sampling import subjects_of
+from plugins.run import environment
+from plugins.subjects import Subjects
+from suites.studies.drift import evidence
+from suites.studies.drift.audit import Step
+from suites.studies.drift.sections import SECTIONS, Section
+
+GOLDEN = ROOT / "golden"
+NAME = "drift-audit"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when every planted defect is named, 1 when one is not, 2 for a model that cannot be loaded, 130 if interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m suites.drift", description=__doc__)
+    parser.add_argument("--model", default=DEFAULT, help="as pytest's option (default: %(default)s)")
+    parser.add_argument("--pretrained", default="", help="as pytest's option: a tag, a checkpoint file, or random:SEED")
+    parser.add_argument("--redraw", action="store_true", help="measure nothing: page and plot of the evidence that is there")
+    wanted = parser.parse_args(arguments)
+    subjects = subjects_of(wanted.model, wanted.pretrained, GOLDEN)
+    line = Bar()
+    logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
+    warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
+    warnings.filterwarnings("ignore", "Int8Tensor does not implement", UserWarning)  # torch's advice to torchao
+    try:
+        target = GOLDEN / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
+        if not wanted.redraw:
+            write_text(target, evidence.text(measure(subjects, line.step)))
+        return show(json.loads(target.read_text(encoding="utf-8")), target)
+    except (BadInput, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing was written", file=sys.stderr)
+        return 130
+    finally:
+        line.finish()
+        logging.disable(logging.NOTSET)
+
+
+class Bar:
+    """A progress bar over the steps, as many as the default run has."""
+
+    STEPS, WIDTH = sum(section.steps for section in SECTIONS), 20
+
+    def __init__(self) -> None:
+        self.line, self.done = ProgressLine(NAME), 0
+
+    def step(self, text: str) -> None:
+        """One step more, named before it begins."""
+        filled = min(self.WIDTH, self.done * self.WIDTH // self.STEPS)
+        self.line.step(f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {text}")
+        self.done += 1
+
+    def finish(self) -> None:
+        """End the line."""
+        self.line.finish()
+
+
+def name_of(model: str, pretrained: str) -> str:
+    """The evidence's name: that of the default model has none of its own."""
+    if (model, pretrained) == (DEFAULT, ""):
+        return NAME
+    return "-".join([NAME, *(part.replace("/", "_").replace(":", "-") for part in (model, pretrained) if part)])
+
+
+def command_of(model: str, pretrained: str) -> str:
+    """What measures it again."""
+    more = [f"--model {model}" if model != DEFAULT else "", f"--pretrained {pretrained}" if pretrained else ""]
+    return " ".join(["python -m suites.drift", *filter(None, more)]) if any(more) else "make drift"
+
+
+def measure(subjects: Subjects, step: Step) -> dict[str, Any]:
+    """All sections, with what they were measured on."""
+    started, model = time.monotonic(), subjects.model
+    found: dict[str, Any] = {
+        "schema": 1,
+        "command": command_of(model.name, model.pretrained),
+        "commit": environment.commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": environment.fingerprint(),
+        "model": {"name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256},
+    }
+    for section in SECTIONS:
+        found = section.added(found, subjects, GOLDEN, step)
+    return {**found, "seconds": time.monotonic() - started}
+
+
+def show(found: dict[str, Any], target: Path) -> int:
+    """Page and plots; 1 if a planted defect was not named."""
+    head = f"# Drift audit of {found['model']['name']} {found['model']['pretrained']}".rstrip()
+    about = f"`{found['command']}` took {found['seconds']:.0f} s on {found['environment']['cpu']}, {found['date'][:10]}, "
+    parts = [head, f"{about}commit {found['commit']}."]
+    for section in SECTIONS:
+        part, picture = section.of(found), target.with_name("-".join(filter(None, (target.stem, section.key))) + ".svg")
+        parts.append(f"# {section.title}")
+        if "left_out" in part:
+            parts.append(f"Left out: {part['left_out']}.")
+            print(f"left out: {section.title}: {part['left_out']}")
+        else:
+            parts += [f"![{section.title}]({picture.name})"] * _drawn(section, part, picture) + [section.markdown(part)]
+    write_text(target.with_suffix(".md"), "\n\n".join(parts))
+    missed = [row for row in found["planted"] if row["named"] != row["planted_in"]]
+    for row in found["planted"]:
+        verdict = "named" if row not in missed else f"MISSED (named {row['named']})"
+        print(f"{verdict}: {row['defect']}, planted in {row['planted_in']}")
+    print(f"written: {target.relative_to(GOLDEN.parent)}, measured in {found['seconds']:.0f} s")
+    return 1 if missed else 0
+
+
+def _drawn(section: Section, part: dict[str, Any], picture: Path) -> bool:
+    """True when the section's picture is written."""
+    try:
+        write_text(picture, section.svg(part))
+    except ImportError:
+        print("no plot: matplotlib is not installed; install it, then python -m suites.studies.drift --redraw", file=sys.stderr)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

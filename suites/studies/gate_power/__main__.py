@@ -1,0 +1,73 @@
+"""`python -m suites.studies.gate_power`: measures and prints; a whole run writes the evidence and the README's table."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fixtures import ROOT
+from fixtures.errors import BadInput
+from fixtures.storage.atomic import write_text
+from fixtures.storage.cache import ROOT as CACHE
+from suites.studies.gate_power.campaign import measure
+from suites.studies.gate_power.page import fill, markdown
+from suites.studies.gate_power.plot import svg
+
+WHOLE = (100, 2.0)  # trials and seconds that make evidence; a shorter look stays in the cache
+NAME = "gate-power"
+
+
+def options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m suites.studies.gate_power", description=__doc__)
+    parser.add_argument("--trials", type=int, default=WHOLE[0], help="of each slowdown and condition (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=WHOLE[1], help="that each side may measure (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of all random orders (default: %(default)s)")
+    parser.add_argument("--redraw", action="store_true", help="measure nothing: plot and table of the evidence that is there")
+    found = parser.parse_args(arguments)
+    if found.trials < 1 or found.seconds <= 0:
+        parser.error(f"found {found.trials} trials of {found.seconds:g} s, expected one or more of more than 0 s")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 if every goal is reached, 1 if one is missed, 2 if the journal does not fit, 130 if interrupted."""
+    wanted = options(arguments)
+    whole = wanted.trials >= WHOLE[0] and wanted.seconds >= WHOLE[1]
+    folder = ROOT / "golden" / "evidence" if whole or wanted.redraw else CACHE / NAME
+    journal = CACHE / NAME / f"{wanted.seconds:g}s-seed{wanted.seed}.jsonl"
+    target = folder / f"{NAME}.json"
+    try:
+        if not wanted.redraw:
+            found = measure(journal, wanted.trials, wanted.seconds, wanted.seed)
+            write_text(target, json.dumps(found, indent=1) + "\n")
+        return show(json.loads(target.read_text(encoding="utf-8")), folder, whole or wanted.redraw)
+    except (BadInput, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; {journal} holds what was measured: the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def show(found: dict[str, Any], folder: Path, whole: bool) -> int:
+    """Table, plot, goals; 1 if a goal is missed."""
+    table = markdown(found)
+    print(table)
+    if whole:
+        fill(ROOT / "README.md", table)
+    try:
+        write_text(folder / f"{NAME}.svg", svg(found))
+    except ImportError:
+        print(
+            "no plot: matplotlib is not installed; install it, then python -m suites.studies.gate_power --redraw",
+            file=sys.stderr,
+        )
+    for goal in found["goals"]:
+        print(f"{'reached' if goal['reached'] else 'MISSED'}: {goal['goal']}; found {goal['found']:.4g}")
+    print(f"written: {folder / NAME}.json")
+    return 0 if all(goal["reached"] for goal in found["goals"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
