@@ -12,15 +12,16 @@ import pytest
 
 from fixtures.build_warnings import noted
 from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
+from fixtures.cells import Cell, EncoderKey
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
 from fixtures.machine.versions import require_usable
 from fixtures.models import Model, load_model
 from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
+from fixtures.truth import BATCH, REFERENCE
 from plugins.cells.form import Formed
 from plugins.cells.given_back import NotBuilt, give_back, not_built
-from plugins.cells.matrix import Cell, EncoderKey
 from plugins.cells.pixels import CannotRead, Pixels, raw, read
 from plugins.cells.shared import frozen, shared
 from plugins.measures.latency.paired import Block
@@ -29,8 +30,6 @@ from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.process.left_behind import watch
 from plugins.process.leftovers import Holdings
 
-BATCH = 32  # rows per call when whole sets are encoded; also the N of "batch 1 equals its row in a batch of N"
-REFERENCE = "original_clip"
 TURNS = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
 

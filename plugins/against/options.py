@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from fixtures.cells import EncoderKey
 from fixtures.errors import BadInput
 from plugins.against.side_by_side import ANSWER_S, SideBySide
 from plugins.against.sides import Choice, Code
-from plugins.cells.matrix import EncoderKey, subject
+from plugins.cells.matrix import subject
 from plugins.cells.promises import promise
 from plugins.golden.verified import Golden
 from plugins.report.rows import RESULTS

@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Array, Tokens, Tower
+from fixtures.cells import EncoderKey
 from fixtures.errors import Unavailable
 from fixtures.machine.versions import require_usable
 from fixtures.progress import ticking
 from fixtures.registry import backends
+from fixtures.truth import BATCH
 from fixtures.worker.client import Handle, Worker, WorkerEncoder
 from plugins.against.sides import Choice, Code, Side
-from plugins.cells.compared import Drift
-from plugins.cells.matrix import EncoderKey
 from plugins.golden.verified import Golden, names_of
 from plugins.latency.limits import limits_in
 from plugins.measures.latency.decision import Decision, Limit, decide
 from plugins.measures.latency.paired import Block
 from plugins.measures.latency.steady import warm_up
-from plugins.subjects import BATCH, Subjects
+from plugins.measures.vectors.drift import Drift
+from plugins.subjects import Subjects
 
 METRICS = ("cosine_distance", "max_abs")
 BUDGET_S = 2.0  # a comparison of latency

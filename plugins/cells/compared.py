@@ -1,49 +1,14 @@
 """What suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval against golden's."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from fixtures.capability import Array, Tokens
-from plugins.cells.matrix import Cell, EncoderKey
+from fixtures.cells import Cell, EncoderKey
 from plugins.cells.sampling import Sample
 from plugins.golden.verified import Golden, names_of
-from plugins.measures.vectors.metrics import METRICS, Comparison, absolute_difference, add_angles
+from plugins.measures.vectors.drift import Drift
+from plugins.measures.vectors.metrics import METRICS, add_angles
 from plugins.measures.vectors.mixtures import Retrieval, retrieve
 from plugins.subjects import Subjects
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Vectors found and wanted, row by row, with the limit of each metric."""
-
-    inputs: Array | Tokens
-    found: Array
-    wanted: Array
-    names: list[str]
-    limits: dict[str, NDArray[np.float64]]  # by metric, [N]
-
-    def comparison(self, metric: str) -> Comparison:
-        """One metric over all rows."""
-        return Comparison(metric, METRICS[metric](self.found, self.wanted), self.limits[metric], self.names)
-
-    def report(self) -> dict[str, Any]:
-        """The report's form of drift."""
-        cosine, norm = self.comparison("cosine_distance"), self.comparison("norm_ratio")
-        quantiles = dict(zip(("median", "p99", "max"), np.percentile(cosine.values, (50, 99, 100)).tolist(), strict=True))
-        return {
-            "cosine_distance": quantiles,
-            "max_abs": self.comparison("max_abs").value,
-            "mean_abs": self.comparison("mean_abs").value,
-            "norm_ratio": norm.value,
-            "encode_diff": absolute_difference(self.found, self.wanted),
-            "tolerance": cosine.limit,
-            "share_of_tolerance": float(cosine.shares.max()),
-            "worst_input": cosine.inputs[cosine.worst],
-        }
 
 
 @pytest.fixture

@@ -1,67 +1,19 @@
 """Which cells there are: model × backend × precision × preprocessor × device, their ids, marks and order."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.bounds import check_all_failures, wider
-from fixtures.capability import TOWERS, Backend, KnownFailure
+from fixtures.bounds import check_all_failures
+from fixtures.capability import TOWERS, Backend
+from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput, nearest
 from fixtures.machine.devices import DEVICES, cuda_count, present
-from fixtures.models import family, model_id
+from fixtures.models import model_id
 from fixtures.policies.policy import PREFIX, Policy, read_policy
 from fixtures.registry import backends, pick, preprocessors
 from plugins.command_line.options import TYPED, names
-
-
-@dataclass(frozen=True)
-class EncoderKey:
-    """A cell without its preprocessor: what is built once."""
-
-    model: str
-    backend: str
-    precision: str
-    device: str
-    policy: Policy | None = None  # then `precision` is its name
-
-    def __str__(self) -> str:
-        return f"{self.model}-{self.backend}-{self.precision}-{self.device}"
-
-    @property
-    def base(self) -> str:
-        """The precision whose tolerance and known failures hold: a policy's base."""
-        return self.policy.base if self.policy else self.precision
-
-    def known_failures(self, tower: str = "") -> dict[str, KnownFailure]:
-        """Declared by the backend, for all its encoders or those of a precision and device, for both towers or this one.
-
-        Limits come in any order ("E9:fp16:cpu", "E2:text:fp16"); the declaration with the most of them holds.
-        """
-        here = {key: known for key, known in backends()[self.backend].known_failures.items() if known.where()}
-        keys = [key.split(":") for key in sorted(here, key=lambda key: key.count(":"))]
-        mine = {p: here[":".join((p, *limits))] for p, *limits in keys if {*limits} <= {self.base, self.device, tower}}
-        # What a policy keeps in fp32 may be just what fails.
-        return {promise: replace(known, strict=False) for promise, known in mine.items()} if self.policy else mine
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row of the report."""
-
-    encoder: EncoderKey
-    preprocessor: str
-
-    def __str__(self) -> str:
-        e = self.encoder
-        return f"{e.model}-{e.backend}-{e.precision}-{self.preprocessor}-{e.device}"
-
-    def known_failures(self) -> dict[str, KnownFailure]:
-        """Declared by the preprocessor or the backend; by both, up to the larger bound."""
-        squash = family(self.encoder.model).squash
-        ours, theirs = preprocessors()[self.preprocessor].failures(squash), self.encoder.known_failures()
-        return {**theirs, **ours, **{p: wider(p, theirs[p], ours[p]) for p in {*ours} & {*theirs}}}
 
 
 def model_of(config: pytest.Config) -> str:

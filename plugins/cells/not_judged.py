@@ -5,8 +5,9 @@ from typing import NoReturn
 
 import pytest
 
+from fixtures.cells import Cell
 from plugins.cells.form import BrokenForm
-from plugins.cells.matrix import Cell, subject
+from plugins.cells.matrix import subject
 from plugins.cells.promises import KNOWN, Declared, broken, promise, reproduce
 from plugins.report.rows import RESULTS
 

@@ -8,11 +8,12 @@ import pytest
 
 from fixtures.bounds import beyond
 from fixtures.capability import TOWERS, KnownFailure, Size
+from fixtures.cells import Cell, EncoderKey
 from fixtures.datasets import DEFAULT
 from fixtures.errors import BadInput
 from fixtures.models import family
 from fixtures.registry import preprocessors
-from plugins.cells.matrix import Cell, EncoderKey, model_of, subject, tower_of
+from plugins.cells.matrix import model_of, subject, tower_of
 from plugins.command_line.options import given
 from plugins.command_line.outside import again
 from plugins.latency.benchmark_options import compared

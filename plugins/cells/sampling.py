@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from fixtures.datasets import Dataset
 from fixtures.errors import Unavailable
 from fixtures.registry import preprocessors
-from plugins.cells.matrix import Cell, EncoderKey, subject
+from fixtures.truth import REFERENCE
+from plugins.cells.matrix import subject
 from plugins.measures.latency.paired import Block, pair
 from plugins.measures.latency.reference import calls_of, reference_key
-from plugins.subjects import REFERENCE, Subjects
+from plugins.subjects import Subjects
 
 if TYPE_CHECKING:
     from plugins.report.rows import Record

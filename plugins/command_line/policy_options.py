@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.cells import EncoderKey
 from fixtures.errors import BadInput
 from fixtures.storage.cache import ROOT as CACHE
-from plugins.cells.matrix import EncoderKey
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

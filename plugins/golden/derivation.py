@@ -13,16 +13,16 @@ from fixtures.capability import Array, Tower
 from fixtures.images import decoded
 from fixtures.progress import say
 from fixtures.registry import preprocessors
+from fixtures.truth import LARGE, PRECISIONS, REFERENCE
 from plugins.cells.pixels import CannotRead
 from plugins.golden.verified import names_of
 from plugins.measures.vectors.metrics import METRICS, absolute_difference, cosine_distance
-from plugins.subjects import REFERENCE, Subjects
+from plugins.subjects import Subjects
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
-PRECISIONS = ("fp32", "tf32", "fp16-output", "fp16", "bf16", "int8")
 # int8's is larger because a batch shares its activation ranges, and the measurement is made at batch 1.
 FACTOR = {"fp32": 3.0, "tf32": 3.0, "fp16-output": 1.5, "fp16": 3.0, "bf16": 3.0, "int8": 4.0}
-LARGE, SAMPLE = 50e6, 128  # a model of more parameters is measured on so many inputs of each kind
+SAMPLE = 128  # a model of more parameters than LARGE is measured on so many inputs of each kind
 RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
 TOLERANCE_RULE = (
     "limit = factor x largest error of torch eager at this precision (int8, tf32: emulated) against float64 over the golden "

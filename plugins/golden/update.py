@@ -14,14 +14,16 @@ import pytest
 from fixtures import truth
 from fixtures.capability import Array, Tower
 from fixtures.errors import BadInput
+from fixtures.preprocessors._shared import to_8_bits
 from fixtures.storage.full_disk import writing
 from fixtures.storage.replace import replacing
+from fixtures.truth import REFERENCE
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
 from plugins.golden.verified import folder, load_golden, pixel_file, put_back
 from plugins.measures.vectors.metrics import METRICS, cosine_distance
 from plugins.run import environment
 from plugins.run.bad_input import one_sentence
-from plugins.subjects import REFERENCE, Subjects
+from plugins.subjects import Subjects
 
 KEPT = 33  # so many scenes, evenly spaced, and all odd files keep their golden pixels
 
@@ -115,13 +117,6 @@ def _write(
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
         (work / "manifest.json").write_text(json.dumps(_manifest(subjects, names, hashes), indent=1, ensure_ascii=False))
-
-
-def to_8_bits(pixels: Array) -> np.ndarray:
-    """Undo the normalisation: float32 [3, R, R] to the uint8 [R, R, 3] it came from."""
-    from fixtures.preprocessors._shared import MEAN, STD
-
-    return np.asarray(np.rint((pixels.transpose(1, 2, 0) * STD + MEAN) * 255).clip(0, 255).astype(np.uint8))
 
 
 def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str]) -> dict[str, Any]:

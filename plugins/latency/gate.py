@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Tower
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.latency.benchmark_options import ASKED, stored_at
 from plugins.latency.history import FIELD, History, Stored, stored_form
 from plugins.latency.limits import Limits, limits_in

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fixtures.capability import TOWERS
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.latency.slowdown import change
 from plugins.measures.latency.paired import Interval
 from plugins.measures.latency.reference import reference_key

@@ -4,9 +4,10 @@ from collections.abc import Generator
 
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from fixtures.machine.devices import DEVICES
 from fixtures.registry import backends
-from plugins.cells.matrix import Cell, EncoderKey, model_of, subject
+from plugins.cells.matrix import model_of, subject
 from plugins.latency.gate import Gate
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence

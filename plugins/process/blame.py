@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from fixtures.registry import preprocessors
-from plugins.cells.matrix import Cell, EncoderKey, subject
+from plugins.cells.matrix import subject
 from plugins.cells.promises import promise, reproduce
 from plugins.process.left_behind import LeftBehind, Owner, watch
 from plugins.report.rows import RESULTS

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from plugins.cells.matrix import Cell, EncoderKey
+from fixtures.cells import Cell, EncoderKey
 from plugins.process import leftovers
 from plugins.process import state as process_state
 from plugins.process.leftovers import Holdings

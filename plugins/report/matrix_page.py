@@ -12,9 +12,9 @@ from fixtures.machine.versions import require_usable
 from fixtures.models import model_id
 from fixtures.registry import backends, preprocessors
 from fixtures.storage.atomic import write_text
+from fixtures.truth import REFERENCE
 from plugins.report.rows import RESULTS, whole
 from plugins.run.write_failures import noted
-from plugins.subjects import REFERENCE
 
 ABSENT = {"cuda": "this machine has no CUDA device", "mps": "this machine has no Apple GPU"}
 

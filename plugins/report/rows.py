@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from fixtures.capability import TOWERS
+from fixtures.cells import Cell, EncoderKey
 from fixtures.storage.atomic import write_text
-from plugins.cells.matrix import Cell, EncoderKey, subject, tower_of
+from plugins.cells.matrix import subject, tower_of
 from plugins.cells.promises import promise, reproduce
 from plugins.report.table import summary
 from plugins.run import environment

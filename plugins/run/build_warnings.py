@@ -4,7 +4,8 @@ from collections.abc import Generator
 
 import pytest
 
-from plugins.cells.matrix import Cell, EncoderKey, subject
+from fixtures.cells import Cell, EncoderKey
+from plugins.cells.matrix import subject
 from plugins.report.rows import RESULTS, merge
 from plugins.subjects import SUBJECTS
 

@@ -10,8 +10,9 @@ from collections.abc import Generator
 
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from plugins.cells.given_back import not_built
-from plugins.cells.matrix import Cell, EncoderKey, subject
+from plugins.cells.matrix import subject
 from plugins.supervision.journal import JOURNAL, LOST_DEVICE, names_of
 
 HERE = pytest.StashKey[str]()  # of a CUDA test that runs: why the device is lost since then, empty while it is not

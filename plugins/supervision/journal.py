@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from fixtures.storage.full_disk import writing
-from plugins.cells.matrix import Cell, EncoderKey, subject
+from plugins.cells.matrix import subject
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Tower
+from fixtures.cells import EncoderKey
 from plugins.against.side_by_side import METRICS, SideBySide
-from plugins.cells.matrix import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.report.rows import Record
 

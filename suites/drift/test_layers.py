@@ -5,12 +5,11 @@ import pytest
 
 from fixtures import truth
 from fixtures.capability import Encoder, Tower
+from fixtures.cells import EncoderKey
 from fixtures.errors import Unavailable
-from plugins.cells.matrix import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
 from plugins.measures.drift.inputs import kept
-from plugins.measures.drift.inputs.sampling import Budget, sample
 from plugins.measures.drift.inputs.worst import inputs
 from plugins.measures.drift.layers.findings import findings, headroom
 from plugins.measures.drift.layers.profile import Profile, profile
@@ -18,6 +17,7 @@ from plugins.measures.vectors.metrics import Comparison, cosine_distance
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
 from suites.studies.drift.audit import as_json
+from suites.studies.drift.sampling import Budget, sample
 
 
 @pytest.fixture

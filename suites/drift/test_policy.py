@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.cells import EncoderKey
 from fixtures.policies.policy import BASES, PREFIX
 from fixtures.progress import ProgressLine
 from fixtures.registry import backends
-from plugins.cells.matrix import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.command_line.policy_options import drift_budget, policy_file
 from plugins.golden.verified import Golden

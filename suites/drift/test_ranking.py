@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plugins.cells.matrix import Cell
+from fixtures.cells import Cell
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
 from plugins.measures.drift.answers.answers import KINDS, MEANING, SIDE_MEANING, SIDES, Answers, Vectors

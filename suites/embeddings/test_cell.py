@@ -1,9 +1,9 @@
 """What a cell promises from file to vector."""
 
-from plugins.cells.compared import Drift
-from plugins.cells.matrix import Cell
+from fixtures.cells import Cell
 from plugins.cells.promises import Judge
 from plugins.cells.sampling import Sample
+from plugins.measures.vectors.drift import Drift
 from plugins.report.rows import Record
 
 

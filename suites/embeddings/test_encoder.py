@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Encoder, Tower
-from plugins.cells.compared import Drift
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
+from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import Comparison, cosine_distance, normalised
 from plugins.report.rows import Record
 

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from fixtures.capability import Tower
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
 from plugins.process.left_behind import LeftBehind

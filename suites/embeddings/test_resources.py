@@ -1,8 +1,8 @@
 """What an encoder promises a process that runs for days: a call keeps nothing."""
 
 from fixtures.capability import Tower
+from fixtures.cells import EncoderKey
 from plugins.cells.given_back import NotBuilt
-from plugins.cells.matrix import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
 from plugins.measures.growth import Growth, growth

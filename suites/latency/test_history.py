@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fixtures.capability import Tower
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.cells.promises import Judge
 from plugins.latency.gate import Gate
 from plugins.measures.latency.reference import calls_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fixtures.capability import Preprocessor, Tower
+from fixtures.cells import Cell, EncoderKey
 from plugins.cells.form import formed
-from plugins.cells.matrix import Cell, EncoderKey
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.latency.device_time import device_only

@@ -7,7 +7,7 @@ from itertools import cycle
 import numpy as np
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.measures.latency.paired import Block, timed
 
 BACKEND, PRECISION = "torch-eager", "fp32"

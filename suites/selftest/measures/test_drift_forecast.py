@@ -12,14 +12,15 @@ from fixtures.errors import Unavailable
 from plugins.golden.verified import Golden
 from plugins.measures.drift.answers.answers import Answers, Vectors
 from plugins.measures.drift.answers.forecast import Haystack, check, forecast
-from plugins.measures.drift.answers.galleries import compose, gallery, things
+from plugins.measures.drift.answers.galleries import compose, things
 from plugins.measures.drift.answers.mixing import sentence, verdict
-from plugins.measures.drift.answers.ranking import audit_answers
 from plugins.measures.drift.answers.tail import Tail, first_changes, fit, recall, within_reach
 from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.subjects import Subjects
 from suites.selftest.conftest import Run
 from suites.selftest.measures.test_drift_ranking import turned
+from suites.studies.drift.gallery import gallery
+from suites.studies.drift.ranking import audit_answers
 from suites.studies.drift.ranking_page import markdown
 from suites.studies.drift.ranking_plot import svg
 

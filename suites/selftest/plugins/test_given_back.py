@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fixtures.capability import Encoder, Tower
+from fixtures.cells import EncoderKey
 from plugins.cells.given_back import give_back
-from plugins.cells.matrix import EncoderKey
 from plugins.cells.pixels import Pixels
 from plugins.subjects import Subjects
 from suites.selftest.planted.leaking_backends import LeakyEncoder

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plugins.cells.matrix import EncoderKey
+from fixtures.cells import EncoderKey
 from plugins.latency.precision_claims import slower_precisions
 from plugins.report.rows import Results
 

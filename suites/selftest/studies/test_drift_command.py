@@ -11,11 +11,10 @@ import pytest
 from fixtures import ROOT
 from fixtures.capability import Tower
 from fixtures.models import Model, load_model
-from plugins.measures.drift.inputs import sampling
 from plugins.measures.drift.layers.ranges import Range, activation_ranges, outliers
 from plugins.measures.drift.layers.weights import cell_errors, int8_error, weight_ranges
 from suites.studies.drift import __main__ as command
-from suites.studies.drift import audit, evidence, page, plot
+from suites.studies.drift import audit, evidence, page, plot, sampling
 from suites.studies.markdown import code, table
 
 
@@ -155,8 +154,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         monkeypatch.setattr(f"suites.drift.{module}.Budget", Small)
     monkeypatch.setattr(command, "GOLDEN", tmp_path / "golden")
     monkeypatch.setattr("suites.studies.drift.planted.KINDS", {"fp8": "one layer's weights rounded to fp8"})
-    monkeypatch.setattr("plugins.measures.drift.inputs.worst_search.PRECISIONS", ("fp16",))
-    monkeypatch.setattr("plugins.measures.drift.inputs.worst_search.COMPARED", 4)
+    monkeypatch.setattr("suites.studies.drift.worst_search.PRECISIONS", ("fp16",))
+    monkeypatch.setattr("suites.studies.drift.worst_search.COMPARED", 4)
     cells = (("torch-eager", "fp16"), ("tensorrt", "fp16"))
     monkeypatch.setattr("suites.studies.drift.sections.audit_cells", lambda subjects, step: audit_cells(subjects, step, cells))
     assert command.main([]) == 0

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from fixtures import ROOT
+from fixtures.cells import EncoderKey
 from fixtures.datasets import load_dataset
 from fixtures.machine import devices
 from fixtures.registry import backends
-from plugins.cells.matrix import EncoderKey
 from plugins.latency import machine
 from plugins.run import environment
 from suites.selftest.conftest import Run

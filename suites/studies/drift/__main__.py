@@ -15,11 +15,11 @@ from fixtures.errors import BadInput
 from fixtures.models import DEFAULT
 from fixtures.progress import ProgressLine
 from fixtures.storage.atomic import write_text
-from plugins.measures.drift.inputs.sampling import subjects_of
 from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies.drift import evidence
 from suites.studies.drift.audit import Step
+from suites.studies.drift.sampling import subjects_of
 from suites.studies.drift.sections import SECTIONS, Section
 
 GOLDEN = ROOT / "golden"

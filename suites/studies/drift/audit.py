@@ -9,13 +9,13 @@ from fixtures.capability import Encoder
 from fixtures.errors import Unavailable
 from fixtures.models import Model
 from fixtures.registry import backends
-from plugins.measures.drift.inputs.sampling import TOWERS, Budget, sample
 from plugins.measures.drift.layers.findings import findings, headroom
 from plugins.measures.drift.layers.profile import LayerError, Profile, profile
 from plugins.measures.drift.layers.ranges import activation_ranges
 from plugins.measures.drift.layers.weights import cell_errors, weight_ranges
 from plugins.subjects import Subjects
 from suites.studies.drift import planted
+from suites.studies.drift.sampling import TOWERS, Budget, sample
 
 CELLS = (
     ("torch-eager", "fp32"), ("torch-eager", "fp16"), ("torch-eager", "bf16"),

@@ -10,12 +10,12 @@ import numpy as np
 from fixtures.capability import Backend, Tower
 from fixtures.registry import backends
 from plugins.golden.verified import Golden, names_of
-from plugins.measures.drift.inputs.sampling import Budget
 from plugins.measures.drift.policies.policy import Say, find_policy, write_policy
 from plugins.measures.drift.policies.trial import Target
 from plugins.measures.vectors.metrics import METRICS
 from plugins.subjects import Subjects
 from suites.studies.drift.policy_planted import DEFECTS, faulty
+from suites.studies.drift.sampling import Budget
 
 CELLS = (("torch-eager", "fp16"), ("torch-eager", "bf16"), ("torch-dynamic-int8", "int8"))
 SECONDS = 0.4  # to time one set: there are some sixty

@@ -7,13 +7,13 @@ from typing import Any
 
 from fixtures.errors import BadInput
 from plugins.golden.verified import load_golden
-from plugins.measures.drift.answers.ranking import audit_ranking
-from plugins.measures.drift.inputs.sampling import Budget
-from plugins.measures.drift.inputs.worst_search import audit_worst
 from plugins.subjects import Subjects
 from suites.studies.drift import page, plot, policy_page, policy_plot, ranking_page, ranking_plot
 from suites.studies.drift.audit import Step, audit_cells, audit_planted, audit_ranges
 from suites.studies.drift.policy_audit import audit_policy
+from suites.studies.drift.ranking import audit_ranking
+from suites.studies.drift.sampling import Budget
+from suites.studies.drift.worst_search import audit_worst
 
 Found = dict[str, Any]
 RANKED = (("torch-eager", "fp16"), ("torch-eager", "bf16"), ("torchao", "int8"), ("onnxruntime", "int8"))

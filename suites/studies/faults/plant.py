@@ -18,8 +18,8 @@ BROKEN: dict[str, list[tuple[str, str]]] = {}  # by name: promise and what its m
 
 def pytest_configure() -> None:
     """Plant; a faulty preprocessor is held to the budget of the one that it claims to be."""
+    from fixtures.truth import REFERENCE
     from plugins.golden.verified import Golden  # not before pytest has loaded them as its plug-ins
-    from plugins.subjects import REFERENCE
 
     wanted = os.environ["PLANT"].split(",")
     for fault in PLANTED:

@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 from fixtures.capability import Array
 from fixtures.datasets import Dataset
 from fixtures.errors import Unavailable
-from fixtures.progress import ProgressLine
-from fixtures.storage.cache import cached
-from plugins.cells.matrix import EncoderKey, model_of
-from plugins.golden.derivation import LARGE
 from plugins.measures.drift.answers.certificate import Bools
-from plugins.measures.latency.reference import reference_key
-from plugins.subjects import BATCH, REFERENCE, Subjects
 
-SEED = 20261122
-PICTURES = 10_000  # of a large model 500: an image takes it 20 times as long
 FEWEST = 12  # scenes of one thing, below which pictures repeat each other
 
 
@@ -91,42 +83,9 @@ def halves(pixels: Array, resolution: int) -> Array:
     return np.asarray(padded.reshape(n, 3, side // 2, 2, side // 2, 2).mean(axis=(3, 5)), np.float32)
 
 
-def gallery(subjects: Subjects, count: int | None = None) -> Gallery:
-    """Embedded by torch eager fp32, once for these weights and scenes; raises Unavailable as `things` does."""
-    known, model = things(subjects.dataset), subjects.model
-    wanted = count or (PICTURES if model.parameters <= LARGE else PICTURES // 20)
-    made_from = {
-        "kind": "gallery", "weights": model.weights_sha256, "dataset": subjects.dataset.sha256,
-        "pictures": str(wanted), "seed": str(SEED), "form": "2",
-    }  # fmt: skip
-
-    def build(folder: object) -> None:
-        vectors, chosen = _embed(subjects, known, wanted)
-        np.savez(f"{folder}/gallery.npz", vectors=vectors, shown=_shown(known, chosen))
-
-    folder, _ = cached(made_from, build)
-    with np.load(folder / "gallery.npz") as kept:
-        return Gallery(kept["vectors"], known.wrong(kept["shown"]))
-
-
-def _embed(subjects: Subjects, known: Things, count: int) -> tuple[Array, list[NDArray[np.int64]]]:
-    resolution = subjects.model.resolution
-    squares = halves(subjects.pixels(REFERENCE).rows(known.scenes.tolist()), resolution)
-    encoder = subjects.encoder(reference_key(EncoderKey(model_of(subjects.config), "", "", "cpu"))).encoder
-    line, vectors, chosen, batch = ProgressLine("larger gallery"), [], [], []
-    for picture, scenes in pictures(squares, count, np.random.default_rng(SEED)):
-        batch.append(picture[:, :resolution, :resolution])
-        chosen.append(scenes)
-        if len(batch) == BATCH or len(chosen) == count:
-            vectors.append(encoder.encode_image(np.stack(batch)))
-            line.step(f"{len(chosen)} of {count} pictures embedded")
-            batch = []
-    line.finish()
-    return np.concatenate(vectors), chosen
-
-
-def _shown(known: Things, chosen: list[NDArray[np.int64]]) -> Bools:
-    shown = np.zeros((len(chosen), known.named.shape[1]), bool)
+def shown(known: Things, chosen: list[NDArray[np.int64]]) -> Bools:
+    """[P, T] things that each picture shows, made of the chosen scenes."""
+    found = np.zeros((len(chosen), known.named.shape[1]), bool)
     for row, scenes in enumerate(chosen):
-        shown[row, known.of_scene[scenes]] = True
-    return shown
+        found[row, known.of_scene[scenes]] = True
+    return found

@@ -13,7 +13,7 @@ from fixtures import truth
 from fixtures.capability import Tower
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_bytes, write_text
-from plugins.golden.derivation import PRECISIONS
+from fixtures.truth import PRECISIONS
 from plugins.measures.drift.inputs.worst import Find, Grid, inputs
 from plugins.measures.vectors.metrics import cosine_distance
 

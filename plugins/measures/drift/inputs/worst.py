@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from fixtures import truth
 from fixtures.backends._torch import TorchEncoder
 from fixtures.capability import Array, Encoder, Tower
-from fixtures.preprocessors._shared import normalise
+from fixtures.preprocessors._shared import normalise, to_8_bits
 from fixtures.registry import backends
-from plugins.golden.update import to_8_bits
 from plugins.measures.vectors.metrics import cosine_distance
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from fixtures.capability import Array, Backend, Encoder, Tokens, Tower
 from fixtures.models import Model
 from fixtures.policies.operations import operations
 from fixtures.policies.policy import Policy
-from plugins.cells.compared import Drift
+from fixtures.truth import BATCH
 from plugins.measures.drift.policies.search import Kept
 from plugins.measures.latency.paired import interval, no_garbage_collection, pair, timed
+from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import cosine_distance
-from plugins.subjects import BATCH
 
 CONFIDENCE = 0.95
 FEWEST_PAIRS = 20

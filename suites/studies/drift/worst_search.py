@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from plugins.measures.drift.inputs import kept
-from plugins.measures.drift.inputs.sampling import TOWERS, Budget, sample
 from plugins.measures.drift.inputs.worst import PRECISIONS, Distance, Find, grid_of, search_image, search_text
 from plugins.subjects import Subjects
 from suites.studies.drift.audit import Step
+from suites.studies.drift.sampling import TOWERS, Budget, sample
 
 COMPARED = 64  # inputs of the data set that a find is shown beside
 STARTS = 6  # the worst images of these, as grids, are where the search starts

@@ -9,8 +9,8 @@ from fixtures.capability import Tower
 from fixtures.datasets import DEFAULT
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 from fixtures.models import Model
-from plugins.golden.derivation import LARGE
-from plugins.subjects import REFERENCE, Subjects
+from fixtures.truth import LARGE, REFERENCE
+from plugins.subjects import Subjects
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput, Unavailable
-from plugins.cells.matrix import Cell, EncoderKey, model_of
+from fixtures.truth import REFERENCE
+from plugins.cells.matrix import model_of
 from plugins.golden.verified import Golden
 from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
 from plugins.measures.drift.answers.certificate import Errors
 from plugins.measures.drift.answers.forecast import Haystack, check, forecast
-from plugins.measures.drift.answers.galleries import gallery
 from plugins.measures.drift.answers.mixing import verdict
-from plugins.subjects import REFERENCE, Subjects
+from plugins.subjects import Subjects
+from suites.studies.drift.gallery import gallery
 
 Step = Callable[[str], None]
 PERCENTS = np.linspace(0, 100, 101)
