@@ -1,5 +1,5 @@
 # Two commands for people: `make audit` (the matrix on this machine) and `make test` (this project's own checks).
-# Each sets up everything it needs by itself. ARGS goes to pytest: make audit ARGS="--backend onnxruntime"
+# Each sets up everything it needs by itself; `make setup` does only that. ARGS goes to pytest: make audit ARGS="--backend onnxruntime"
 # BACKENDS names backends that need an environment of their own, or all of them: make audit BACKENDS=openvino,deepsparse
 
 PYTHON ?= python3
@@ -19,7 +19,9 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: audit test fix golden matrix gate-power faults proof processors versions drift train scenes lock clean
+.PHONY: setup audit test fix golden matrix gate-power faults proof processors versions drift train scenes lock clean
+
+setup: $(READY) $(OWN)
 
 audit: $(READY) $(OWN)
 	$(RUN) -m pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""`pytest --promises` prints the list of promises, as the README shows it."""
+"""`pytest --promises` prints the list of promises, as docs/promises.md shows it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Somebody else's folder with the README's example in it, and the small server that the example talks to."""
+"""Somebody else's folder with the example of docs/your-backend.md in it, and the small server that the example talks to."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from fixtures.models import load_model
 from fixtures.registry import backends
 from suites.selftest.patience import HANG_S
 
-PAGE = (ROOT / "README.md").read_text().split("## Your own backend")[1].split("\n## ")[0]
+PAGE = (ROOT / "docs" / "your-backend.md").read_text()
 EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
 INDENTED = [block.replace("\n       ", "\n").strip() for block in re.findall(r"\n\n((?:       [^\n]*\n|\n(?=       ))+)", PAGE)]
 BY_NAME, ENTRY_POINT, HOOK = INDENTED
@@ -62,7 +62,7 @@ def serving() -> Iterator[str]:
 
 
 class Outside:
-    """A folder of somebody else's, with the README's example in it."""
+    """A folder of somebody else's, with the page's example in it."""
 
     def __init__(self, folder: Path, data: list[str], url: str) -> None:
         self.folder, self.url = folder, url

@@ -1,4 +1,4 @@
-"""The README's page "Your own backend", run as printed against a small server: other people's backends need no file here."""
+"""docs/your-backend.md, run as printed against a small server: other people's backends need no file here."""
 
 import re
 import textwrap
@@ -36,7 +36,7 @@ def test_by_name(outside: Outside) -> None:
 
 
 def test_by_entry_point(outside: Outside) -> None:
-    """An installed entry point, declared as the README declares it."""
+    """An installed entry point, declared as the page declares it."""
     declaration, command = ENTRY_POINT.split("\n\n")
     outside.entry_points(*declaration.replace('"', "").splitlines()[1:])
     outside.options[-1] = "test_cell"
@@ -106,7 +106,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, few: list[str], server: str
     ("name", "verdict", "reason"),
     [
         ("wrong", "fail", "C1 broken"),
-        ("unsteady", "expected-failure", "upstream: batches by load"),  # the README's own example of a known failure
+        ("unsteady", "expected-failure", "upstream: batches by load"),  # the page's own example of a known failure
         ("quiet", "pass", "2 xpassed"),  # and the same on a server whose bits happen not to vary
         ("crashing", "fail", "could not be built: HTTPError: HTTP Error 500"),  # it answers: no reason to skip
         ("down", "skipped", "start it, or set ANOTHER"),  # an entry point may have another name than its backend

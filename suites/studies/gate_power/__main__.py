@@ -1,4 +1,4 @@
-"""`python -m suites.studies.gate_power`: measures and prints; a whole run writes the evidence and the README's table."""
+"""`python -m suites.studies.gate_power`: measures and prints; a whole run writes the evidence and the table in docs."""
 
 import argparse
 import json
@@ -55,7 +55,7 @@ def show(found: dict[str, Any], folder: Path, whole: bool) -> int:
     table = markdown(found)
     print(table)
     if whole:
-        fill(ROOT / "README.md", table)
+        fill(ROOT / "docs" / "how-good-is-the-gate.md", table)
     try:
         write_text(folder / f"{NAME}.svg", svg(found))
     except ImportError:

@@ -1,4 +1,4 @@
-"""The figures as a person reads them: a Markdown table, and its place in the README."""
+"""The figures as a person reads them: a Markdown table, and its place in docs/how-good-is-the-gate.md."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from fixtures.storage.atomic import write_text
 from suites.studies.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
 
 BEGIN, END = "<!-- gate-power: written by `make gate-power` -->", "<!-- end of gate-power -->"
-PICTURE = "![Alarms against the planted slowdown, idle and beside a neighbour](golden/evidence/gate-power.svg)"
+PICTURE = "![Alarms against the planted slowdown, idle and beside a neighbour](../golden/evidence/gate-power.svg)"
 
 
 def markdown(evidence: dict[str, Any]) -> str:
@@ -52,11 +52,11 @@ def _who(load: dict[str, float]) -> list[tuple[str, float]]:
     return [(names[key], cores) for key, cores in load.items()]
 
 
-def fill(readme: Path, table: str) -> None:
+def fill(page: Path, table: str) -> None:
     """Put the picture and the table between their two marks. Raises ValueError if they are not there."""
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{readme} has no {BEGIN} followed by {END}: add the two lines where the table belongs")
-    write_text(readme, f"{before}{BEGIN}\n{PICTURE}\n\n{table}{END}{after}")
+        raise ValueError(f"{page} has no {BEGIN} followed by {END}: add the two lines where the table belongs")
+    write_text(page, f"{before}{BEGIN}\n{PICTURE}\n\n{table}{END}{after}")

@@ -1,4 +1,4 @@
-"""The README shows what is true: its list of promises is the suites' own, its options exist, its examples run as printed."""
+"""The README and docs/ show what is true: promises are the suites' own, options and links exist, examples run as printed."""
 
 import os
 import re
@@ -13,27 +13,44 @@ from fixtures import ROOT
 from suites.selftest.conftest import Run
 from suites.selftest.patience import HANG_S
 
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def test_promises_are_the_docstrings(run: Run) -> None:
-    """Each row that `pytest --promises` prints stands in the README, and no other promise does."""
+    """Each row that `pytest --promises` prints is in docs/promises.md, and no other promise is."""
     printed = [line for line in run("--promises").stdout.splitlines() if line.startswith("| ")]
-    readme = README.read_text(encoding="utf-8").splitlines()
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8").splitlines()
     assert len(printed) > 15
-    assert [line for line in readme if re.match(r"\| [A-Z]\d+ \|", line)] == printed[1:]
+    assert [line for line in page if re.match(r"\| [A-Z]\d+ \|", line)] == printed[1:]
 
 
 def test_documented_options_exist(run: Run) -> None:
-    """Every long option that the README names is known to pytest."""
+    """Every long option that a page names is known to pytest."""
     known = run("--help").stdout
-    for option in set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", README.read_text(encoding="utf-8"))):
+    for option in set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", TEXT)):
         assert option in known, option
 
 
+def test_links_lead_somewhere() -> None:
+    """Every link and picture that is no web address is a file of the repository."""
+    missing = [
+        f"{page.name}: {link}"
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert missing == []
+
+
+def test_the_readme_is_short() -> None:
+    """What is not needed in the first minute belongs in docs/."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
 def examples() -> list[str]:
-    """The commands of the README's fenced sh blocks, as printed."""
-    blocks = re.findall(r"```sh\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """The commands of all fenced sh blocks, as printed."""
+    blocks = re.findall(r"```sh\n(.+?)```", TEXT, re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
