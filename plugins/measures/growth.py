@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import psutil
 
 # Rows of the calls of a round, which keeps what is kept at one size alone, and what is kept once in ten calls.
-SIZES, FEW_ROWS = (1, 3, 1, 8, 2, 1, 5, 1, 2, 4), (1, 2, 1, 1, 3, 1, 1, 2, 1, 1)
+SIZES, FEW_ROWS = (1, 3, 1, 8, 2, 1, 5, 1, 2, 4), (1, 1, 1, 8, 1, 1, 2, 1, 1, 1)
 WARM_UP, QUARTERS = 3, 4  # rounds before the first look; parts of the rounds after it
 ROUNDS = (3, 5)  # in a quarter, as many as BUDGET_S has room for: 120 to 200 calls
-BUDGET_S = 0.8
+BUDGET_S = 0.4
 # What may be kept beyond the reference's own. Seen of encoders that keep nothing, on a machine with 13 to 30 processes on 2
 # cores: 0.2 KiB a call where free memory goes back to the system, 0.8 where it does not (a worker's, without glibc).
 PAGE, ONE = 4096, 1  # a call, in bytes; a quarter, of what is counted

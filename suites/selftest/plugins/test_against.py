@@ -54,7 +54,7 @@ class Clone:
         for name in filter(None, git(ROOT, "ls-files", "--modified", "--others", "--exclude-standard", "-z").split("\0")):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
-        source = (ROOT / "suites" / "selftest" / "mischief.py").read_text()
+        source = (ROOT / "suites" / "selftest" / "planted" / "faulty_versions.py").read_text()
         (self.root / PLANTED).write_text(source)
         git(self.root, "add", "--all")
         git(self.root, "commit", "--quiet", "--message=good")

@@ -19,7 +19,9 @@ def counts(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         file = Path(folder) / "counts.jsonl"
         file.touch()
-        tests = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "suites" / "selftest").glob("test_properties_*.py"))
+        tests = sorted(
+            str(path.relative_to(ROOT)) for path in (ROOT / "suites" / "selftest" / "properties").glob("test_properties_*.py")
+        )
         environment = {**os.environ, "PROPERTY_SEED": str(seed), "PROPERTY_TIMES": str(TIMES), "PROPERTY_COUNTS": str(file)}
         command = [sys.executable, "-m", "pytest", *tests, "--benchmark-disable", "-q"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
