@@ -19,7 +19,11 @@ ENCODERS = "torch-eager,onnxruntime,transformers"
 CHOSEN = "not (bf16 and transformers) and (test_encoder or test_pixels or torch-eager-fp32)"
 HISTORY = ("suites/latency/test_history.py", "--device=cpu", "--backend=onnxruntime", "--precision=fp32")
 # Those that look deepest into pytest: what is collected and imported, how a run is ended, a plug-in's own rows.
-SELFTESTS = ("collection.py::test_nothing_heavy_is_imported", "bad_input.py", "build_warnings.py")
+SELFTESTS = (
+    "suites/selftest/plugins/test_collection.py::test_nothing_heavy_is_imported",
+    "suites/selftest/plugins/test_bad_input.py",
+    "suites/selftest/fixtures/test_build_warnings.py",
+)
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,13 @@ def checks(storage: Path) -> tuple[Check, ...]:
     accuracy = ("suites/preprocessing", "suites/embeddings", "suites/retrieval", "--device=cpu", f"--backend={ENCODERS}",
                 "--precision=fp32,bf16,int8", "--preprocessor=original_clip,opencv-cubic", "-k", CHOSEN)  # fmt: skip
     compiled = ("suites/embeddings/test_encoder.py", "--device=cpu", "--backend=torch-compile", "--precision=fp32")
-    selftests = [f"suites/selftest/test_{name}" for name in SELFTESTS]
     return (
         Check("collection", ("--collect-only",)),
         Check("latency, stored", (*HISTORY, "--benchmark-autosave", stored)),
         Check("latency, compared", (*HISTORY, "--benchmark-compare", stored)),
         Check("accuracy", (*accuracy, "--benchmark-disable")),
         Check("compiled", (*compiled, "--benchmark-disable")),
-        Check("selftests", (*selftests, "--benchmark-disable"), threads="1"),
+        Check("selftests", (*SELFTESTS, "--benchmark-disable"), threads="1"),
     )
 
 
