@@ -8,15 +8,11 @@ from collections.abc import Iterable
 import pytest
 
 from fixtures import ROOT
-from fixtures.machine.devices import cores, machine, processor
+from fixtures.machine.devices import FORCED, cores, machine, processor
 from fixtures.machine.facts import facts
 
 ISA = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16")
 ARM_ISA = ("fphp", "asimddp", "sve", "i8mm", "bf16")
-# Variables by which libraries run as on an older processor; their values are part of what a run ran on.
-FORCED = (
-    "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES",
-)  # fmt: skip
 
 
 def fingerprint() -> dict[str, object]:

@@ -50,7 +50,7 @@ def test_all_libraries_play_the_same_processor() -> None:
     """oneDNN at its best with ATen not stops torch; NumPy leaves what is newer."""
     left = {}
     for kind in kinds(ZEN5, NUMPY):
-        assert not kind.variables or {*kind.variables} == {*environment.FORCED}, kind.name
+        assert not kind.variables or {*kind.variables} == {*devices.FORCED}, kind.name
         left[kind.name] = kind.variables.get("NPY_DISABLE_CPU_FEATURES", "").split()
     assert (left["SSE4.1"], left["AVX2 + VNNI"], left["AVX-512"]) == (NUMPY, NUMPY[1:], NUMPY[2:])
     assert "NPY_DISABLE_CPU_FEATURES" not in kinds(ZEN5, ["X86_V3"])[2].variables
@@ -100,16 +100,16 @@ def test_a_played_processor_is_named_in_the_report(run: Run, few: list[str], tmp
 
 def test_a_played_processor_has_a_history_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its key is another one, by whatever it is played."""
-    for name in environment.FORCED:
+    for name in devices.FORCED:
         monkeypatch.delenv(name, raising=False)
     keys = {machine.machine()["key"]}
-    for name in environment.FORCED:
+    for name in devices.FORCED:
         with monkeypatch.context() as patch:
             patch.setenv(name, "AVX2")
             keys.add(machine.machine()["key"])
     monkeypatch.setattr(environment, "processor", lambda field: "Intel Core Processor (Haswell), emulated by qemu 7.2.22")
     keys.add(machine.machine()["key"])
-    assert len(keys) == 2 + len(environment.FORCED)
+    assert len(keys) == 2 + len(devices.FORCED)
 
 
 def row(processor: str, encoder: str, share: float, verdict: str = "pass", **more: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from fixtures import ROOT
 from fixtures.errors import Unavailable
+from fixtures.machine import devices
 from fixtures.storage.cache import ROOT as CACHE
-from plugins.run import environment
 from suites.studies.processors import emulated
 from suites.studies.processors.kinds import Kind
 
@@ -51,7 +51,7 @@ def run(kind: Kind, backend: str, selection: Sequence[str]) -> list[Row]:
 
 def conditions(kind: Kind, folder: Path) -> dict[str, str]:
     """The environment of an inner run: nothing forced but what the kind forces."""
-    left = {name: value for name, value in os.environ.items() if name not in environment.FORCED}
+    left = {name: value for name, value in os.environ.items() if name not in devices.FORCED}
     # Each processor has its own: torch 2.15's cache gives one the kernels of another, and they stop it or give NaN.
     compiled = CACHE / "processors" / f"compiled-{kind.name.replace(' ', '').replace('+', '-')}"
     played = emulated.variables(kind, folder) if kind.how == "emulated" else kind.variables
