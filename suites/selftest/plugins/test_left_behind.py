@@ -59,7 +59,7 @@ def test_each_costs_its_own_cell(planted: SimpleNamespace) -> None:
         "torch default dtype was torch.float32 and is torch.float64", "flush to zero was False and is True",
         "the model's own weights were changed", "wrote to its input: ['scene", "child process ",
         "thread 'never ends' was left running",
-        "leavers.py was left open", "socket IPv4 127.0.0.1:", "unclosed file <_io.",
+        "process_changers.py was left open", "socket IPv4 127.0.0.1:", "unclosed file <_io.",
         "P12 broken: ", "in lenient",
     ],
 )  # fmt: skip

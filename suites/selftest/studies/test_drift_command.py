@@ -150,8 +150,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
             self.layers, self.ranges, self.mutations, self.examples = 4, 4, 0, 2
 
     audit_cells = audit.audit_cells
-    for module in ("audit", "hunt"):
-        monkeypatch.setattr(f"suites.drift.{module}.Budget", Small)
+    for module in ("audit", "worst_search"):
+        monkeypatch.setattr(f"suites.studies.drift.{module}.Budget", Small)
     monkeypatch.setattr(command, "GOLDEN", tmp_path / "golden")
     monkeypatch.setattr("suites.studies.drift.planted.KINDS", {"fp8": "one layer's weights rounded to fp8"})
     monkeypatch.setattr("suites.studies.drift.worst_search.PRECISIONS", ("fp16",))

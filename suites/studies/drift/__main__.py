@@ -28,7 +28,7 @@ NAME = "drift-audit"
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when every planted defect is named, 1 when one is not, 2 for a model that cannot be loaded, 130 if interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m suites.drift", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m suites.studies.drift", description=__doc__)
     parser.add_argument("--model", default=DEFAULT, help="as pytest's option (default: %(default)s)")
     parser.add_argument("--pretrained", default="", help="as pytest's option: a tag, a checkpoint file, or random:SEED")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: page and plot of the evidence that is there")
@@ -83,7 +83,7 @@ def name_of(model: str, pretrained: str) -> str:
 def command_of(model: str, pretrained: str) -> str:
     """What measures it again."""
     more = [f"--model {model}" if model != DEFAULT else "", f"--pretrained {pretrained}" if pretrained else ""]
-    return " ".join(["python -m suites.drift", *filter(None, more)]) if any(more) else "make drift"
+    return " ".join(["python -m suites.studies.drift", *filter(None, more)]) if any(more) else "make drift"
 
 
 def measure(subjects: Subjects, step: Step) -> dict[str, Any]:
