@@ -78,7 +78,7 @@ def test_counts(said: str, found: dict[str, int]) -> None:
 
 def test_no_path_of_the_machine_is_written(tmp_path: Path) -> None:
     """Neither of an environment nor of the index that pip asked; a test's id stays."""
-    said = f"ERROR: {tmp_path}/venv/x, {ROOT}/suites/y.py::test_z, https://index.example/simple and /root/.cache/thing"
+    said = f"ERROR: {tmp_path}/venv/x, {ROOT}/suites/y.py::test_z, https://index.example/simple and /home/me/.cache/thing"
     assert checks.scrubbed(said, tmp_path) == "ERROR: …/venv/x, ./suites/y.py::test_z, … and …"
 
 
