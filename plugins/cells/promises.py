@@ -107,7 +107,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         what, measured = (str(verdict), verdict.sizes) if isinstance(verdict, Comparison) else (found, sizes)
         known = item.stash.get(KNOWN, None)
         more = beyond(promise(item)[0], known, measured) if known else ""
-        text = broken(item, what, *[more] * bool(more))
+        text = broken(item, what, *([more] if more else []))
         if known is None or more:
             pytest.fail(text, pytrace=False)
         if not measured:  # what has no size is declared whole, and what follows may rest on it

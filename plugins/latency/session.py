@@ -120,7 +120,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     for unread in gate.history.unread:
         write(unread, yellow=True)
     for name, elsewhere in notes.no_baseline.items():
-        write(f"no baseline for {name[0]} {name[1]}, recorded one" + f" ({elsewhere})" * bool(elsewhere), yellow=True)
+        write(f"no baseline for {name[0]} {name[1]}, recorded one{f' ({elsewhere})' if elsewhere else ''}", yellow=True)
     for name, sentence in notes.inconclusive.items():
         write(f"inconclusive: {name[0]} {name[1]}: {sentence}; --latency-budget gives it longer", yellow=True)
     for line in config.stash[NOT_COMPARED]:

@@ -36,7 +36,7 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
     ):
         promises = ",".join(sorted({promise for cell in broken for promise in cell}))
         cells = f"{len(broken)} cell" + "s" * (len(broken) != 1)
-        terminal.write_line(f"  {verdict} in {cells}{': ' * bool(promises)}{promises}: {reason}", **{COLOURS[verdict]: True})
+        terminal.write_line(f"  {verdict} in {cells}{': ' if promises else ''}{promises}: {reason}", **{COLOURS[verdict]: True})
     for reason in dict.fromkeys(why for row in rows for why in row.get("not_judged", [])):
         terminal.write_line(f"  not judged: {reason}", yellow=True)
     for warning in dict.fromkeys(line for row in rows for line in row.get("warnings", [])):
