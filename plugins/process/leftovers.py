@@ -19,7 +19,8 @@ SHARED_CHILDREN = (
     "loky.backend.resource_tracker",
 )  # fmt: skip
 
-SHARED_FILES = (f"{os.sep}.onnxruntime{os.sep}onnxruntime.db",)  # onnxruntime's telemetry, from its first session on
+# onnxruntime's telemetry, from its first session on: a database, and in 1.29 a log in the temporary folder.
+SHARED_FILES = (f"{os.sep}.onnxruntime{os.sep}onnxruntime.db", f"{os.sep}mat-debug-")
 
 
 @dataclass
