@@ -7,7 +7,7 @@ test (a preprocessor's pixels, an encoder that a cell needs first).
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 from fixtures.cells import Cell, EncoderKey
@@ -88,14 +88,14 @@ class LeftBehind:
             other.add(new)
 
     @contextmanager
-    def leaving(self, preprocessor: str) -> Iterator[None]:
-        """A preprocessor works: what it changes and leaves is its own."""
+    def leaving(self, owner: str) -> Iterator[None]:
+        """A preprocessor, or nobody, works: what it changes and leaves is its own."""
         base = self.begin()
         try:
-            with self.done_by(preprocessor):
+            with self.done_by(owner):
                 yield
         finally:
-            self.end(preprocessor, base)
+            self.end(owner, base)
 
     def sweep(self) -> None:
         """At the end of the run: end all children that have come since the first test, whosever they are."""
@@ -103,15 +103,9 @@ class LeftBehind:
         new.children = {key: child for key, child in new.children.items() if key[1] >= self.started}
         new.end()
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> AbstractContextManager[None]:
         """The suite's own: settings that change within are accepted, and what is opened stays."""
-        base = self.begin()
-        try:
-            with self.done_by(NOBODY):
-                yield
-        finally:
-            self.end(NOBODY, base)
+        return self.leaving(NOBODY)
 
 
 @cache

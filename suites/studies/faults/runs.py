@@ -14,7 +14,6 @@ from fixtures import ROOT
 ANSWER_S = 1800  # a bound against hanging: a slow processor takes its time over a group of faults
 LATENCY = ("-p", "suites.studies.faults.slow", "--backend=slow")
 HISTORY = "suites/latency/test_history.py"
-ORIGINAL = ("--backend=torch-eager", "--precision=fp32")
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,6 @@ def _line(done: subprocess.CompletedProcess[str], pattern: str) -> str:
         ),
         "",
     )
-
-
-def _storage(folder: Path) -> str:
-    return f"--benchmark-storage=file://{folder}/history"
 
 
 def _slower_precision(folder: Path, strength: str) -> Finding:
