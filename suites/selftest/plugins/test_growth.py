@@ -46,9 +46,10 @@ def kept(way: str, tower: Tower) -> Growth:
     ],
 )
 def test_it_is_found(way: str, of: Tower, resource: str, least: float) -> None:
-    """As much as is kept a call, and the sentence says so."""
+    """As much as is kept a call, and the sentence says so. The least of three growths lies below: by 1 KiB on a busy machine."""
     found = kept(way, of)
-    assert 0.9 * least < found.kept[resource] < 1.3 * least
+    noise = 2048 if resource == "memory" else 0
+    assert 0.9 * least - noise < found.kept[resource] < 1.3 * least
     (broken,) = (str(each) for each in found.comparisons(None) if not each and resource in each.metric)
     assert f"1 to 8 {of}s" in broken and "allowed" in broken
 
