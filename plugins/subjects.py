@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -19,11 +19,12 @@ from fixtures.machine.versions import require_usable
 from fixtures.models import Model, load_model
 from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
-from fixtures.truth import BATCH, REFERENCE
-from plugins.cells.form import Formed
+from fixtures.truth import REFERENCE
+from plugins.cells.form import Formed, same
 from plugins.cells.given_back import NotBuilt, give_back, not_built
 from plugins.cells.pixels import CannotRead, Pixels, raw, read
 from plugins.cells.shared import frozen, shared
+from plugins.cells.sizes import batches
 from plugins.measures.latency.paired import Block
 from plugins.measures.latency.reference import anchor, calls_of, reference_key
 from plugins.measures.latency.steady import WarmUp, warm_up
@@ -43,8 +44,10 @@ class LoadedEncoder:
     width: int  # D
     load_s: float
     warm_up: dict[str, WarmUp]
+    first: dict[str, Array]  # what each tower's very first call returned, for one image and one text [1, D]
     rows: dict[bytes, Array] = field(default_factory=dict)
     warned: list[str] = field(default_factory=list)  # by libraries, while it was built
+    changed: dict[str, str] = field(default_factory=dict)  # by tower: results that did not stay as they were returned
 
     @property
     def formed(self) -> Encoder:
@@ -52,8 +55,19 @@ class LoadedEncoder:
         return cast(Encoder, Formed(self.encoder, self.width))
 
     def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
-        """All rows, BATCH a call."""
-        return np.concatenate([self.formed.encode(batch[i : i + BATCH], tower) for i in range(0, len(batch), BATCH)])
+        """All rows, in calls of changing sizes, as each call returned them; results that a later call changes are noted."""
+        return np.concatenate(self.held([batch[rows] for rows in batches(len(batch))], tower))
+
+    def held(self, parts: Iterable[Array | Tokens], tower: Tower) -> list[Array]:
+        """One result a call, copied at once. Results are held until the last call, and `changed` says which did not last."""
+        results, copies = [], []
+        for part in parts:
+            results.append(self.formed.encode(part, tower))
+            copies.append(results[-1].copy())
+        lost = [i for i, (result, copy) in enumerate(zip(results, copies, strict=True)) if not same(result, copy)]
+        if lost:
+            self.changed.setdefault(tower, f"{len(lost)} of {len(results)} results changed while later calls ran")
+        return copies
 
 
 class Subjects:
@@ -206,9 +220,13 @@ class Subjects:
             started = time.perf_counter()
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
-            calls = {"image": lambda: encoder.encode_image(pixels), "text": lambda: encoder.encode_text(tokens)}
+            first: dict[str, Array] = {}
+            calls = {
+                "image": lambda: first.setdefault("image", encoder.encode_image(pixels)),
+                "text": lambda: first.setdefault("text", encoder.encode_text(tokens)),
+            }
             warm = {tower: warm_up(call) for tower, call in calls.items()}
-            return LoadedEncoder(key, encoder, self.model.embed_dim, load_s, warm, warned=warned)
+            return LoadedEncoder(key, encoder, self.model.embed_dim, load_s, warm, first, warned=warned)
 
     def warned(self, key: EncoderKey) -> list[str]:
         """What libraries warned about while the living encoder was built, at first or by a later call; else nothing."""
@@ -235,10 +253,10 @@ class Subjects:
         wanted = range(len(pixels.keys)) if rows is None else rows
         first = {pixels.keys[row]: row for row in reversed(wanted) if pixels.keys[row] not in loaded.rows}
         todo = sorted(first.values())
-        for start in range(0, len(todo), BATCH):
-            part = todo[start : start + BATCH]
-            for row, embedding in zip(part, loaded.formed.encode(pixels.rows(part), "image"), strict=True):
-                loaded.rows[pixels.keys[row]] = embedding
+        parts = [todo[rows] for rows in batches(len(todo))]
+        found = loaded.held((pixels.rows(part) for part in parts), "image")
+        for part, embeddings in zip(parts, found, strict=True):
+            loaded.rows |= {pixels.keys[row]: embedding for row, embedding in zip(part, embeddings, strict=True)}
         return np.stack([loaded.rows[pixels.keys[row]] for row in wanted])
 
     def unknown(self, cell: Cell) -> int:

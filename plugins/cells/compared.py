@@ -2,6 +2,7 @@
 
 import pytest
 
+from fixtures.capability import Array, Tokens, Tower
 from fixtures.cells import Cell, EncoderKey
 from plugins.cells.sampling import Sample
 from plugins.golden.verified import Golden, names_of
@@ -9,6 +10,14 @@ from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import METRICS, add_angles
 from plugins.measures.vectors.mixtures import Retrieval, retrieve
 from plugins.subjects import Subjects
+
+Inputs = dict[Tower, Array | Tokens]
+
+
+@pytest.fixture
+def inputs(subjects: Subjects, golden: Golden) -> Inputs:
+    """Of both towers: golden pixels float32 [P, 3, R, R] and all texts' tokens int64 [Q, L]."""
+    return {"image": golden.pixels, "text": subjects.tokens}
 
 
 @pytest.fixture

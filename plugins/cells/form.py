@@ -42,3 +42,8 @@ def formed(found: Any, n: int, width: int, tower: Tower) -> Array:
     if not np.issubdtype(found.dtype, np.floating):
         raise BrokenForm(tower, f"dtype {found.dtype} {wanted}")
     return found
+
+
+def same(a: Array, b: Array) -> bool:
+    """Equal bit for bit, NaN too."""
+    return np.array_equal(a, b, equal_nan=True)

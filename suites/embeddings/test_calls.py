@@ -1,0 +1,129 @@
+"""What an encoder promises about calls: first ones, many at once, odd memory, and those after something went wrong."""
+
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import Barrier
+
+import numpy as np
+
+from fixtures.capability import TOWERS, Array, Encoder, Tokens, Tower
+from fixtures.cells import EncoderKey
+from plugins.cells.compared import Inputs
+from plugins.cells.promises import Judge
+from plugins.golden.verified import Golden, names_of
+from plugins.measures.vectors.drift import Drift
+from plugins.measures.vectors.metrics import Comparison, cosine_distance
+from plugins.subjects import Subjects
+
+COSINE = "cosine_distance"
+THREADS, CALLS = 16, 4  # more than a small pool of sessions or buffers has room for; calls a thread
+ROWS = (1, 2, 1, 5)  # of calls that run at once
+FEW = 3
+
+
+def test_threads(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge) -> None:
+    """E10 threads that call both towers at once, with any number of rows, get the vectors of their own inputs."""
+    n = min(16, *(len(inputs[each]) for each in TOWERS))
+    alone = {each: np.concatenate([encoder.encode(inputs[each][i : i + 1], each) for i in range(n)]) for each in TOWERS}
+    started = Barrier(THREADS)
+
+    def calls(thread: int) -> list[tuple[list[int], Array]]:
+        """Every second call is of the other tower; what it returns is judged where that tower is."""
+        started.wait()
+        found = []
+        for call in range(CALLS):
+            rows = [(5 * thread + 3 * call + i) % n for i in range(ROWS[(thread + call) % len(ROWS)])]
+            each = tower if (thread + call) % 2 else TOWERS[1 - TOWERS.index(tower)]
+            result = encoder.encode(inputs[each][rows], each)
+            found += [(rows, result)] * (each == tower)
+        return found
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = [part for parts in threads.map(calls, range(THREADS)) for part in parts]
+    order = [i for rows, _ in found for i in rows]
+    distances = cosine_distance(np.concatenate([part for _, part in found]), alone[tower][order])
+    metric = f"cosine distance of {THREADS} threads' vectors to the same inputs one by one"
+    judge(Comparison(metric, distances, drift.limits[COSINE][order], [drift.names[i] for i in order], COSINE))
+
+
+def test_layout(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
+    """E13 an input's memory makes no difference: strides, order of axes, address, or that it must not be written to."""
+    batch = drift.inputs[:FEW]
+    wanted = encoder.encode(batch, tower)
+    limits, names = drift.limits[COSINE][: len(batch)], drift.names[: len(batch)]
+    for what, same_batch in laid_out(batch):
+        metric = f"cosine distance of a batch {what} to the same batch in one piece"
+        judge(Comparison(metric, cosine_distance(encoder.encode(same_batch, tower), wanted), limits, names, COSINE))
+
+
+def laid_out(batch: Array | Tokens) -> Iterator[tuple[str, Array | Tokens]]:
+    """The same numbers in other places."""
+    yield "in Fortran order", np.asfortranarray(batch)
+    yield "that is every second row of a larger one", np.repeat(batch, 2, axis=0)[::2]
+    yield "that is stored from its last row to its first", batch[::-1].copy()[::-1]
+    wide = np.zeros((*batch.shape[:-1], batch.shape[-1] + 3), batch.dtype)
+    wide[..., 2:-1] = batch
+    yield "cut out of a wider array", wide[..., 2:-1]
+    moved = np.zeros(batch.size + 1, batch.dtype)[1:].reshape(batch.shape)
+    moved[:] = batch
+    yield "whose memory begins one number later", moved
+    fixed = batch.copy()
+    fixed.flags.writeable = False
+    yield "that is read-only", fixed
+
+
+def test_first_call(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower, judge: Judge) -> None:
+    """E14 an encoder's first call of each tower gives the right vector."""
+    loaded = subjects.encoder(encoder_key)
+    first, name = loaded.first[tower], names_of(subjects, tower)[:1]
+    if "E2" in encoder_key.known_failures(tower):  # golden's is not what it gives later either
+        inputs = subjects.turns(tower)
+        whose, wanted = "its vector in a later call", loaded.formed.encode(inputs[0], tower)
+    else:
+        whose, wanted = "golden's", (golden.image if tower == "image" else golden.text)[:1]
+    limits = golden.limits(encoder_key.base, tower, COSINE, name)
+    judge(
+        Comparison(
+            f"cosine distance of the first call's vector to {whose}", cosine_distance(first, wanted), limits, name, COSINE
+        )
+    )
+
+
+def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
+    """E15 a bad input harms itself alone: good rows beside it, and calls after it, get their own vectors."""
+    batch = drift.inputs[:FEW]
+    wanted = encoder.encode(batch, tower)
+
+    def hold(what: str, found: Array, rows: list[int]) -> None:
+        metric = f"cosine distance of a good row {what} to the same row before"
+        limits, names = drift.limits[COSINE][rows], [drift.names[i] for i in rows]
+        judge(Comparison(metric, cosine_distance(found, wanted[rows]), limits, names, COSINE))
+
+    everything, good = list(range(len(batch))), [i for i in range(len(batch)) if i != 1]
+    for what, bad in refused(batch):
+        with suppress(Exception), ignored():  # an error is the right answer, and so is one that pads or cuts
+            encoder.encode(bad, tower)
+        hold(f"after a call with {what}", encoder.encode(batch, tower), everything)
+    for value in (np.nan, np.inf) if tower == "image" and len(batch) > 1 else ():
+        bad = batch.copy()
+        bad[1] = value
+        with ignored():
+            found = encoder.encode(bad, tower)
+        hold(f"beside one of {value}", found[good], good)
+        hold(f"after a call with a row of {value}", encoder.encode(batch, tower), everything)
+
+
+def refused(batch: Array | Tokens) -> Iterator[tuple[str, Array | Tokens]]:
+    """Arrays of shapes that no model takes."""
+    yield "one column too many", np.concatenate([batch, batch[..., :1]], axis=-1)
+    yield "rows without their axes", batch.reshape(len(batch), -1)[:, :1]
+
+
+@contextmanager
+def ignored() -> Iterator[None]:
+    """What libraries say of numbers that are none is not judged."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
