@@ -21,6 +21,7 @@ COSINE = "cosine_distance"
 THREADS, CALLS = 16, 4  # more than a small pool of sessions or buffers has room for; calls a thread
 ROWS = (1, 2, 1, 5)  # of calls that run at once
 FEW = 3
+FARTHEST = 2.0  # cosine distance of opposite vectors; stands for a vector that is not finite
 
 
 def test_threads(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge) -> None:
@@ -98,8 +99,8 @@ def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> 
 
     def hold(what: str, found: Array, rows: list[int]) -> None:
         metric = f"cosine distance of a good row {what} to the same row before"
-        limits, names = drift.limits[COSINE][rows], [drift.names[i] for i in rows]
-        judge(Comparison(metric, cosine_distance(found, wanted[rows]), limits, names, COSINE))
+        distances = np.where(np.isfinite(found).all(axis=1), cosine_distance(found, wanted[rows]), FARTHEST)
+        judge(Comparison(metric, distances, drift.limits[COSINE][rows], [drift.names[i] for i in rows], COSINE))
 
     everything, good = list(range(len(batch))), [i for i in range(len(batch)) if i != 1]
     for what, bad in refused(batch):
