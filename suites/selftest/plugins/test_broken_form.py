@@ -29,9 +29,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finish
     ("backend", "sentence"),
     [
         ("squeezed", "shape (192,) for 1 input ("),
-        ("narrow", "shape (32, 191) for 32 inputs ("),
-        ("none", "NoneType for 32 inputs ("),
-        ("text-object", "dtype object for 32 inputs (text), expected a float32 array of shape (32, 192)"),
+        ("narrow", "shape (1, 191) for 1 input ("),
+        ("none", "NoneType for 1 input ("),
+        ("text-object", "dtype object for 1 input (text), expected a float32 array of shape (1, 192)"),
     ],
 )
 def test_only_e1_breaks(finished: Finished, backend: str, sentence: str) -> None:
@@ -44,9 +44,9 @@ def test_only_e1_breaks(finished: Finished, backend: str, sentence: str) -> None
 
 def test_what_e1_does_not_see_fails(finished: Finished) -> None:
     """A form that breaks at another batch size fails the promise that asked for it."""
-    row = finished[1]["sixteen"]
-    assert (row["verdict"], row["broken_promises"]) == ("fail", ["E4"])
-    assert row["reason"].startswith("E4 is not judged: E1 is broken: shape (192,) for 16 inputs (")
+    row = finished[1]["four"]
+    assert (row["verdict"], row["broken_promises"]) == ("fail", ["E6"])
+    assert row["reason"].startswith("E6 is not judged: E1 is broken: shape (192,) for 4 inputs (")
 
 
 def test_no_traceback(finished: Finished) -> None:

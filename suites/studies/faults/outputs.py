@@ -60,7 +60,7 @@ _buffers: dict[tuple[str, tuple[int, ...]], Array] = {}
 
 
 def _reused(x: Array, tower: Tower, s: str) -> Array:
-    shape = x.shape if s == "one a shape" else (64, x.shape[1])
+    shape = x.shape if s == "one a shape" else (128, x.shape[1])
     buffer = _buffers.setdefault((s, shape), np.empty(shape, np.float32))[: len(x)]
     np.copyto(buffer, x)
     return buffer
