@@ -33,7 +33,7 @@ from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.process.left_behind import watch
 from plugins.process.leftovers import Holdings
 
-TURNS = 8  # inputs that take turns while latency is measured
+ROTATED = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
 
 
@@ -187,7 +187,7 @@ class Subjects:
             self._look_at_weights(key)
             with watch().kept():
                 self._references[other] = self._tried(other)
-            loaded.encoder.resume()
+            loaded.encoder.restore_settings()
         return self._references[other]
 
     def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
@@ -197,14 +197,14 @@ class Subjects:
             raise CannotRun(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
         if found.key == key:
             return anchor(key.device, found.warm_up[tower].steady_ms / 1e3)
-        return str(found.key), calls_of(found.encoder, self.turns(tower), tower)
+        return str(found.key), calls_of(found.encoder, self.rotating_inputs(tower), tower)
 
-    def turns(self, tower: Tower) -> list[Array | Tokens]:
+    def rotating_inputs(self, tower: Tower) -> list[Array | Tokens]:
         """The inputs of latency figures, one a call: not the same one again and again, or an encoder that remembers its last
         answers would be timed at remembering."""
         if tower == "text":
-            return [self.tokens[i : i + 1] for i in range(min(TURNS, len(self.dataset.queries)))]
-        return [self.pixels(REFERENCE).rows([i]) for i in range(min(TURNS, len(self.dataset.scenes)))]
+            return [self.tokens[i : i + 1] for i in range(min(ROTATED, len(self.dataset.queries)))]
+        return [self.pixels(REFERENCE).rows([i]) for i in range(min(ROTATED, len(self.dataset.scenes)))]
 
     def _tried(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
         """Built, or why not: that costs this encoder's cells, once, and not the run. Raises BadInput."""

@@ -114,8 +114,8 @@ def times_the_reference(subjects: Subjects, key: EncoderKey) -> float:
         _, reference = subjects.reference(key, "image")
     except CannotRun:
         return 1.0
-    times = ratio(calls_of(loaded.encoder, subjects.turns("image"), "image"), reference)
-    loaded.encoder.resume()
+    times = ratio(calls_of(loaded.encoder, subjects.rotating_inputs("image"), "image"), reference)
+    loaded.encoder.restore_settings()
     return times
 
 

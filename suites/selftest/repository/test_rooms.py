@@ -67,7 +67,7 @@ def test_rooms_use_only_rooms_below() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("fixtures/machine/x.py", "from plugins.cells.matrix import encoders"),
+        ("fixtures/machine/x.py", "from plugins.cells.matrix import selection"),
         ("plugins/measures/latency/x.py", "from plugins import subjects"),
         ("plugins/measures/vectors/x.py", "from plugins.measures.latency.paired import pair"),
         ("plugins/report/x.py", "import suites.studies.markdown"),
