@@ -95,8 +95,8 @@ class Subjects:
 
         with watch().kept():
             model = load_model(self.name, self.pretrained)
-            use_tf32(False)  # as every cell that does not say otherwise has it
-            assert model.weights_sha256  # from before any backend had them
+            use_tf32(False)  # for backends that do not set it themselves: torch's own lets convolutions use it
+            self._weights = model.weights_sha256, model.fingerprint()  # from before any backend had them
             return model
 
     @cached_property
@@ -170,7 +170,9 @@ class Subjects:
 
     def _look_at_weights(self, key: EncoderKey) -> None:
         """Every backend builds from them: read them again where one has changed them."""
-        if "model" in vars(self) and self.model.digest() != self.model.weights_sha256:
+        if "model" not in vars(self) or self.model.fingerprint() == self._weights[1]:
+            return
+        if self.model.digest() != self._weights[0]:
             watch().note(key, "weights", "the model's own weights were changed")
             del self.model
 
