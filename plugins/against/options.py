@@ -82,7 +82,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def side_by_side(subjects: Subjects, golden: Golden, pytestconfig: pytest.Config) -> Iterator[SideBySide]:
     """Both sides of every encoder, one encoder at a time; no worker outlives the session."""
-    found = SideBySide(subjects, golden, pytestconfig.stash[CHOICE], pytestconfig.stash[COMPARISONS])
+    found = SideBySide(pytestconfig, subjects, golden, pytestconfig.stash[CHOICE], pytestconfig.stash[COMPARISONS])
     try:
         yield found
     finally:

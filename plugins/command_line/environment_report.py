@@ -12,7 +12,7 @@ from fixtures.errors import BadInput, Unavailable
 from fixtures.machine.facts import facts
 from fixtures.machine.versions import refusal
 from fixtures.registry import backends
-from plugins.cells.matrix import encoders
+from plugins.cells.matrix import selection
 from plugins.run.environment import dotted, fingerprint
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def verdicts(config: pytest.Config) -> Iterator[Verdict]:
     """One for each backend, device and reason of the selected cells, in the matrix's order."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
-    for key in encoders(config):
+    for key in selection(config).encoders:
         judged = _judge(backends()[key.backend], key.base, key.device)
         rows.setdefault((key.backend, key.device, *judged), []).append(key.precision)
     for (backend, device, verdict, reason), precisions in rows.items():

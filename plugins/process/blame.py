@@ -7,11 +7,11 @@ import pytest
 
 from fixtures.cells import Cell, EncoderKey
 from fixtures.registry import preprocessors
+from plugins.cells.fixtures import SUBJECTS
 from plugins.cells.matrix import subject
 from plugins.cells.promises import promise, reproduce
 from plugins.process.left_behind import LeftBehind, Owner, watch
 from plugins.report.rows import RESULTS
-from plugins.subjects import SUBJECTS
 from plugins.supervision.journal import REPORTS
 
 PROMISES = ("E12", "P12")

@@ -11,12 +11,12 @@ import pytest
 from fixtures.capability import TOWERS
 from fixtures.cells import Cell, EncoderKey
 from fixtures.storage.atomic import write_text
+from plugins.cells.fixtures import SUBJECTS
 from plugins.cells.matrix import subject, tower_of
 from plugins.cells.promises import promise, reproduce
 from plugins.report.table import summary
 from plugins.run import environment
 from plugins.run.write_failures import NOT_WRITTEN, noted
-from plugins.subjects import SUBJECTS
 
 Record = Callable[[str, Any], None]
 

@@ -19,7 +19,7 @@ def test_encode_in_alternation(
     benchmark: "BenchmarkFixture", judge: Judge, record: Record,
 ) -> None:  # fmt: skip
     """L4 against a reference timed in alternation, encoding is no slower than in the cell's newest stored run allows."""
-    ours = calls_of(subjects.encoder(encoder_key).encoder, subjects.turns(tower), tower)
+    ours = calls_of(subjects.encoder(encoder_key).encoder, subjects.rotating_inputs(tower), tower)
     benchmark.pedantic(ours, args=(1,), rounds=1, warmup_rounds=1)
     if not benchmark.enabled:
         return

@@ -28,7 +28,7 @@ def test_encode(
     loaded = subjects.encoder(encoder_key)
     warm_up = loaded.warm_up[tower]
     results: list[np.ndarray] = []
-    batches = subjects.turns(tower)
+    batches = subjects.rotating_inputs(tower)
     n = len(batches)
     turns = cycle(batches)
     figures = measure(benchmark, lambda: results.append(loaded.encoder.encode(next(turns), tower)), warm_up.steady_ms)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from fixtures import progress
+from fixtures.backends import _tensorrt_layers as engine
 from fixtures.backends._onnx import onnx_files
 from fixtures.backends._tensorrt import EngineEncoder
 from fixtures.backends._tensorrt_build import Gpu, build_engine, log_of
 from fixtures.errors import Unavailable
 from fixtures.models import Model, load_model
-from plugins.measures.drift.layers import engine
 from plugins.measures.drift.layers.layers import layers
 
 ADA = Gpu("RTX 4090", (8, 9))

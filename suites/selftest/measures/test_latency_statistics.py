@@ -42,16 +42,16 @@ class Diary(Encoder):
         self.asked.append("download")
         return np.zeros((1, 4), np.float32)
 
-    def resume(self) -> None:
+    def restore_settings(self) -> None:
         """Process-wide settings."""
-        self.asked.append("resume")
+        self.asked.append("restore_settings")
 
 
 def test_a_timed_call_ends_on_the_host() -> None:
     """Hole 13: what is timed is host to host, so the device has finished; the encoder's settings come back untimed, before."""
     diary = Diary()
     assert calls_of(diary, [np.zeros((1, 3, 4, 4), np.float32)], "image")(1) > 0
-    assert diary.asked == ["resume", *["upload", "forward", "download"] * LONGER]
+    assert diary.asked == ["restore_settings", *["upload", "forward", "download"] * LONGER]
 
 
 def test_inputs_take_turns() -> None:

@@ -5,9 +5,12 @@ import sys
 import time
 from itertools import groupby
 
+import pytest
+
 from fixtures import ROOT
 from fixtures.machine.devices import present
 from fixtures.registry import backends
+from plugins.cells.matrix import selection
 from suites.selftest.patience import HANG_S
 
 HEAVY = (
@@ -40,6 +43,13 @@ def test_nothing_heavy_is_imported() -> None:
     )
     assert "HEAVY []" in result.stdout
     assert result.returncode == 0, result.stdout[-2000:]
+
+
+def test_cells_are_selected_once(pytestconfig: pytest.Config) -> None:
+    """However many tests and hooks ask; policy files are read no more often."""
+    once = selection(pytestconfig)
+    assert once.encoders and selection(pytestconfig).encoders is once.encoders
+    assert selection(pytestconfig).policies is once.policies
 
 
 def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
