@@ -9,6 +9,7 @@ from fixtures.cells import Cell
 from plugins.cells.form import BrokenForm
 from plugins.cells.matrix import subject
 from plugins.cells.promises import KNOWN, Declared, broken, promise, reproduce
+from plugins.latency.adapter import without_times
 from plugins.report.rows import RESULTS
 
 
@@ -33,9 +34,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     try:
         return (yield)
     except BrokenForm as trouble:
-        benchmark = pyfuncitem.funcargs.get("benchmark")
-        if benchmark is not None:
-            benchmark.skipped = True  # type: ignore[attr-defined]  # or a warning that it was not used would bury the sentence
+        without_times(pyfuncitem)
         _end(pyfuncitem, trouble)
 
 

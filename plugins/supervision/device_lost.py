@@ -1,6 +1,6 @@
 """A CUDA error that stays with its process (illegal access, device assert) costs the cell that made it, not those after it.
 
-After a failed CUDA test the device is asked. If it is lost, the supervised child ends and a fresh one takes over; where
+After a failed CUDA test the device is asked. If it is lost, the supervised child ends and a new one continues; where
 nobody supervises, later CUDA tests are skipped with the reason.
 """
 
@@ -67,7 +67,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Ask after a failure; one that is only told again did not happen here."""
+    """Ask after a failure; one that is only replayed did not happen here."""
     report = yield
     if report.failed and item.stash.get(HERE, None) == "" and (why := ask()):
         item.stash[HERE] = why
@@ -78,7 +78,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # named after the journal in conftest.py, so the test's end is written by then
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """In a supervised child: note what happened and end, so that a fresh process takes over."""
+    """In a supervised child: note what happened and end, so that a new child continues."""
     result = yield
     journal = item.config.stash.get(JOURNAL, None)
     if journal is not None and item.stash.get(HERE, ""):

@@ -1,4 +1,4 @@
-"""What a supervised run has done so far, a line a test: told again by the next child when this one dies."""
+"""What a supervised run has done so far, a line a test: the next child replays it when this one dies."""
 
 import json
 import os
@@ -116,7 +116,7 @@ class Journal:
         """The blames for a lost device."""
         return [line for line in self.blamed if "lost" in line]
 
-    def guilty(self, item: pytest.Item) -> str:
+    def blocked_by(self, item: pytest.Item) -> str:
         """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
         two cells (in one, it could be the other's doing). Empty for the rest, as for what ended when the device was lost."""
         mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
@@ -155,7 +155,7 @@ def settled(item: pytest.Item, journal: Journal) -> bool:
     the device, as it would again."""
     measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
     again = measures and all(line["test"] != item.nodeid for line in journal.losses)
-    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not again)
+    return bool(journal.blocked_by(item)) or (item.nodeid in journal.done and not again)
 
 
 def _die_with(pipe: int) -> None:
@@ -199,7 +199,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each report in the form that can be told again."""
+    """Keep each report in the form that can be replayed."""
     report = yield
     if REPORTS in item.stash:
         item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
