@@ -32,5 +32,6 @@ pytest_plugins = [
     "plugins.latency.session",
     "plugins.latency.compare_fail",
     "plugins.against.options",
+    "plugins.command_line.arguments",
     "plugins.report.matrix_page",
 ]

@@ -22,7 +22,6 @@ from plugins.run.bad_input import one_sentence
 CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
 LOST_DEVICE = 75  # exit code of a child that must not go on because its CUDA device is lost (sysexits' "try again")
 JOURNAL = pytest.StashKey["Journal"]()
-REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class Journal:
@@ -34,6 +33,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.reports: list[dict[str, Any]] | None = None  # of the test that runs in this child
         path.touch()
         self.begins()
 
@@ -171,11 +171,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     about, results = str(subject(item)), item.config.stash[RESULTS]
     journal.append(start=item.nodeid, about=names_of(item))
-    item.stash[REPORTS] = []
+    reports: list[dict[str, Any]] = []
+    journal.reports = reports
     before = len(results.outcomes.get(about, []))
     result = yield
+    journal.reports = None
     outcomes = results.outcomes.get(about, [])[before:]
-    journal.append(end=item.nodeid, reports=item.stash[REPORTS], outcomes=outcomes, measures=results.measures.get(about, {}))
+    journal.append(end=item.nodeid, reports=reports, outcomes=outcomes, measures=results.measures.get(about, {}))
     return result
 
 
@@ -199,8 +201,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each report in the form that can be replayed."""
+    """Keep each report of a test that runs."""
     report = yield
-    if REPORTS in item.stash:
-        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    keep(item.config, report)
     return report
+
+
+def keep(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Write one more report of the test that runs, in the form that can be replayed; nothing where nobody supervises."""
+    journal = config.stash.get(JOURNAL, None)
+    if journal is not None and journal.reports is not None:
+        journal.reports.append(config.hook.pytest_report_to_serializable(config=config, report=report))
