@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
 from fixtures.datasets import Dataset
-from plugins.measures.latency.paired import no_garbage_collection
+from plugins.measures.latency.paired import median_interval, no_garbage_collection
 
 MOST_WARM_UP_CALLS = 100
 MOST_WARM_UP_S = 3.0
@@ -79,17 +79,9 @@ def percentiles(seconds: np.ndarray) -> dict[str, float]:
     """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
     ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
     found = dict(zip(("p50", "p90", "p95", "p99"), np.percentile(ms, (50, 90, 95, 99)).tolist(), strict=True))
-    low, high = median_interval(len(ms))
-    found |= {"p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1])}
+    low, high = median_interval(ms, 0.95)
+    found |= {"p50_low": low, "p50_high": high, "min": float(ms[0]), "max": float(ms[-1])}
     return {**found, "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms)}
-
-
-def median_interval(n: int, confidence: float = 0.95) -> tuple[int, int]:
-    """Which of n sorted values bound the median, whatever their distribution: values below it are binomial (n, 1/2)."""
-    from scipy.stats import binom
-
-    rank = max(1, int(binom.ppf((1 - confidence) / 2, n, 0.5)))
-    return rank - 1, n - rank
 
 
 class Stages:
