@@ -76,13 +76,15 @@ def test_preprocess(
     subjects: Subjects, preprocessor: Preprocessor, preprocessor_name: str, judge: Judge, record: Record
 ) -> None:
     """L2 decoding and transforming are two figures for each of two kinds of file, and together give that file's pixels."""
-    wrong = {}
+    wrong = []
     for name in timed_files(subjects.dataset):
         whole = np.array(subjects.raw_pixels(preprocessor_name, name))  # or it fails with a sentence
         figures, pixels = decode_and_transform(preprocessor, subjects.dataset.path(name), subjects.model.geometry)
         record("preprocess_ms", {name: figures})
-        wrong[name] = sum(not np.array_equal(found, whole) for found in pixels)
-    judge(not any(wrong.values()), f"timed calls that gave other pixels than one that was not timed: {wrong}")
+        others = sum(not np.array_equal(found, whole) for found in pixels)
+        if others:
+            wrong.append(f"{others} of {len(pixels)} timed calls gave other pixels of {name} than a call that was not timed")
+    judge(not wrong, "; ".join(wrong))
 
 
 def test_document(subjects: Subjects, cell: Cell, stopwatch: Stopwatch, judge: Judge, record: Record) -> None:
