@@ -2,11 +2,12 @@
 
 pytest_plugins = [
     "plugins.command_line.options",
+    "plugins.run.write_failures",
+    "plugins.run.environment",
+    "plugins.latency.adapter",
     "plugins.latency.benchmark_options",
     "plugins.run.bad_input",
-    "plugins.run.write_failures",
     "plugins.command_line.outside",
-    "plugins.run.environment",
     "plugins.cells.matrix",
     "plugins.run.progress",
     "plugins.cells.promises",
@@ -26,11 +27,10 @@ pytest_plugins = [
     "plugins.supervision.supervisor",
     "plugins.process.blame",
     "plugins.process.last_exit",
-    "plugins.latency.history_files",
-    "plugins.latency.machine",
     "plugins.latency.precision_claims",
     "plugins.latency.session",
     "plugins.latency.compare_fail",
     "plugins.against.options",
+    "plugins.command_line.arguments",
     "plugins.report.matrix_page",
 ]

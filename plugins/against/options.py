@@ -1,6 +1,7 @@
 """`--against` and `--against-python`: what they mean to a run, and the table of what was found."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ SUITE = "suites/against"
 LATENCY = "A2"
 HEADER = ("encoder", "tower", "drift between sides", "ratio", "interval", "verdict")
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
-CHOICE = pytest.StashKey[Choice]()
-COMPARISONS = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,19 +39,6 @@ def asked(config: pytest.Config) -> bool:
     return bool(config.getoption("--against") or config.getoption("--against-python"))
 
 
-@pytest.hookimpl(trylast=True)  # after the repository's folder as an argument has become its whole matrix
-def pytest_configure(config: pytest.Config) -> None:
-    """A comparison takes the whole matrix's place; the list of promises has those of all suites."""
-    root, here = config.rootpath, config.invocation_params.dir
-    whole = {root / path for path in config.getini("testpaths")}
-    rest = [arg for arg in config.args if (here / arg).resolve() not in {path.resolve() for path in whole}]
-    if len(config.args) - len(rest) == len(whole):
-        if asked(config):
-            config.args[:] = [*rest, str(root / SUITE)]
-        elif config.getoption("--promises"):
-            config.args += [str(root / suite) for suite in (SUITE, "suites/drift")]
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Without something to compare with, the suite is no part of a run."""
     if collection_path == config.rootpath / SUITE and not asked(config) and not config.getoption("--promises"):
@@ -68,25 +54,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     if not asked(config):
         raise BadInput(f"{SUITE} compares two versions: expected --against=REVISION, --against-python=PYTHON or both")
-    choice = config.stash[CHOICE] = Choice(config)
-    config.add_cleanup(choice.close)
-    for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
-        choice.check(Code.of(name))
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Count the comparisons of latency that were not deselected: they share the run's false alarms."""
-    session.config.stash[COMPARISONS] = sum(promise(item)[0] == LATENCY for item in session.items)
+    with closing(Choice(config)) as choice:
+        for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
+            choice.check(Code.of(name))
 
 
 @pytest.fixture(scope="session")
-def side_by_side(subjects: Subjects, golden: Golden, pytestconfig: pytest.Config) -> Iterator[SideBySide]:
-    """Both sides of every encoder, one encoder at a time; no worker outlives the session."""
-    found = SideBySide(pytestconfig, subjects, golden, pytestconfig.stash[CHOICE], pytestconfig.stash[COMPARISONS])
-    try:
+def side_by_side(subjects: Subjects, golden: Golden, request: pytest.FixtureRequest) -> Iterator[SideBySide]:
+    """Both sides of every encoder, one encoder at a time; no worker outlives the session.
+
+    The comparisons of latency that were not deselected share the run's false alarms.
+    """
+    comparisons = sum(promise(item)[0] == LATENCY for item in request.session.items)
+    with (
+        closing(Choice(request.config)) as choice,
+        closing(SideBySide(request.config, subjects, golden, choice, comparisons)) as found,
+    ):
         yield found
-    finally:
-        found.end()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

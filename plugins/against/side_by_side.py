@@ -98,7 +98,7 @@ class SideBySide:
         try:
             yield self._two(key)
         except (Unavailable, RuntimeError) as trouble:
-            self.end()
+            self.close()
             self._key, self._trouble = key, trouble.with_traceback(None)
             if isinstance(trouble, Unavailable):
                 raise pytest.skip.Exception(str(trouble)) from None
@@ -106,7 +106,7 @@ class SideBySide:
 
     def _two(self, key: EncoderKey) -> Two:
         if self._key != key:
-            self.end()
+            self.close()
             self._key = key
             if key.policy:
                 raise Unavailable(f"{key} is not compared side by side: the other side may know no policies; name {key.base}")
@@ -153,7 +153,7 @@ class SideBySide:
         with self.two(key) as two:
             return decide(*two.blocks(batch, tower), limit, budget, np.random.default_rng(0))
 
-    def end(self) -> None:
+    def close(self) -> None:
         """No worker is left."""
         if self._alive:
             self._alive.end()

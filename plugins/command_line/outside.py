@@ -29,14 +29,6 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     sys.path.append(str(config.invocation_params.dir))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """This repository's folder as an argument means its whole matrix, as no argument does when pytest starts inside it."""
-    root, here = config.rootpath, config.invocation_params.dir
-    whole = [str(root / path) for path in config.getini("testpaths")]
-    config.args[:] = [part for arg in config.args for part in (whole if (here / arg).resolve() == root.resolve() else [arg])]
-
-
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside the wrapper that ends the run with one sentence, before all the rest
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """From here on `module:Class` in an option is that class's `name`, and everything named is in the registry."""

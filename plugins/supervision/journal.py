@@ -1,4 +1,4 @@
-"""What a supervised run has done so far, a line a test: told again by the next child when this one dies."""
+"""What a supervised run has done so far, a line a test: the next child replays it when this one dies."""
 
 import json
 import os
@@ -22,7 +22,6 @@ from plugins.run.bad_input import one_sentence
 CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
 LOST_DEVICE = 75  # exit code of a child that must not go on because its CUDA device is lost (sysexits' "try again")
 JOURNAL = pytest.StashKey["Journal"]()
-REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class Journal:
@@ -34,6 +33,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.reports: list[dict[str, Any]] | None = None  # of the test that runs in this child
         path.touch()
         self.begins()
 
@@ -116,7 +116,7 @@ class Journal:
         """The blames for a lost device."""
         return [line for line in self.blamed if "lost" in line]
 
-    def guilty(self, item: pytest.Item) -> str:
+    def blocked_by(self, item: pytest.Item) -> str:
         """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
         two cells (in one, it could be the other's doing). Empty for the rest, as for what ended when the device was lost."""
         mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
@@ -155,7 +155,7 @@ def settled(item: pytest.Item, journal: Journal) -> bool:
     the device, as it would again."""
     measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
     again = measures and all(line["test"] != item.nodeid for line in journal.losses)
-    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not again)
+    return bool(journal.blocked_by(item)) or (item.nodeid in journal.done and not again)
 
 
 def _die_with(pipe: int) -> None:
@@ -171,11 +171,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     about, results = str(subject(item)), item.config.stash[RESULTS]
     journal.append(start=item.nodeid, about=names_of(item))
-    item.stash[REPORTS] = []
+    reports: list[dict[str, Any]] = []
+    journal.reports = reports
     before = len(results.outcomes.get(about, []))
     result = yield
+    journal.reports = None
     outcomes = results.outcomes.get(about, [])[before:]
-    journal.append(end=item.nodeid, reports=item.stash[REPORTS], outcomes=outcomes, measures=results.measures.get(about, {}))
+    journal.append(end=item.nodeid, reports=reports, outcomes=outcomes, measures=results.measures.get(about, {}))
     return result
 
 
@@ -199,8 +201,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each report in the form that can be told again."""
+    """Keep each report of a test that runs."""
     report = yield
-    if REPORTS in item.stash:
-        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    keep(item.config, report)
     return report
+
+
+def keep(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Write one more report of the test that runs, in the form that can be replayed; nothing where nobody supervises."""
+    journal = config.stash.get(JOURNAL, None)
+    if journal is not None and journal.reports is not None:
+        journal.reports.append(config.hook.pytest_report_to_serializable(config=config, report=report))

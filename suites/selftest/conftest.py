@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import ROOT, progress
+from fixtures.models import Model, load_model
 from fixtures.storage.locks import locked
 from suites.selftest import forked
 from suites.selftest.patience import HANG_S
@@ -32,6 +33,12 @@ def start(
     command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
     environment = {**os.environ, "COLUMNS": "200", **variables}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """The default model: 6 layers of image tower, 3 of text tower."""
+    return load_model("scenes-s", "")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from fixtures.capability import Encoder, Tower
 from fixtures.errors import Unavailable
 from fixtures.layers import Capture, Wanted
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from fixtures.registry import backends
 from plugins.measures.drift.layers.findings import Finding, findings, headroom
 from plugins.measures.drift.layers.layers import layers
@@ -20,12 +20,6 @@ from suites.studies.drift import planted
 
 TOWERS: tuple[Tower, ...] = ("image", "text")
 TEXTS = ["a monkey", "a red apple and a hammer", "一只猴子", "two ships beside a watermelon, a tiger and a cow", "", "!"]
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from fixtures.backends._onnx import policy_files
 from fixtures.backends._tensorrt import precision_of
 from fixtures.backends._tensorrt_build import Gpu, build_engine
 from fixtures.capability import Tower
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from fixtures.policies.policy import Policy, read_policy
 from fixtures.registry import backends
 from plugins.golden.verified import load_golden
@@ -25,12 +25,6 @@ from suites.studies.drift.policy_page import markdown, sentence
 from suites.studies.drift.policy_planted import DEFECTS, FP8, NORM, OVERFLOW, SCALE, faulty
 
 WIDTH = 192  # of the default model's image tower
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,25 @@ def test_rooms_use_only_rooms_below() -> None:
     assert upward(sources(), ROOT) == []
 
 
+def borrowed(files: list[Path], root: Path) -> list[str]:
+    """Imports of a test's module: what two tests share lies in a module of its own."""
+    found = ((path, name) for path in files for name in imports(path))
+    return [
+        f"{path.relative_to(root)} imports {name}"
+        for path, name in found
+        if name.startswith("suites.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+
+
+def test_tests_import_no_other_test(tmp_path: Path) -> None:
+    """None does, and one that would is found."""
+    assert borrowed(sources(), ROOT) == []
+    planted = tmp_path / "suites" / "x.py"
+    planted.parent.mkdir()
+    planted.write_text("from suites.selftest.plugins.test_limit import start\n")
+    assert len(borrowed([planted], tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     ("file", "line"),
     [

@@ -10,18 +10,12 @@ import pytest
 
 from fixtures import ROOT
 from fixtures.capability import Tower
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from plugins.measures.drift.layers.ranges import Range, activation_ranges, outliers
 from plugins.measures.drift.layers.weights import cell_errors, int8_error, weight_ranges
 from suites.studies.drift import __main__ as command
 from suites.studies.drift import audit, evidence, page, plot, sampling
 from suites.studies.markdown import code, table
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 def test_a_range_by_hand() -> None:
