@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
 from fixtures.datasets import Dataset
@@ -52,9 +53,24 @@ def warm_up(call: Callable[[], object]) -> WarmUp:
     return WarmUp(1e3 * times[0], max(slow, default=0), 1e3 * steady)
 
 
+class Percentiles(TypedDict):
+    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p50_low: float
+    p50_high: float
+    min: float
+    max: float
+    stddev: float
+    n: int
+
+
 def measure(
     benchmark: "BenchmarkFixture", call: Callable[[], object], expected_ms: float, rounds_of: tuple[int, int] = ROUNDS
-) -> dict[str, float] | None:
+) -> Percentiles | None:
     """Time `call`, which must return only when its result is on the host; None under --benchmark-disable.
 
     `rounds_of`: the fewest and the most, whatever fits BUDGET_S.
@@ -69,13 +85,16 @@ def measure(
     return result
 
 
-def percentiles(seconds: np.ndarray) -> dict[str, float]:
-    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+def percentiles(seconds: np.ndarray) -> Percentiles:
+    """Of calls that took so long [N]."""
     ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
-    found = dict(zip(("p50", "p90", "p95", "p99"), np.percentile(ms, (50, 90, 95, 99)).tolist(), strict=True))
+    p50, p90, p95, p99 = np.percentile(ms, (50, 90, 95, 99)).tolist()
     low, high = median_interval(len(ms))
-    found |= {"p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1])}
-    return {**found, "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms)}
+    return {
+        "p50": p50, "p90": p90, "p95": p95, "p99": p99,
+        "p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1]),
+        "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms),
+    }  # fmt: skip
 
 
 def median_interval(n: int, confidence: float = 0.95) -> tuple[int, int]:

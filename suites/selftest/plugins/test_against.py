@@ -18,6 +18,7 @@ import pytest
 from fixtures import ROOT
 from fixtures.datasets import ODD_TEXTS
 from plugins.golden.verified import SHOWN
+from plugins.report.schema import check
 from suites.selftest.conftest import small_dataset, start
 from suites.selftest.patience import HANG_S, patience
 
@@ -112,7 +113,9 @@ class Clone:
 
     def cells(self) -> dict[str, Any]:
         """Rows of the report by backend."""
-        return {cell["backend"]: cell for cell in json.loads((self.folder / "report.json").read_text())["cells"]}
+        report = (self.folder / "report.json").read_text()
+        check(report)
+        return {cell["backend"]: cell for cell in json.loads(report)["cells"]}
 
 
 @pytest.fixture(scope="module")

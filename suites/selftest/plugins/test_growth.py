@@ -46,7 +46,7 @@ def kept(way: str, tower: Tower) -> Growth:
     ],
 )
 def test_it_is_found(way: str, of: Tower, resource: str, least: float) -> None:
-    """As much as is kept a call, and the sentence says so. The least of three growths lies below: by 1 KiB on a busy machine."""
+    """As much as is kept a call, and the sentence says so. The least of three growths is less: by 1 KiB on a busy machine."""
     found = kept(way, of)
     noise = 2048 if resource == "memory" else 0
     assert 0.9 * least - noise < found.kept[resource] < 1.3 * least
