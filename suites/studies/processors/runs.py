@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from fixtures import ROOT
 from fixtures.errors import Unavailable
 from fixtures.machine import devices
 from fixtures.storage.cache import ROOT as CACHE
+from suites.studies import evidence
 from suites.studies.processors import emulated
 from suites.studies.processors.kinds import Kind
 
@@ -79,5 +79,5 @@ def told(backend: str, why: str) -> Row:
 
 def stamped(rows: Sequence[Row], column: str, selection: str, commit: str) -> list[Row]:
     """The same with where, on what, at which commit and when."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [{"processor": column, "selection": selection, **row, "commit": commit, "date": now} for row in rows]
+    date = evidence.now()
+    return [{"processor": column, "selection": selection, **row, "commit": commit, "date": date} for row in rows]
