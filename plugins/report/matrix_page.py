@@ -41,10 +41,15 @@ def page(report: Report) -> str:
     reasons: list[str] = []
     run, machine, model, rows = report["run"], report["environment"], report.get("model"), report["cells"]
     encoders = [
-        (name, precision, backend.documents.get(precision, ""),
-         *(_state(rows, name, precision, REFERENCE, device, reasons) for device in DEVICES))
-        for name, backend in backends().items() for precision in backend.precisions
-    ]  # fmt: skip
+        (
+            name,
+            precision,
+            backend.documents.get(precision, ""),
+            *(_state(rows, name, precision, REFERENCE, device, reasons) for device in DEVICES),
+        )
+        for name, backend in backends().items()
+        for precision in backend.precisions
+    ]
     pixels = [(name, _state(rows, "torch-eager", "fp32", name, "cpu", reasons)) for name in preprocessors()]
     command = re.sub(r"(?<![\w.])/\S*/", "", run["command"])  # the page is read elsewhere: paths lose their folders
     lines = [

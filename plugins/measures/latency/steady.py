@@ -91,10 +91,17 @@ def percentiles(seconds: np.ndarray) -> Percentiles:
     p50, p90, p95, p99 = np.percentile(ms, (50, 90, 95, 99)).tolist()
     low, high = median_interval(len(ms))
     return {
-        "p50": p50, "p90": p90, "p95": p95, "p99": p99,
-        "p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1]),
-        "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms),
-    }  # fmt: skip
+        "p50": p50,
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        "p50_low": float(ms[low]),
+        "p50_high": float(ms[high]),
+        "min": float(ms[0]),
+        "max": float(ms[-1]),
+        "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0,
+        "n": len(ms),
+    }
 
 
 def median_interval(n: int, confidence: float = 0.95) -> tuple[int, int]:

@@ -89,20 +89,36 @@ def run(under: Conditions) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         report = Path(folder) / "report.json"
         suites = WHOLE if under.whole else ENCODERS
-        command = [sys.executable, "-m", "pytest", "-p", "suites.studies.proof.shuffled", *suites,
-                   "--benchmark-disable", "--whole", "--device=cpu",
-                   f"--backend={under.backend}", f"--precision={under.precision}",
-                   f"--preprocessor={under.preprocessor}", f"--report={report}"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "suites.studies.proof.shuffled",
+            *suites,
+            "--benchmark-disable",
+            "--whole",
+            "--device=cpu",
+            f"--backend={under.backend}",
+            f"--precision={under.precision}",
+            f"--preprocessor={under.preprocessor}",
+            f"--report={report}",
+        ]
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         cells = json.loads(report.read_text())["cells"] if report.exists() else []
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     verdicts = [cell["verdict"] for cell in cells]
     return {
-        **asdict(under), "exit": done.returncode, "cells": len(cells), "seconds": round(time.monotonic() - started, 1),
-        "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}, "failed": failed,
-        "clean": done.returncode == 0, "skipped": set(verdicts) == {"skipped"},  # a processor may lack a precision
+        **asdict(under),
+        "exit": done.returncode,
+        "cells": len(cells),
+        "seconds": round(time.monotonic() - started, 1),
+        "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+        "failed": failed,
+        "clean": done.returncode == 0,
+        "skipped": set(verdicts) == {"skipped"},  # a processor may lack a precision
         "commit": environment.commit(),
-    }  # fmt: skip
+    }
 
 
 def runs(wanted: Sequence[Conditions], kept: Lines, told: Callable[[Any], Any]) -> list[dict[str, Any]]:

@@ -70,9 +70,13 @@ def _row(one: Combination, python: Path | None, kept: Lines, before: dict[str, A
         return before
     say(f"{one.name}: {'installing and checking' if python else 'no such Python'}")
     row = {
-        "name": one.name, "python": one.python, "asked": dict(one.pins), "commit": environment.commit(),
-        "date": evidence.now(), "cpu": processor("model name"),
-    }  # fmt: skip
+        "name": one.name,
+        "python": one.python,
+        "asked": dict(one.pins),
+        "commit": environment.commit(),
+        "date": evidence.now(),
+        "cpu": processor("model name"),
+    }
     for found in trial(one, python, PLACE / one.name, before):
         row |= found
         kept.append(row)
