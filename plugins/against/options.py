@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from fixtures.capability import TOWERS
 from fixtures.cells import EncoderKey
 from fixtures.errors import BadInput
 from plugins.against.side_by_side import ANSWER_S, SideBySide
@@ -14,6 +14,8 @@ from plugins.against.sides import Choice, Code
 from plugins.cells.matrix import subject
 from plugins.cells.promises import promise
 from plugins.golden.verified import Golden
+from plugins.report.form import Row
+from plugins.report.layout import columns
 from plugins.report.rows import RESULTS
 from plugins.subjects import Subjects
 
@@ -79,22 +81,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not rows:
         return
     terminalreporter.section("side by side")
-    lines = [line for row in rows for line in _lines(row)]
-    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
-    for line in (HEADER, *lines):
-        text = "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
+    lines = [HEADER, *(line for row in rows for line in _lines(row))]
+    for text, line in zip(columns(lines), lines, strict=True):
         terminalreporter.write_line(text, **{COLOURS.get(line[-1], "bold"): True})
     terminalreporter.write_line(
         "drift between sides: largest cosine distance of an input, and the largest share of a tolerance; ratio: ours to theirs"
     )
     packages = {f"{name} {change}" for row in rows for name, change in row["against"].get("packages", {}).items()}
-    for line in [*dict.fromkeys(row["against"]["what"] for row in rows), *sorted(packages)]:
-        terminalreporter.write_line(f"  {line}")
+    for note in [*dict.fromkeys(row["against"]["what"] for row in rows), *sorted(packages)]:
+        terminalreporter.write_line(f"  {note}")
 
 
-def _lines(row: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _lines(row: Row) -> Iterator[tuple[str, ...]]:
     found = row["against"]
-    for tower in ("image", "text"):
+    for tower in TOWERS:
         drift, latency = found.get("accuracy", {}).get(tower), found.get("latency", {}).get(tower)
         if drift or latency:
             yield (

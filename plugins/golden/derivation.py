@@ -16,7 +16,7 @@ from fixtures.truth import LARGE, PRECISIONS, REFERENCE
 from plugins.cells.given_back import CannotRun
 from plugins.cells.pixels import CannotRead
 from plugins.golden.verified import names_of
-from plugins.measures.vectors.metrics import METRICS, absolute_difference, cosine_distance
+from plugins.measures.vectors.metrics import METRICS, PIXEL_METRICS, absolute_difference, cosine_distance
 from plugins.subjects import Subjects
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
@@ -134,7 +134,7 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
             continue
         differences = [absolute_difference(a, b) for a, b in zip(found, wanted, strict=True)]
         lines.append(f"\n[{preprocessor.name}]")
-        for name in differences[0]:
+        for name in PIXEL_METRICS:
             most = max(row[name] for row in differences)
             lines.append(_row(name, most, BUDGET_FACTOR, 0.0 if preprocessor.exact else STEP))
         lines.append(_row("cosine_distance", drift, BUDGET_FACTOR, 0.0 if preprocessor.exact else RELATIVE_FLOOR**2 / 2))

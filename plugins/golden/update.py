@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fixtures import truth
 from fixtures.capability import Array, Tower
 from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import to_8_bits
+from fixtures.progress import counted
 from fixtures.storage.full_disk import writing
 from fixtures.storage.replace import replacing
 from fixtures.truth import REFERENCE
@@ -40,20 +41,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     pytest.exit(f"{message}\nThe golden data were rewritten, so this run proves nothing: look at the diff, then run again.", 1)
 
 
-def progress(label: str) -> Any:
-    """A progress line on standard error, per percent."""
-
-    def over(steps: Iterable[int]) -> Iterable[int]:
-        listed = list(steps)
-        for done, step in enumerate(listed, 1):
-            yield step
-            if sys.stderr.isatty() or done == len(listed):
-                end = "\n" if done == len(listed) else ""
-                print(f"\r  {label}: {100 * done // len(listed):3d} %", end=end, file=sys.stderr, flush=True)
-
-    return over
-
-
 def update(subjects: Subjects, command: list[str]) -> str:
     """Make, compare with what was there, write; `command` is what was typed."""
     where = folder(subjects)
@@ -64,8 +51,8 @@ def update(subjects: Subjects, command: list[str]) -> str:
     vectors: dict[Tower, Array] = {}
     exact: dict[Tower, np.ndarray] = {}
     for tower, batch in inputs.items():
-        vectors[tower] = truth.reference(model, batch, tower, progress(f"{tower} fp32"))
-        exact[tower] = truth.float64(model, batch, tower, progress(f"{tower} float64"))
+        vectors[tower] = truth.reference(model, batch, tower, partial(counted, f"{tower} fp32"))
+        exact[tower] = truth.float64(model, batch, tower, partial(counted, f"{tower} float64"))
     if not all(np.isfinite(v).all() for v in vectors.values()):
         raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
     errors = {
@@ -73,8 +60,8 @@ def update(subjects: Subjects, command: list[str]) -> str:
     }
     names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
     files = {
-        "tolerances.toml": tolerances(subjects, inputs, exact, progress("tolerances")).encode(),
-        "preprocessing.toml": budgets(subjects, names, progress("preprocessors")).encode(),
+        "tolerances.toml": tolerances(subjects, inputs, exact, partial(counted, "tolerances")).encode(),
+        "preprocessing.toml": budgets(subjects, names, partial(counted, "preprocessors")).encode(),
     }
     changed = _difference(subjects, vectors)
     _write(where, subjects, vectors, errors, names, files, command)

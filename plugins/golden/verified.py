@@ -86,10 +86,13 @@ def load_golden(subjects: Subjects) -> Golden:
     vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
     names = tuple(manifest["pixel_names"])
     return Golden(
-        frozen(vectors["image"]), frozen(vectors["text"]), names,
+        frozen(vectors["image"]),
+        frozen(vectors["text"]),
+        names,
         shared(np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names])),
-        _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml),
-    )  # fmt: skip
+        _read(where / "tolerances.toml", _toml),
+        _read(where / "preprocessing.toml", _toml),
+    )
 
 
 def put_back(where: Path) -> None:

@@ -1,6 +1,5 @@
 """What a supervised run has done so far, a line a test: the next child replays it when this one dies."""
 
-import json
 import os
 import signal
 import threading
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from fixtures.cells import Cell, EncoderKey
-from fixtures.storage.full_disk import writing
+from fixtures.storage.lines import Lines, parsed
 from plugins.cells.matrix import subject
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
@@ -32,7 +31,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._file = path, Lines(path, "the run's journal")
         self.reports: list[dict[str, Any]] | None = None  # of the test that runs in this child
         path.touch()
         self.begins()
@@ -46,14 +45,13 @@ class Journal:
 
     def append(self, **line: Any) -> None:
         """Write one line, at once; a full disk ends the run."""
-        with one_sentence(), writing("the run's journal", self.path.parent), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with one_sentence():
+            self._file.append(line)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """All whole lines; a kill may have cut off the last."""
-        found = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in found if line.endswith("\n")]
+        """All of them."""
+        return self._file.read()
 
     def heard(self) -> float:
         """When the last line of this child was first seen, or the child began. Reads only what is new."""
@@ -62,7 +60,7 @@ class Journal:
             new, _, _ = file.read().rpartition(b"\n")
         if new:
             self._read += len(new) + 1
-            lines = [json.loads(line) for line in new.splitlines()]
+        if lines := parsed(new):
             self._last, self._since = lines[-1], time.monotonic()
             self._test = next((line for line in reversed(lines) if "start" in line), self._test)
         return self._since

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
 from fixtures.datasets import Dataset
@@ -56,6 +57,21 @@ def warm_up(call: Callable[[], object]) -> WarmUp:
     return WarmUp(1e3 * times[0], max(slow, default=0), 1e3 * steady)
 
 
+class Percentiles(TypedDict):
+    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p50_low: float
+    p50_high: float
+    min: float
+    max: float
+    stddev: float
+    n: int
+
+
 class Timer(Protocol):
     """Makes so many calls after so many that are not timed."""
 
@@ -75,13 +91,23 @@ def measure(
         return timer(call, rounds, warm_ups=2)
 
 
-def percentiles(seconds: np.ndarray) -> dict[str, float]:
-    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+def percentiles(seconds: np.ndarray) -> Percentiles:
+    """Of calls that took so long [N]."""
     ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
-    found = dict(zip(("p50", "p90", "p95", "p99"), np.percentile(ms, (50, 90, 95, 99)).tolist(), strict=True))
+    p50, p90, p95, p99 = np.percentile(ms, (50, 90, 95, 99)).tolist()
     low, high = median_interval(ms, 0.95)
-    found |= {"p50_low": low, "p50_high": high, "min": float(ms[0]), "max": float(ms[-1])}
-    return {**found, "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms)}
+    return {
+        "p50": p50,
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        "p50_low": low,
+        "p50_high": high,
+        "min": float(ms[0]),
+        "max": float(ms[-1]),
+        "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0,
+        "n": len(ms),
+    }
 
 
 class Stages:

@@ -108,9 +108,19 @@ def test_a_missing_package_costs_its_own_cells(run: Run, few: list[str], tmp_pat
 
 def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
     """An exception while loading fails those cells with the exception's own words, and the others go on."""
-    result = run("-p", "suites.selftest.planted.misdeclared_backends",
-                 "suites/embeddings", "--preprocessor", "original_clip", *few,
-                 "--backend", "crashing,torch-eager", "--precision", "fp32", env={"PLANT": "crashing"})  # fmt: skip
+    result = run(
+        "-p",
+        "suites.selftest.planted.misdeclared_backends",
+        "suites/embeddings",
+        "--preprocessor",
+        "original_clip",
+        *few,
+        "--backend",
+        "crashing,torch-eager",
+        "--precision",
+        "fp32",
+        env={"PLANT": "crashing"},
+    )
     assert result.returncode == 1
     assert "could not be built: RuntimeError: no engine for this device" in result.stdout
     cells = {c["backend"]: c["verdict"] for c in json.loads((tmp_path / "report.json").read_text())["cells"]}

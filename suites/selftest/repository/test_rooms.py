@@ -89,7 +89,7 @@ def test_tests_import_no_other_test(tmp_path: Path) -> None:
         ("fixtures/machine/x.py", "from plugins.cells.matrix import selection"),
         ("plugins/measures/latency/x.py", "from plugins import subjects"),
         ("plugins/measures/vectors/x.py", "from plugins.measures.latency.paired import pair"),
-        ("plugins/report/x.py", "import suites.studies.markdown"),
+        ("plugins/report/x.py", "import suites.studies.picture"),
     ],
 )
 def test_an_import_upward_is_found(tmp_path: Path, file: str, line: str) -> None:
