@@ -18,6 +18,7 @@ from fixtures.preprocessors._shared import to_8_bits
 from fixtures.storage.full_disk import writing
 from fixtures.storage.replace import replacing
 from fixtures.truth import REFERENCE
+from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
 from plugins.golden.verified import folder, load_golden, pixel_file, put_back
 from plugins.measures.vectors.metrics import METRICS, cosine_distance
@@ -56,6 +57,7 @@ def progress(label: str) -> Any:
 def update(subjects: Subjects) -> str:
     """Make, compare with what was there, write."""
     where = folder(subjects.config)
+    to_be_written(where.parent)
     put_back(where)
     model, dataset = subjects.model, subjects.dataset
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)

@@ -20,10 +20,10 @@ from fixtures.progress import say
 from fixtures.storage.replace import previous, turn
 from plugins.cells.matrix import model_of
 from plugins.cells.shared import frozen, shared
-from plugins.command_line.options import given
+from plugins.command_line.options import PYTEST, given
 from plugins.subjects import Subjects
 
-COMMAND = "pytest --update-golden"
+COMMAND = f"{PYTEST} --update-golden"
 SHOWN = 80  # characters of a text, where it is named
 
 
