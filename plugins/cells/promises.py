@@ -15,7 +15,7 @@ from fixtures.errors import BadInput
 from fixtures.models import family
 from fixtures.registry import preprocessors
 from plugins.cells.matrix import model_of, subject, tower_of
-from plugins.command_line.options import given
+from plugins.command_line.options import PYTEST, given
 from plugins.command_line.outside import again
 from plugins.latency.benchmark_options import compared
 from plugins.measures.vectors.metrics import Comparison
@@ -57,7 +57,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    command = ["pytest", *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
+    command = [PYTEST, *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
     return " ".join(command)
 
 

@@ -20,6 +20,7 @@ from fixtures.storage.full_disk import writing
 from fixtures.storage.replace import replacing
 from fixtures.truth import REFERENCE
 from plugins.cells.fixtures import chosen
+from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
 from plugins.golden.verified import folder, load_golden, pixel_file, put_back
 from plugins.measures.vectors.metrics import METRICS, cosine_distance
@@ -44,6 +45,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def update(subjects: Subjects, command: list[str]) -> str:
     """Make, compare with what was there, write; `command` is what was typed."""
     where = folder(subjects)
+    to_be_written(where.parent)
     put_back(where)
     model, dataset = subjects.model, subjects.dataset
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)

@@ -18,9 +18,10 @@ from fixtures.preprocessors._shared import normalise
 from fixtures.progress import say
 from fixtures.storage.replace import previous, turn
 from plugins.cells.shared import frozen, shared
+from plugins.command_line.options import PYTEST
 from plugins.subjects import Subjects
 
-COMMAND = "pytest --update-golden"
+COMMAND = f"{PYTEST} --update-golden"
 SHOWN = 80  # characters of a text, where it is named
 
 

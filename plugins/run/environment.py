@@ -1,5 +1,6 @@
 """What this run ran on: everything that can change a vector or a latency, without importing any of it."""
 
+import importlib.metadata
 import os
 import platform
 import subprocess
@@ -9,7 +10,7 @@ from typing import NotRequired
 import pytest
 from typing_extensions import TypedDict
 
-from fixtures import ROOT
+from fixtures import INSTALLED, ROOT
 from fixtures.machine.devices import FORCED, cores, machine, processor
 from fixtures.machine.facts import facts
 
@@ -80,7 +81,11 @@ def dotted(version: tuple[int, ...]) -> str:
 
 
 def commit() -> str:
-    """The commit under test, "+changes" when the tree differs from it; evidence, which programs write, is not under test."""
+    """The commit under test, "+changes" when the tree differs from it; evidence, which programs write, is not under test.
+    An installed suite is no commit: its version.
+    """
+    if INSTALLED:  # it may lie within somebody's repository, whose commit says nothing about it
+        return f"version {importlib.metadata.version('clip-conformance')}"
     tested = ("--untracked-files=no", "--", ".", ":(exclude)golden/evidence")
     try:
         changes = "+changes" if _git("status", "--porcelain", *tested) else ""
