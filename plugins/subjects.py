@@ -1,27 +1,30 @@
-"""The fixtures that tests take by name. Each thing is computed once: pixels per preprocessor, embeddings per cell."""
+"""What is under test, for a run of pytest as for any other program: pixels per preprocessor, embeddings per cell, each once."""
 
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-import pytest
 
+from fixtures import ROOT
 from fixtures.build_warnings import noted
 from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.cells import Cell, EncoderKey
+from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.datasets import Dataset, load_dataset
 from fixtures.errors import BadInput, Unavailable
 from fixtures.machine.versions import require_usable
-from fixtures.models import Model, load_model
+from fixtures.models import DEFAULT as DEFAULT_MODEL
+from fixtures.models import Model, load_model, model_id
 from fixtures.progress import ticking
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
 from plugins.cells.form import Formed, same
-from plugins.cells.given_back import NotBuilt, give_back, not_built
+from plugins.cells.given_back import BuildFailed, CannotRun, NotBuilt, give_back, not_built
 from plugins.cells.pixels import CannotRead, Pixels, raw, read
 from plugins.cells.shared import frozen, shared
 from plugins.cells.sizes import batches
@@ -31,7 +34,7 @@ from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.process.left_behind import watch
 from plugins.process.leftovers import Holdings
 
-TURNS = 8  # inputs that take turns while latency is measured
+ROTATED = 8  # inputs that take turns while latency is measured
 T = TypeVar("T")
 
 
@@ -71,10 +74,21 @@ class LoadedEncoder:
 
 
 class Subjects:
-    """Everything under test in this session, made when first asked for."""
+    """Everything under test, made when first asked for.
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
+    What cannot be had raises CannotRun, BuildFailed or CannotRead; bad input raises BadInput.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        pretrained: str = "",
+        dataset: Path = DEFAULT_DATASET,
+        golden: Path = ROOT / "golden",
+        options: Sequence[str] = (),
+    ) -> None:
+        """`golden` is the folder of all models' golden data; `options` repeat the choice in commands that messages suggest."""
+        self.name, self.pretrained, self.dataset_folder, self.golden, self.options = model, pretrained, dataset, golden, options
         self._pixels: dict[str, Pixels | str] = {}  # or why a file has none
         self._store: dict[bytes, Array] = {}
         self._made: dict[Hashable, Any] = {}
@@ -83,21 +97,26 @@ class Subjects:
         self._before: Holdings | None = None  # what the process held when the encoder that is alive was begun
         self._references: dict[EncoderKey, LoadedEncoder | NotBuilt] = {}
 
+    @property
+    def model_id(self) -> str:
+        """The model's part of every id; loads nothing."""
+        return model_id(self.name, self.pretrained)
+
     @cached_property
     def model(self) -> Model:
-        """The model of --model and --pretrained."""
+        """The model of that name."""
         from fixtures.backends._torch import use_tf32
 
         with watch().kept():
-            model = load_model(self.config.getoption("--model"), self.config.getoption("--pretrained"))
-            use_tf32(False)  # as every cell that does not say otherwise has it
-            assert model.weights_sha256  # from before any backend had them
+            model = load_model(self.name, self.pretrained)
+            use_tf32(False)  # for backends that do not set it themselves: torch's own lets convolutions use it
+            self._weights = model.weights_sha256, model.fingerprint()  # from before any backend had them
             return model
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data of --dataset."""
-        return load_dataset(self.config.getoption("--dataset"))
+        """The data of the data set's folder."""
+        return load_dataset(self.dataset_folder)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -107,12 +126,12 @@ class Subjects:
             return shared(model.tokenize(self.dataset.texts))
 
     def preprocessor(self, name: str) -> Preprocessor:
-        """The preprocessor, or a skip with its reason."""
+        """The preprocessor; raises CannotRun with the reason."""
         chosen = preprocessors()[name]
         try:
             chosen.available()
         except Unavailable as reason:
-            pytest.skip(f"{name}: {reason}")
+            raise CannotRun(f"{name}: {reason}") from None
         return chosen
 
     def pixels(self, name: str) -> Pixels:
@@ -132,7 +151,7 @@ class Subjects:
                 self._pixels[name] = str(reason)
         found = self._pixels[name]
         if isinstance(found, str):
-            raise CannotRead(found, pytrace=False)
+            raise CannotRead(found)
         return found
 
     def raw_pixels(self, name: str, image: str) -> object:
@@ -140,7 +159,7 @@ class Subjects:
         return raw(self.preprocessor(name), preprocessors()[REFERENCE], self.dataset, image, self.model.geometry)
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
-        """The encoder, built when it is not the one alive; the previous one is freed first."""
+        """The encoder, built when it is not the one alive; the previous one is freed first. Raises CannotRun or BuildFailed."""
         if self._alive_key != key:
             self.end()
             self._references = {other: found for other, found in self._references.items() if not _no_room(found)}
@@ -151,8 +170,8 @@ class Subjects:
             return self._alive
         assert self._alive is not None
         if self._alive.unavailable:
-            pytest.skip(f"{key}: {self._alive.why}")
-        pytest.fail(f"{key} could not be built: {self._alive.why}", pytrace=False)
+            raise CannotRun(f"{key}: {self._alive.why}")
+        raise BuildFailed(f"{key} could not be built: {self._alive.why}")
 
     def end(self) -> None:
         """Free the encoder that is alive, and look at what it leaves behind."""
@@ -165,7 +184,9 @@ class Subjects:
 
     def _look_at_weights(self, key: EncoderKey) -> None:
         """Every backend builds from them: read them again where one has changed them."""
-        if "model" in vars(self) and self.model.digest() != self.model.weights_sha256:
+        if "model" not in vars(self) or self.model.fingerprint() == self._weights[1]:
+            return
+        if self.model.digest() != self._weights[0]:
             watch().note(key, "weights", "the model's own weights were changed")
             del self.model
 
@@ -182,31 +203,31 @@ class Subjects:
             self._look_at_weights(key)
             with watch().kept():
                 self._references[other] = self._tried(other)
-            loaded.encoder.resume()
+            loaded.encoder.restore_settings()
         return self._references[other]
 
     def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
-        """Name and blocks of what `key` is timed against."""
+        """Name and blocks of what `key` is timed against; raises CannotRun where there is nothing."""
         found = self.reference_encoder(key)
         if isinstance(found, NotBuilt):
-            pytest.skip(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
+            raise CannotRun(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
         if found.key == key:
             return anchor(key.device, found.warm_up[tower].steady_ms / 1e3)
-        return str(found.key), calls_of(found.encoder, self.turns(tower), tower)
+        return str(found.key), calls_of(found.encoder, self.rotating_inputs(tower), tower)
 
-    def turns(self, tower: Tower) -> list[Array | Tokens]:
+    def rotating_inputs(self, tower: Tower) -> list[Array | Tokens]:
         """The inputs of latency figures, one a call: not the same one again and again, or an encoder that remembers its last
         answers would be timed at remembering."""
         if tower == "text":
-            return [self.tokens[i : i + 1] for i in range(min(TURNS, len(self.dataset.queries)))]
-        return [self.pixels(REFERENCE).rows([i]) for i in range(min(TURNS, len(self.dataset.scenes)))]
+            return [self.tokens[i : i + 1] for i in range(min(ROTATED, len(self.dataset.queries)))]
+        return [self.pixels(REFERENCE).rows([i]) for i in range(min(ROTATED, len(self.dataset.scenes)))]
 
     def _tried(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
         """Built, or why not: that costs this encoder's cells, once, and not the run. Raises BadInput."""
         try:
             require_usable(backends()[key.backend], key.base, key.device)
             return self._load(key)
-        except BadInput:
+        except (BadInput, CannotRead):
             raise
         except Exception as error:
             found = not_built(error)
@@ -279,24 +300,3 @@ def built(key: EncoderKey, model: Model) -> Encoder:
     """What the key's backend builds, under the key's policy if it has one."""
     backend = backends()[key.backend]
     return backend.load_policy(model, key.policy, key.device) if key.policy else backend.load(model, key.precision, key.device)
-
-
-SUBJECTS = pytest.StashKey[Subjects]()
-
-
-@pytest.fixture(scope="session")
-def subjects(pytestconfig: pytest.Config) -> Iterator[Subjects]:
-    """The session's subjects."""
-    yield pytestconfig.stash.setdefault(SUBJECTS, Subjects(pytestconfig))
-
-
-@pytest.fixture
-def encoder(subjects: Subjects, encoder_key: EncoderKey) -> Encoder:
-    """The encoder under test, warmed up; what it returns is looked at."""
-    return subjects.encoder(encoder_key).formed
-
-
-@pytest.fixture
-def preprocessor(subjects: Subjects, preprocessor_name: str) -> Preprocessor:
-    """The preprocessor under test."""
-    return subjects.preprocessor(preprocessor_name)

@@ -1,11 +1,12 @@
 """`--against` and `--against-python`: what they mean to a run, and the table of what was found."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from fixtures.capability import TOWERS
 from fixtures.cells import EncoderKey
 from fixtures.errors import BadInput
 from plugins.against.side_by_side import ANSWER_S, SideBySide
@@ -13,6 +14,8 @@ from plugins.against.sides import Choice, Code
 from plugins.cells.matrix import subject
 from plugins.cells.promises import promise
 from plugins.golden.verified import Golden
+from plugins.report.form import Row
+from plugins.report.layout import columns
 from plugins.report.rows import RESULTS
 from plugins.subjects import Subjects
 
@@ -20,8 +23,6 @@ SUITE = "suites/against"
 LATENCY = "A2"
 HEADER = ("encoder", "tower", "drift between sides", "ratio", "interval", "verdict")
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
-CHOICE = pytest.StashKey[Choice]()
-COMPARISONS = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,19 +41,6 @@ def asked(config: pytest.Config) -> bool:
     return bool(config.getoption("--against") or config.getoption("--against-python"))
 
 
-@pytest.hookimpl(trylast=True)  # after the repository's folder as an argument has become its whole matrix
-def pytest_configure(config: pytest.Config) -> None:
-    """A comparison takes the whole matrix's place; the list of promises has those of all suites."""
-    root, here = config.rootpath, config.invocation_params.dir
-    whole = {root / path for path in config.getini("testpaths")}
-    rest = [arg for arg in config.args if (here / arg).resolve() not in {path.resolve() for path in whole}]
-    if len(config.args) - len(rest) == len(whole):
-        if asked(config):
-            config.args[:] = [*rest, str(root / SUITE)]
-        elif config.getoption("--promises"):
-            config.args += [str(root / suite) for suite in (SUITE, "suites/drift")]
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Without something to compare with, the suite is no part of a run."""
     if collection_path == config.rootpath / SUITE and not asked(config) and not config.getoption("--promises"):
@@ -68,25 +56,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     if not asked(config):
         raise BadInput(f"{SUITE} compares two versions: expected --against=REVISION, --against-python=PYTHON or both")
-    choice = config.stash[CHOICE] = Choice(config)
-    config.add_cleanup(choice.close)
-    for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
-        choice.check(Code.of(name))
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Count the comparisons of latency that were not deselected: they share the run's false alarms."""
-    session.config.stash[COMPARISONS] = sum(promise(item)[0] == LATENCY for item in session.items)
+    with closing(Choice(config)) as choice:
+        for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
+            choice.check(Code.of(name))
 
 
 @pytest.fixture(scope="session")
-def side_by_side(subjects: Subjects, golden: Golden, pytestconfig: pytest.Config) -> Iterator[SideBySide]:
-    """Both sides of every encoder, one encoder at a time; no worker outlives the session."""
-    found = SideBySide(subjects, golden, pytestconfig.stash[CHOICE], pytestconfig.stash[COMPARISONS])
-    try:
+def side_by_side(subjects: Subjects, golden: Golden, request: pytest.FixtureRequest) -> Iterator[SideBySide]:
+    """Both sides of every encoder, one encoder at a time; no worker outlives the session.
+
+    The comparisons of latency that were not deselected share the run's false alarms.
+    """
+    comparisons = sum(promise(item)[0] == LATENCY for item in request.session.items)
+    with (
+        closing(Choice(request.config)) as choice,
+        closing(SideBySide(request.config, subjects, golden, choice, comparisons)) as found,
+    ):
         yield found
-    finally:
-        found.end()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -95,22 +81,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not rows:
         return
     terminalreporter.section("side by side")
-    lines = [line for row in rows for line in _lines(row)]
-    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
-    for line in (HEADER, *lines):
-        text = "  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
+    lines = [HEADER, *(line for row in rows for line in _lines(row))]
+    for text, line in zip(columns(lines), lines, strict=True):
         terminalreporter.write_line(text, **{COLOURS.get(line[-1], "bold"): True})
     terminalreporter.write_line(
         "drift between sides: largest cosine distance of an input, and the largest share of a tolerance; ratio: ours to theirs"
     )
     packages = {f"{name} {change}" for row in rows for name, change in row["against"].get("packages", {}).items()}
-    for line in [*dict.fromkeys(row["against"]["what"] for row in rows), *sorted(packages)]:
-        terminalreporter.write_line(f"  {line}")
+    for note in [*dict.fromkeys(row["against"]["what"] for row in rows), *sorted(packages)]:
+        terminalreporter.write_line(f"  {note}")
 
 
-def _lines(row: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _lines(row: Row) -> Iterator[tuple[str, ...]]:
     found = row["against"]
-    for tower in ("image", "text"):
+    for tower in TOWERS:
         drift, latency = found.get("accuracy", {}).get(tower), found.get("latency", {}).get(tower)
         if drift or latency:
             yield (

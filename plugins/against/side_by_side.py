@@ -85,10 +85,9 @@ def _block(worker: Worker, batch: Array | Tokens, tower: Tower) -> Block:
 class SideBySide:
     """The comparisons of this run; one encoder's workers are alive at a time."""
 
-    def __init__(self, subjects: Subjects, golden: Golden, choice: Choice, comparisons: int) -> None:
-        self.subjects, self.golden, self.choice = subjects, golden, choice
-        self.config = subjects.config
-        self.limits, self.comparisons = limits_in(self.config.getoption("--golden")), max(1, comparisons)
+    def __init__(self, config: pytest.Config, subjects: Subjects, golden: Golden, choice: Choice, comparisons: int) -> None:
+        self.config, self.subjects, self.golden, self.choice = config, subjects, golden, choice
+        self.limits, self.comparisons = limits_in(subjects.golden), max(1, comparisons)
         self._alive: Two | None = None
         self._key: EncoderKey | None = None
         self._trouble: Exception | None = None
@@ -99,7 +98,7 @@ class SideBySide:
         try:
             yield self._two(key)
         except (Unavailable, RuntimeError) as trouble:
-            self.end()
+            self.close()
             self._key, self._trouble = key, trouble.with_traceback(None)
             if isinstance(trouble, Unavailable):
                 raise pytest.skip.Exception(str(trouble)) from None
@@ -107,7 +106,7 @@ class SideBySide:
 
     def _two(self, key: EncoderKey) -> Two:
         if self._key != key:
-            self.end()
+            self.close()
             self._key = key
             if key.policy:
                 raise Unavailable(f"{key} is not compared side by side: the other side may know no policies; name {key.base}")
@@ -122,7 +121,7 @@ class SideBySide:
 
     def _model(self) -> tuple[str, str]:
         """Name and tag; a file keeps its meaning in another folder."""
-        name, tag = self.config.getoption("--model"), self.config.getoption("--pretrained")
+        name, tag = self.subjects.name, self.subjects.pretrained
         return name, str(Path(tag).absolute()) if tag and Path(tag).exists() else tag
 
     def what(self, key: EncoderKey) -> dict[str, Any]:
@@ -154,7 +153,7 @@ class SideBySide:
         with self.two(key) as two:
             return decide(*two.blocks(batch, tower), limit, budget, np.random.default_rng(0))
 
-    def end(self) -> None:
+    def close(self) -> None:
         """No worker is left."""
         if self._alive:
             self._alive.end()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures import ROOT
+from fixtures import IMPORTED_FROM, INSTALLED, PLACE, ROOT
 from fixtures.errors import BadInput, Unavailable
 from fixtures.registry import backends
 from fixtures.storage.cache import ROOT as CACHE
@@ -22,6 +22,7 @@ from plugins.against import revision
 
 OLDEST = (3, 11)  # the Python that the code asks for
 PROBE = "import sys; print(*sys.version_info[:2])"
+OWN = PLACE / "registry.py"  # stands for all backends of the suite itself
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,15 @@ class Code:
 
     spec: str  # what a worker is told: a name of the registry, or module:Class
     root: Path  # the folder that its module is imported from
-    file: Path  # that module's file, relative to it
+    file: Path  # that module's file, relative to it; OWN for the suite's own
 
     @classmethod
     def of(cls, name: str) -> "Code":
         """The code of a backend that is in the registry."""
         kind = type(backends()[name])
         file = Path(str(sys.modules[kind.__module__].__file__)).resolve()
-        if kind.__module__.startswith("fixtures."):
-            return cls(name, ROOT.resolve(), Path("fixtures", "registry.py"))
+        if kind.__module__.startswith(f"{'.'.join(PLACE.parts)}."):
+            return cls(name, IMPORTED_FROM.resolve(), OWN)
         root = file.parents[kind.__module__.count(".") + (file.name == "__init__.py")]
         return cls(f"{kind.__module__}:{kind.__qualname__}", root, file.relative_to(root))
 
@@ -84,7 +85,7 @@ class Side:
 
 def _sources(paths: Iterable[Path], code: Code) -> set[Path]:
     """Python files of the first `fixtures` on the way, and of the package or module that the backend is in."""
-    ours = next(path / "fixtures" for path in paths if (path / "fixtures" / "registry.py").exists())
+    ours = next(path / PLACE for path in paths if (path / OWN).exists())
     theirs = [path / code.file.parts[0] for path in paths if (path / code.file).exists()][:1]
     return {file for place in (ours, *theirs) for file in ([place] if place.is_file() else place.rglob("*.py"))}
 
@@ -111,8 +112,9 @@ class Choice:
         """Ours and the other; raises Unavailable when the other one lacks the backend."""
         started = self.config.invocation_params.dir.resolve()
         named = [Path(part).resolve() for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-        front = [code.root] * (code.root != started)  # else it was found last of all, and belongs there
-        paths = tuple(dict.fromkeys((ROOT.resolve(), *front, *named)))
+        # One that is where the run was started was found last of all, and belongs there; the suite's own are in the suite.
+        front = [] if code.root == started or code.file == OWN else [code.root]
+        paths = tuple(dict.fromkeys((self._suite(), *front, *named)))
         ours = Side("this working tree" if self.revision else "this Python", Path(sys.executable), paths, code.root, started)
         python = self.python or ours.python
         if not self.revision:
@@ -136,6 +138,17 @@ class Choice:
         folder = moved(started)
         folder = folder if folder.is_dir() else started
         return ours, Side(what, python, tuple(map(moved, paths)), moved(code.root), folder)
+
+    def _suite(self) -> Path:
+        """The folder that both sides import the suite from. The one of an installed suite holds all other installed packages
+        too, which another interpreter must not see: a folder with a link to the suite alone stands for it."""
+        if not INSTALLED:
+            return ROOT.resolve()
+        folder = Path(self._folder.name).resolve() / "suite"
+        if not folder.exists():
+            folder.mkdir()
+            (folder / PLACE.parts[0]).symlink_to(ROOT.resolve())
+        return folder
 
     def _repository(self, code: Code) -> Path:
         return revision.top((self.config.getoption("--against-repository") or code.root).resolve())

@@ -34,7 +34,7 @@ class Formed:
 
 def formed(found: Any, n: int, width: int, tower: Tower) -> Array:
     """`found` itself; raises BrokenForm where it is no float array of shape [n, width]."""
-    wanted = f"for {n} input{'s' * (n != 1)} ({tower}), expected a float32 array of shape {(n, width)}"
+    wanted = f"for {n} input{'' if n == 1 else 's'} ({tower}), expected a float32 array of shape {(n, width)}"
     if not isinstance(found, np.ndarray):
         raise BrokenForm(tower, f"{type(found).__name__} {wanted}")
     if found.shape != (n, width):

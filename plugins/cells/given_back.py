@@ -10,6 +10,15 @@ from fixtures.errors import Unavailable
 NO_ROOM = ("out of memory", "allocate memory", "bad_alloc")  # in what torch, onnxruntime and C++ say of it, in any case
 
 
+class CannotRun(Unavailable):
+    """What the subjects were asked for cannot be had on this machine: a test that asked is skipped. A backend or a preprocessor
+    that raises Unavailable while it works is not excused by that."""
+
+
+class BuildFailed(Exception):
+    """An encoder could not be built: a test that asked for it fails, in one sentence."""
+
+
 @dataclass(frozen=True)
 class NotBuilt:
     """Why an encoder is not there. Words alone: the exception's traceback would keep alive all that the build had allocated."""

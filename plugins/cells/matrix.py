@@ -1,5 +1,6 @@
 """Which cells there are: model × backend × precision × preprocessor × device, their ids, marks and order."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,76 +31,92 @@ def devices(config: pytest.Config) -> list[str]:
     return [device for device in DEVICES if device in present() or (asked and device == "cuda")]
 
 
-def encoders(config: pytest.Config) -> list[EncoderKey]:
-    """All encoders that the options select; raises BadInput when they select none."""
-    chosen = [backends()[name] for name in pick("backend", names(config, "--backend"), list(backends()))]
-    offered = sorted({precision for backend in chosen for precision in backend.precisions})
-    wanted = names(config, "--precision")
-    found = policies(config)
-    for precision in wanted:
-        if precision not in offered and not precision.startswith(PREFIX):
+class Selection:
+    """What the options select, in the matrix's order, each found out once; raises BadInput where it is asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    @cached_property
+    def backends(self) -> list[Backend]:
+        """Those of --backend."""
+        return [backends()[name] for name in pick("backend", names(self.config, "--backend"), list(backends()))]
+
+    @cached_property
+    def preprocessors(self) -> list[str]:
+        """Names of those of --preprocessor."""
+        return pick("preprocessor", names(self.config, "--preprocessor"), list(preprocessors()))
+
+    @cached_property
+    def policies(self) -> dict[str, Policy]:
+        """Those that --precision names, by file as typed; raises BadInput for a bad file, and for two of one name."""
+        files = [name.removeprefix(PREFIX) for name in names(self.config, "--precision") if name.startswith(PREFIX)]
+        found = {file: read_policy(self.config.invocation_params.dir / Path(file).expanduser()) for file in files}
+        for name in {policy.name for policy in found.values()}:
+            alike = [file for file, policy in found.items() if policy.name == name]
+            if len(alike) > 1:
+                raise BadInput(f"{' and '.join(alike)} would give cells one name, '{name}': rename one of the files")
+        return found
+
+    @cached_property
+    def encoders(self) -> list[EncoderKey]:
+        """All encoders; raises BadInput for an unknown precision, and where there is none at all."""
+        chosen, wanted = self.backends, names(self.config, "--precision")
+        offered = sorted({precision for backend in chosen for precision in backend.precisions})
+        found = self.policies.values()
+        for precision in wanted:
+            if precision not in offered and not precision.startswith(PREFIX):
+                raise BadInput(
+                    f"unknown precision '{precision}' for {', '.join(b.name for b in chosen)}: {nearest(precision, offered)}"
+                )
+        keys = [
+            EncoderKey(model_of(self.config), backend.name, precision, device)
+            for backend in chosen
+            for precision in backend.precisions
+            if not wanted or precision in wanted
+            for device in devices(self.config)
+            if backend.offers(precision, device)
+        ]
+        keys += [key for policy in found for key in self._with_policy(policy)]
+        if not keys:
+            reasons = [f"{backend.name}: {why}" for backend in chosen if (why := backend.nowhere())]
+            lack = "; ".join(reasons) or f"{', '.join(b.name for b in chosen)} lack it"
+            raise BadInput(f"no cell for device {self.config.getoption('--device')}: {lack}")
+        return keys
+
+    def _with_policy(self, policy: Policy) -> list[EncoderKey]:
+        """The encoders of a policy: of each chosen backend that can keep operations in fp32 in its base precision."""
+        able = [backend for backend in self.backends if policy.base in backend.policies]
+        if not able:
+            others = ", ".join(backend.name for backend in backends().values() if policy.base in backend.policies)
             raise BadInput(
-                f"unknown precision '{precision}' for {', '.join(b.name for b in chosen)}: {nearest(precision, offered)}"
+                f"{', '.join(b.name for b in self.backends)}: none keeps single operations of {policy.base} in fp32, "
+                f"as policy '{policy.name}' wants; expected --backend with any of {others or 'none'}"
             )
-    model = model_of(config)
-    keys = [
-        EncoderKey(model, backend.name, precision, device)
-        for backend in chosen
-        for precision in backend.precisions
-        if not wanted or precision in wanted
-        for device in devices(config)
-        if backend.offers(precision, device)
-    ]
-    keys += [key for policy in found for key in _under(policy, model, chosen, config)]
-    if not keys:
-        reasons = [f"{backend.name}: {why}" for backend in chosen if (why := backend.nowhere())]
-        lack = "; ".join(reasons) or f"{', '.join(b.name for b in chosen)} lack it"
-        raise BadInput(f"no cell for device {config.getoption('--device')}: {lack}")
-    return keys
+        return [
+            EncoderKey(model_of(self.config), backend.name, policy.precision, device, policy)
+            for backend in able
+            for device in devices(self.config)
+            if backend.offers(policy.base, device)
+        ]
 
 
-def policies(config: pytest.Config) -> list[Policy]:
-    """The policies that --precision names; raises BadInput for a bad file, and for two of one name."""
-    files = [name.removeprefix(PREFIX) for name in names(config, "--precision") if name.startswith(PREFIX)]
-    found = {file: read_policy(config.invocation_params.dir / Path(file).expanduser()) for file in dict.fromkeys(files)}
-    for name in {policy.name for policy in found.values()}:
-        alike = [file for file, policy in found.items() if policy.name == name]
-        if len(alike) > 1:
-            raise BadInput(f"{' and '.join(alike)} would give cells one name, '{name}': rename one of the files")
-    return list(found.values())
+SELECTION = pytest.StashKey[Selection]()
 
 
-def _under(policy: Policy, model: str, chosen: list[Backend], config: pytest.Config) -> list[EncoderKey]:
-    """The encoders of a policy: of each chosen backend that can keep operations in fp32 in its base precision."""
-    able = [backend for backend in chosen if policy.base in backend.policies]
-    if not able:
-        others = ", ".join(backend.name for backend in backends().values() if policy.base in backend.policies)
-        raise BadInput(
-            f"{', '.join(b.name for b in chosen)}: none keeps single operations of {policy.base} in fp32, "
-            f"as policy '{policy.name}' wants; expected --backend with any of {others or 'none'}"
-        )
-    return [
-        EncoderKey(model, backend.name, policy.precision, device, policy)
-        for backend in able
-        for device in devices(config)
-        if backend.offers(policy.base, device)
-    ]
-
-
-def chosen_preprocessors(config: pytest.Config) -> list[str]:
-    """Names of all preprocessors that the options select."""
-    return pick("preprocessor", names(config, "--preprocessor"), list(preprocessors()))
+def selection(config: pytest.Config) -> Selection:
+    """This run's, from when its registry is whole."""
+    return config.stash.setdefault(SELECTION, Selection(config))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """A selection or a declaration that names something unknown ends here, once, and not in every file."""
     check_all_failures([*backends().values(), *preprocessors().values()])
-    encoders(session.config)
-    chosen_preprocessors(session.config)
-    files = [name for name in names(session.config, "--precision") if name.startswith(PREFIX)]
-    for file, policy in zip(dict.fromkeys(files), policies(session.config), strict=True):
-        session.config.stash[TYPED][policy.precision] = f"--precision={file}"
+    selected = selection(session.config)
+    _ = selected.encoders, selected.preprocessors
+    for file, policy in selected.policies.items():
+        session.config.stash[TYPED][policy.precision] = f"--precision={PREFIX}{file}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -107,15 +124,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     config = metafunc.config
     wanted = set(metafunc.fixturenames)
     if wanted & {"cell", "encoder_key", "preprocessor_name"}:
-        keys = encoders(config)
-        chosen = chosen_preprocessors(config)
+        selected = selection(config)
         if "cell" in wanted:
-            cells = [Cell(key, name) for key in keys for name in chosen]
+            cells = [Cell(key, name) for key in selected.encoders for name in selected.preprocessors]
             metafunc.parametrize("cell", [pytest.param(c, id=str(c), marks=_marks(c.encoder)) for c in cells])
         elif "encoder_key" in wanted:
-            metafunc.parametrize("encoder_key", [pytest.param(k, id=str(k), marks=_marks(k)) for k in keys])
+            metafunc.parametrize("encoder_key", [pytest.param(k, id=str(k), marks=_marks(k)) for k in selected.encoders])
         else:
-            metafunc.parametrize("preprocessor_name", chosen)
+            metafunc.parametrize("preprocessor_name", selected.preprocessors)
     if "tower" in wanted:
         metafunc.parametrize("tower", TOWERS)
 
@@ -139,7 +155,7 @@ def tower_of(item: pytest.Item) -> str:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort so that each encoder is built once and freed; without a CUDA device, selected gpu cells end the run."""
-    order = {str(key): place for place, key in enumerate(encoders(config))} if any(map(subject, items)) else {}
+    order = {str(key): place for place, key in enumerate(selection(config).encoders)} if any(map(subject, items)) else {}
 
     def place(item: pytest.Item) -> int:
         about = subject(item)

@@ -8,7 +8,8 @@ import pytest
 from fixtures.cells import Cell
 from plugins.cells.form import BrokenForm
 from plugins.cells.matrix import subject
-from plugins.cells.promises import KNOWN, Declared, broken, promise, reproduce
+from plugins.cells.promises import EXPECTED, Declared, broken, promise, reproduce
+from plugins.latency.adapter import without_times
 from plugins.report.rows import RESULTS
 
 
@@ -33,16 +34,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     try:
         return (yield)
     except BrokenForm as trouble:
-        benchmark = pyfuncitem.funcargs.get("benchmark")
-        if benchmark is not None:
-            benchmark.skipped = True  # type: ignore[attr-defined]  # or a warning that it was not used would bury the sentence
+        without_times(pyfuncitem)
         _end(pyfuncitem, trouble)
 
 
 def _end(item: pytest.Item, trouble: BrokenForm) -> NoReturn:
     """E1 breaks; any other promise is not judged, which is a failure where E1 did not say so."""
     if promise(item)[0] == "E1":
-        raise (Declared if KNOWN in item.stash else pytest.fail.Exception)(broken(item, str(trouble)), pytrace=False) from None
+        raise (Declared if EXPECTED in item.stash else pytest.fail.Exception)(
+            broken(item, str(trouble)), pytrace=False
+        ) from None
     about, sentence = subject(item), f"E1 is broken: {trouble}"
     key = about.encoder if isinstance(about, Cell) else about
     said = [outcome for name, outcome, _ in item.config.stash[RESULTS].outcomes[str(key)] if name == f"E1:{trouble.tower}"]

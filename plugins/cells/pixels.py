@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 
 from fixtures.capability import Array, Geometry, Preprocessor
 from fixtures.datasets import Dataset
 
 
-class CannotRead(pytest.fail.Exception):  # type: ignore[misc,name-defined]
+class CannotRead(Exception):
     """A preprocessor has no pixels for a file that the reference reads: its cells fail, and nothing declared excuses that."""
 
 
@@ -40,8 +39,7 @@ def raw(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, i
         kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
         raise CannotRead(
             f"{preprocessor.name} cannot read image {path} ({kind}{found}), which {reference.name} reads: expected pixels; "
-            "mend the preprocessor, leave it out (--preprocessor), or take the file out of the data set",
-            pytrace=False,
+            "mend the preprocessor, leave it out (--preprocessor), or take the file out of the data set"
         ) from None
 
 
@@ -51,7 +49,6 @@ def read(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, 
     if not isinstance(found, np.ndarray) or found.shape != wanted or found.dtype.kind not in "fiu":
         shape = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
         raise CannotRead(
-            f"{preprocessor.name} gives {shape} for image {dataset.path(image)}: expected float32 of shape {wanted}",
-            pytrace=False,
+            f"{preprocessor.name} gives {shape} for image {dataset.path(image)}: expected float32 of shape {wanted}"
         )
     return np.array(found, np.float32, order="C")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import pytest
@@ -14,7 +15,7 @@ from fixtures.errors import BadInput
 from fixtures.models import family
 from fixtures.registry import preprocessors
 from plugins.cells.matrix import model_of, subject, tower_of
-from plugins.command_line.options import given
+from plugins.command_line.options import PYTEST, given
 from plugins.command_line.outside import again
 from plugins.latency.benchmark_options import compared
 from plugins.measures.vectors.metrics import Comparison
@@ -23,8 +24,17 @@ MORE = ("against", "against-python", "against-repository", "drift-budget")  # op
 # Whether these break as declared depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
 OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
-KNOWN = pytest.StashKey[KnownFailure]()  # what is declared of a test
-BROKEN = pytest.StashKey[list[str]]()  # what of it broke so far, no further than that
+
+
+@dataclass
+class Expected:
+    """What is declared of a test, and what of it broke so far, no further than that."""
+
+    known: KnownFailure
+    broken: list[str] = field(default_factory=list)
+
+
+EXPECTED = pytest.StashKey[Expected]()
 
 
 class Declared(pytest.fail.Exception):  # type: ignore[name-defined, misc]
@@ -47,7 +57,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 
 def reproduce(item: pytest.Item) -> str:
     """The command that runs this one test again."""
-    command = ["pytest", *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
+    command = [PYTEST, *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
     return " ".join(command)
 
 
@@ -62,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         known = _known(item, squash).get(name)
         if known:
             reason = f"{known.kind}: {known.reason}"
-            item.stash[KNOWN] = known
+            item.stash[EXPECTED] = Expected(known)
             strict = known.strict and not (own and name in OF_PICTURES)
             item.add_marker(pytest.mark.xfail(reason=reason, strict=strict, raises=Declared))
 
@@ -90,9 +100,9 @@ def _check_towers(key: EncoderKey, name: str) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """A test that went on beside declared failures ends in all of them."""
     result = yield
-    found = pyfuncitem.stash.get(BROKEN, [])
-    if found:
-        raise Declared("\n".join(found), pytrace=False)
+    expected = pyfuncitem.stash.get(EXPECTED, None)
+    if expected and expected.broken:
+        raise Declared("\n".join(expected.broken), pytrace=False)
     return result
 
 
@@ -105,14 +115,14 @@ def judge(request: pytest.FixtureRequest) -> Judge:
             return
         item = request.node
         what, measured = (str(verdict), verdict.sizes) if isinstance(verdict, Comparison) else (found, sizes)
-        known = item.stash.get(KNOWN, None)
-        more = beyond(promise(item)[0], known, measured) if known else ""
+        expected = item.stash.get(EXPECTED, None)
+        more = beyond(promise(item)[0], expected.known, measured) if expected else ""
         text = broken(item, what, *([more] if more else []))
-        if known is None or more:
+        if expected is None or more:
             pytest.fail(text, pytrace=False)
         if not measured:  # what has no size is declared whole, and what follows may rest on it
             raise Declared(text, pytrace=False)
-        item.stash.setdefault(BROKEN, []).append(text)
+        expected.broken.append(text)
 
     return check
 

@@ -12,6 +12,7 @@ from fixtures.datasets import Dataset
 from fixtures.errors import Unavailable
 from fixtures.registry import preprocessors
 from fixtures.truth import REFERENCE
+from plugins.cells.given_back import CannotRun
 from plugins.cells.matrix import subject
 from plugins.measures.latency.paired import Block, pair
 from plugins.measures.latency.reference import calls_of, reference_key
@@ -47,7 +48,7 @@ class Sample:
 @pytest.fixture
 def sample(subjects: Subjects, cell: Cell, request: pytest.FixtureRequest, record: "Record") -> Sample | None:
     """The cell's sample; None where it runs on all images."""
-    if subjects.config.getoption("--whole"):
+    if request.config.getoption("--whole"):
         return None
     found = subjects.once(("sample", str(cell)), lambda: choose(subjects, cell, request.session.items))
     if found:
@@ -111,10 +112,10 @@ def times_the_reference(subjects: Subjects, key: EncoderKey) -> float:
     loaded = subjects.encoder(key)
     try:
         _, reference = subjects.reference(key, "image")
-    except pytest.skip.Exception:
+    except CannotRun:
         return 1.0
-    times = ratio(calls_of(loaded.encoder, subjects.turns("image"), "image"), reference)
-    loaded.encoder.resume()
+    times = ratio(calls_of(loaded.encoder, subjects.rotating_inputs("image"), "image"), reference)
+    loaded.encoder.restore_settings()
     return times
 
 

@@ -12,14 +12,14 @@ from fixtures.errors import BadInput, Unavailable
 from fixtures.machine.facts import facts
 from fixtures.machine.versions import refusal
 from fixtures.registry import backends
-from plugins.cells.matrix import encoders
+from plugins.cells.matrix import selection
+from plugins.report.layout import columns
 from plugins.run.environment import dotted, fingerprint
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
 
 COLOURS = {"usable": "green", "refused": "red", "missing": "yellow"}
-LISTED = ("cpu", "cpu_isa", "cores", "os", "python")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def verdicts(config: pytest.Config) -> Iterator[Verdict]:
     """One for each backend, device and reason of the selected cells, in the matrix's order."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
-    for key in encoders(config):
+    for key in selection(config).encoders:
         judged = _judge(backends()[key.backend], key.base, key.device)
         rows.setdefault((key.backend, key.device, *judged), []).append(key.precision)
     for (backend, device, verdict, reason), precisions in rows.items():
@@ -79,14 +79,14 @@ def _judge(backend: Backend, precision: str, device: str) -> tuple[str, str]:
 
 def _write(writer: "TerminalWriter", found: list[Verdict]) -> None:
     machine = fingerprint()
-    _section(writer, "machine", [(name, _plain(machine[name])) for name in LISTED])
+    shown = {"cpu": machine["cpu"], "cpu_isa": " ".join(machine["cpu_isa"]), "cores": f"{machine['cores']}"}
+    _section(writer, "machine", [*shown.items(), ("os", machine["os"]), ("python", machine["python"])])
     _section(writer, "CUDA", _cuda())
     _section(writer, "packages", list(facts().packages.items()))
     writer.line("backends", bold=True)
-    widths = [max(len(text) for text in column) for column in zip(*map(_columns, found), strict=True)]
-    for row in found:
-        text = "  ".join(cell.ljust(width) for cell, width in zip(_columns(row), widths, strict=True))
-        writer.line(f"  {text}".rstrip(), **{COLOURS[row.verdict]: True})
+    lines = columns([(row.backend, row.device, row.verdict, ", ".join(row.precisions)) for row in found])
+    for row, text in zip(found, lines, strict=True):
+        writer.line(f"  {text}", **{COLOURS[row.verdict]: True})
         for line in _wrapped(row.reason, writer.fullwidth - 6):
             writer.line(f"      {line}")
     counts = {verdict: sum(row.verdict == verdict for row in found) for verdict in COLOURS}
@@ -96,10 +96,6 @@ def _write(writer: "TerminalWriter", found: list[Verdict]) -> None:
         f"{counts['missing']} with a package missing",
         bold=True,
     )
-
-
-def _columns(row: Verdict) -> tuple[str, ...]:
-    return row.backend, row.device, row.verdict, ", ".join(row.precisions)
 
 
 def _cuda() -> list[tuple[str, str]]:
@@ -121,15 +117,11 @@ def _section(writer: "TerminalWriter", title: str, rows: list[tuple[str, str]]) 
     """A heading and aligned rows; long values go on below themselves."""
     writer.line(title, bold=True)
     width = max((len(name) for name, _ in rows), default=0)
-    for name, value in rows:
-        for number, line in enumerate(_wrapped(value, writer.fullwidth - width - 4)):
-            writer.line(f"  {'' if number else name:{width}}  {line}")
+    lines = [(name, _wrapped(value, writer.fullwidth - width - 4)) for name, value in rows]
+    for line in columns([("" if number else name, part) for name, parts in lines for number, part in enumerate(parts)]):
+        writer.line(f"  {line}")
     writer.line()
 
 
 def _wrapped(value: str, width: int) -> list[str]:
     return textwrap.wrap(value, max(width, 20), break_long_words=False, break_on_hyphens=False)
-
-
-def _plain(value: object) -> str:
-    return " ".join(value) if isinstance(value, list) else str(value)

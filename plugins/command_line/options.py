@@ -5,17 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import ROOT
+from fixtures import INSTALLED, ROOT
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
+from fixtures.errors import BadInput
 from fixtures.machine.devices import DEVICES
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 
+GOLDEN = ROOT / "golden"
+PYTEST = "clip-conformance audit" if INSTALLED else "pytest"  # what a person types to run tests
 TYPED = pytest.StashKey[dict[str, str]]()  # by part of a cell's id: the option that brought it
 
 
 def names(config: pytest.Config, option: str) -> list[str]:
     """A repeatable option whose values may hold several names, comma-separated."""
     return [name.strip() for value in config.getoption(option) or [] for name in value.split(",") if name.strip()]
+
+
+def to_be_written(golden: Path) -> Path:
+    """The folder itself; raises BadInput for the golden data of an installed suite, which stay as they were released."""
+    if INSTALLED and golden.resolve() == GOLDEN.resolve():
+        raise BadInput("an installed suite's own golden data stay as they are: add --golden=FOLDER, and give it to audit too")
+    return golden
 
 
 def given(config: pytest.Config, *more: str) -> list[str]:
@@ -44,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--device", choices=("auto", *DEVICES), default="auto", help="auto: the CPU, and CUDA or mps where there is one"
     )
     group.addoption("--dataset", type=Path, default=DEFAULT_DATASET, help="folder with images/ and captions.jsonl")
-    group.addoption("--golden", type=Path, default=ROOT / "golden", help="folder of golden data")
+    group.addoption("--golden", type=Path, default=GOLDEN, help="folder of golden data")
     group.addoption("--update-golden", action="store_true", help="rewrite the model's golden data and fail this run")
     group.addoption("--report", type=Path, default=Path("report.json"), help="where report.json goes [%(default)s]")
     group.addoption("--strict-cells", action="store_true", help="a skipped cell fails the run too")

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 from pluggy import HookCaller
 
+from fixtures import INSTALLED
 from fixtures.capability import Backend, Preprocessor
 from fixtures.errors import BadInput
 from fixtures.outside import checked, entry_points, from_class, from_entry_point, join
@@ -27,14 +28,6 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     config = pluginmanager.get_plugin("pytestconfig")
     assert isinstance(config, pytest.Config)
     sys.path.append(str(config.invocation_params.dir))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """This repository's folder as an argument means its whole matrix, as no argument does when pytest starts inside it."""
-    root, here = config.rootpath, config.invocation_params.dir
-    whole = [str(root / path) for path in config.getini("testpaths")]
-    config.args[:] = [part for arg in config.args for part in (whole if (here / arg).resolve() == root.resolve() else [arg])]
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside the wrapper that ends the run with one sentence, before all the rest
@@ -100,7 +93,7 @@ def again(config: pytest.Config, nodeid: str) -> list[str]:
     """What must be typed in the same folder to run one test again: where it is, and what was given from outside."""
     root, here = config.rootpath, config.invocation_params.dir
     files = [arg for arg in config.args if not (here / arg).resolve().is_relative_to(root.resolve())]
-    settings = ["-c", config.getoption("inifilename")] if config.getoption("inifilename") else []
-    test = nodeid if here == root else f"{os.path.relpath(root, here)}/{nodeid}"
+    settings = ["-c", config.getoption("inifilename")] if config.getoption("inifilename") and not INSTALLED else []
+    test = nodeid if here == root or INSTALLED else f"{os.path.relpath(root, here)}/{nodeid}"
     brought = [option for name, option in config.stash.get(TYPED, {}).items() if name in nodeid]
     return [shlex.quote(part) for part in (*settings, test, *files, *brought)]

@@ -3,6 +3,7 @@
 import pytest
 
 from plugins.cells.promises import promise
+from plugins.report.layout import code, table
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,8 +20,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             name, text = promise(item)
             if name:
                 found[name] = (text, item.path.relative_to(session.config.rootpath))
-        lines = ["| id | promise | suite |", "|---|---|---|"]
-        lines += [f"| {name} | {text} | `{path.parent}` |" for name, (text, path) in sorted(found.items())]
-        for line in lines:
-            session.config.get_terminal_writer().line(line)
+        rows = [(name, text, code(str(path.parent))) for name, (text, path) in sorted(found.items())]
+        session.config.get_terminal_writer().write(table(("id", "promise", "suite"), rows))
         pytest.exit(f"{len(found)} promises", 0)

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from fixtures import truth
 from fixtures.capability import Array, Tower
 from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import to_8_bits
+from fixtures.progress import counted
 from fixtures.storage.full_disk import writing
 from fixtures.storage.replace import replacing
 from fixtures.truth import REFERENCE
+from plugins.cells.fixtures import chosen
+from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
 from plugins.golden.verified import folder, load_golden, pixel_file, put_back
 from plugins.measures.vectors.metrics import METRICS, cosine_distance
@@ -35,27 +38,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not config.getoption("--update-golden"):
         return
     with one_sentence():
-        message = update(Subjects(config))
+        message = update(chosen(config), ["pytest", *map(str, config.invocation_params.args)])
     pytest.exit(f"{message}\nThe golden data were rewritten, so this run proves nothing: look at the diff, then run again.", 1)
 
 
-def progress(label: str) -> Any:
-    """A progress line on standard error, per percent."""
-
-    def over(steps: Iterable[int]) -> Iterable[int]:
-        listed = list(steps)
-        for done, step in enumerate(listed, 1):
-            yield step
-            if sys.stderr.isatty() or done == len(listed):
-                end = "\n" if done == len(listed) else ""
-                print(f"\r  {label}: {100 * done // len(listed):3d} %", end=end, file=sys.stderr, flush=True)
-
-    return over
-
-
-def update(subjects: Subjects) -> str:
-    """Make, compare with what was there, write."""
-    where = folder(subjects.config)
+def update(subjects: Subjects, command: list[str]) -> str:
+    """Make, compare with what was there, write; `command` is what was typed."""
+    where = folder(subjects)
+    to_be_written(where.parent)
     put_back(where)
     model, dataset = subjects.model, subjects.dataset
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)
@@ -63,8 +53,8 @@ def update(subjects: Subjects) -> str:
     vectors: dict[Tower, Array] = {}
     exact: dict[Tower, np.ndarray] = {}
     for tower, batch in inputs.items():
-        vectors[tower] = truth.reference(model, batch, tower, progress(f"{tower} fp32"))
-        exact[tower] = truth.float64(model, batch, tower, progress(f"{tower} float64"))
+        vectors[tower] = truth.reference(model, batch, tower, partial(counted, f"{tower} fp32"))
+        exact[tower] = truth.float64(model, batch, tower, partial(counted, f"{tower} float64"))
     if not all(np.isfinite(v).all() for v in vectors.values()):
         raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
     errors = {
@@ -72,17 +62,17 @@ def update(subjects: Subjects) -> str:
     }
     names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
     files = {
-        "tolerances.toml": tolerances(subjects, inputs, exact, progress("tolerances")).encode(),
-        "preprocessing.toml": budgets(subjects, names, progress("preprocessors")).encode(),
+        "tolerances.toml": tolerances(subjects, inputs, exact, partial(counted, "tolerances")).encode(),
+        "preprocessing.toml": budgets(subjects, names, partial(counted, "preprocessors")).encode(),
     }
     changed = _difference(subjects, vectors)
-    _write(where, subjects, vectors, errors, names, files)
+    _write(where, subjects, vectors, errors, names, files, command)
     worst = max(float(v.max()) for k, v in errors.items() if k.endswith("cosine_distance"))
     return f"{where}: {changed}; certified error of the golden vectors: cosine distance to float64 at most {worst:.2g}"
 
 
 def _difference(subjects: Subjects, vectors: dict[Tower, Array]) -> str:
-    if not folder(subjects.config).exists():
+    if not folder(subjects).exists():
         return "new golden data"
     try:
         before = load_golden(subjects)
@@ -101,6 +91,7 @@ def _write(
     errors: dict[str, np.ndarray],
     names: list[str],
     files: dict[str, bytes],
+    command: list[str],
 ) -> None:
     """Everything into a temporary folder beside the target, which then takes its place."""
     from PIL import Image
@@ -116,12 +107,13 @@ def _write(
             (work / name).write_bytes(content)
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
-        (work / "manifest.json").write_text(json.dumps(_manifest(subjects, names, hashes), indent=1, ensure_ascii=False))
+        (work / "manifest.json").write_text(
+            json.dumps(_manifest(subjects, names, hashes, command), indent=1, ensure_ascii=False)
+        )
 
 
-def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str]) -> dict[str, Any]:
+def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str], command: list[str]) -> dict[str, Any]:
     model, dataset = subjects.model, subjects.dataset
-    options = subjects.config.invocation_params.args
     return {
         "model": {"name": model.name, "pretrained": model.pretrained, "parameters": model.parameters},
         "weights_sha256": model.weights_sha256,
@@ -131,7 +123,7 @@ def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str]) -> d
         "reference": "torch eager, fp32, CPU, batch 1",
         "rules": {"tolerances": TOLERANCE_RULE, "preprocessing": BUDGET_RULE},
         "pixel_names": names,
-        "command": " ".join(["pytest", *map(str, options)]),
+        "command": " ".join(command),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": environment.fingerprint(),
         "files": hashes,

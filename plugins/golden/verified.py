@@ -1,4 +1,4 @@
-"""Golden data: read, verified against the weights and inputs in use, and handed to tests with their tolerances."""
+"""Golden data: read, verified against the weights and inputs in use, and handed out with their tolerances."""
 
 import hashlib
 import json
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from fixtures.capability import Array
@@ -18,12 +17,11 @@ from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import normalise
 from fixtures.progress import say
 from fixtures.storage.replace import previous, turn
-from plugins.cells.matrix import model_of
 from plugins.cells.shared import frozen, shared
-from plugins.command_line.options import given
+from plugins.command_line.options import PYTEST
 from plugins.subjects import Subjects
 
-COMMAND = "pytest --update-golden"
+COMMAND = f"{PYTEST} --update-golden"
 SHOWN = 80  # characters of a text, where it is named
 
 
@@ -61,38 +59,41 @@ class Golden:
         return max(float(row[metric]["limit"]) for row in rows.values())
 
 
-def folder(config: pytest.Config) -> Path:
+def folder(subjects: Subjects) -> Path:
     """Where this model's golden data of this data set are."""
-    dataset: Path = config.getoption("--dataset")
+    dataset = subjects.dataset_folder
     suffix = "" if dataset.resolve() == DEFAULT_DATASET.resolve() else f"+{dataset.name}"
-    return Path(config.getoption("--golden")) / f"{model_of(config)}{suffix}"
+    return subjects.golden / f"{subjects.model_id}{suffix}"
 
 
 def load_golden(subjects: Subjects) -> Golden:
     """Read and verify; raises BadInput in one sentence."""
-    where, model, dataset = folder(subjects.config), subjects.model, subjects.dataset  # their own errors come first
+    where, model, dataset = folder(subjects), subjects.model, subjects.dataset  # their own errors come first
     put_back(where)
     if not (where / "manifest.json").is_file():
-        raise BadInput(f"no golden data in {where}: run `{_command(subjects.config)}` once to make them from torch eager fp32")
+        raise BadInput(f"no golden data in {where}: run `{_command(subjects)}` once to make them from torch eager fp32")
     trouble = damaged(where)
     if trouble:
-        raise BadInput(f"{trouble}; restore it from git or run `{_command(subjects.config)}`")
+        raise BadInput(f"{trouble}; restore it from git or run `{_command(subjects)}`")
     manifest = _read(where / "manifest.json", _json)
-    _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects.config)
+    _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects)
     if manifest["dataset_sha256"] != dataset.sha256:
         dataset.check()  # a damaged image file is the likelier reason, and the clearer message
-    _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects.config)
+    _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects)
     tokens = hashlib.sha256(subjects.tokens.tobytes()).hexdigest()
-    _same("tokens of the tokeniser", manifest["tokens_sha256"], tokens, where, subjects.config)
+    _same("tokens of the tokeniser", manifest["tokens_sha256"], tokens, where, subjects)
     from safetensors.numpy import load_file
 
     vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
     names = tuple(manifest["pixel_names"])
     return Golden(
-        frozen(vectors["image"]), frozen(vectors["text"]), names,
+        frozen(vectors["image"]),
+        frozen(vectors["text"]),
+        names,
         shared(np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names])),
-        _read(where / "tolerances.toml", _toml), _read(where / "preprocessing.toml", _toml),
-    )  # fmt: skip
+        _read(where / "tolerances.toml", _toml),
+        _read(where / "preprocessing.toml", _toml),
+    )
 
 
 def put_back(where: Path) -> None:
@@ -150,22 +151,16 @@ def _read(path: Path, how: Any) -> Any:
         raise BadInput(f"golden file {path} cannot be read ({error}): restore it from git") from error
 
 
-def _same(what: str, golden: str, used: str, where: Path, config: pytest.Config) -> None:
+def _same(what: str, golden: str, used: str, where: Path, subjects: Subjects) -> None:
     if golden != used:
         raise BadInput(
             f"the {what} in use (SHA-256 {used[:12]}…) are not those that {where.name} golden was made from ({golden[:12]}…): "
-            f"use those, or run `{_command(config)}` if the change is meant"
+            f"use those, or run `{_command(subjects)}` if the change is meant"
         )
 
 
-def _command(config: pytest.Config) -> str:
-    return " ".join([COMMAND, *given(config)])
-
-
-@pytest.fixture(scope="session")
-def golden(subjects: Subjects) -> Golden:
-    """Verified golden data of this run's model and data set."""
-    return load_golden(subjects)
+def _command(subjects: Subjects) -> str:
+    return " ".join([COMMAND, *subjects.options])
 
 
 def names_of(subjects: Subjects, tower: str) -> list[str]:

@@ -1,11 +1,10 @@
 """pytest-benchmark's options on the command line: what cannot become a gate is refused in one sentence."""
 
 import shlex
-from pathlib import Path
 
 import pytest
 
-ASKED = pytest.StashKey[bool | str]()  # --benchmark-compare: False, True, or the run that was named
+from plugins.latency.gate import GATE, Gate
 
 COMPARED_S, SHOWN_S = 2.0, 0.5  # seconds for one comparison
 
@@ -31,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.latency_budget = _budget(config, asked)
     if config.getoption("--latency-budget") <= 0:
         raise pytest.UsageError(f"--latency-budget is {config.getoption('--latency-budget'):g}, expected seconds above 0")
-    config.stash[ASKED] = asked
+    config.stash[GATE] = Gate(config, asked)
     config.option.benchmark_compare = []
     if asked:
         config.option.benchmark_quiet = False  # its own table shows what is compared; ours holds the rest
@@ -77,17 +76,10 @@ def _disabled(config: pytest.Config, asked: bool | str) -> str:
 
 def compared(config: pytest.Config) -> list[str]:
     """The options of this run that choose what is compared with what, as they must be typed again."""
-    asked, storage = config.stash[ASKED], config.getoption("benchmark_storage")
+    asked, storage = config.stash[GATE].asked, config.getoption("benchmark_storage")
     if not asked:
         return []
     here = f"--benchmark-storage={storage}"
     typed = any(str(arg).startswith("--benchmark-storage") for arg in config.invocation_params.args)
     compare = "--benchmark-compare" if asked is True else f"--benchmark-compare={asked}"
     return [shlex.quote(part) for part in (compare, *[here] * typed)]
-
-
-def stored_at(path: str, config: pytest.Config) -> str:
-    """A stored run's path as it must be typed after --benchmark-compare=."""
-    full = Path(str(config._benchmarksession.storage)) / path  # type: ignore[attr-defined]
-    here = config.invocation_params.dir
-    return str(full.relative_to(here) if full.is_relative_to(here) else full)

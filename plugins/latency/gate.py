@@ -1,7 +1,7 @@
 """Latency as a gate: each cell against its own newest stored run, and nothing stored that broke a promise."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.capability import Tower
 from fixtures.cells import EncoderKey
-from plugins.latency.benchmark_options import ASKED, stored_at
+from plugins.latency.adapter import BenchmarkSession, Stopwatch
 from plugins.latency.history import FIELD, History, Stored, stored_form
 from plugins.latency.limits import Limits, limits_in
 from plugins.latency.machine import differences, machine
@@ -28,15 +28,51 @@ Name = tuple[str, str, str]
 class Outcome:
     """What a cell's alternation found; true unless it is slower than it may be."""
 
+    name: Name
     decision: Decision
-    against: Against | None
+    against: Against | None  # the baseline, where there is one
+    before: list[Stored]  # all stored runs of it on this machine, oldest first
 
     def __bool__(self) -> bool:
-        return self.against is None or self.decision.verdict != "fail"
+        return self.verdict != "fail"
 
-    def __str__(self) -> str:
-        slower = f"slower: {self.against.sentence(self.decision.found, self.decision.pairs)}\n" if self.against else ""
-        return slower + self.decision.effort
+    @property
+    def verdict(self) -> str:
+        """pass, fail or inconclusive; "recorded" without a baseline."""
+        return self.decision.verdict if self.against else "recorded"
+
+    @property
+    def sentence(self) -> str:
+        """The change since the baseline, and what it took to find it."""
+        return f"slower: {self.change}\n{self.decision.effort}" if self.against else self.decision.effort
+
+    @property
+    def change(self) -> str:
+        """Numbers and limit in one line, the baseline in a second one; only where there is one."""
+        return self.against.sentence(self.decision.found, self.decision.pairs) if self.against else ""
+
+    @cached_property
+    def trend(self) -> dict[str, Any]:
+        """Ratios of the stored runs and of this one; empty where nothing is stored."""
+        return trend(self.before, self._form["ratio"]) if self.before else {}
+
+    @cached_property
+    def shown(self) -> dict[str, Any]:
+        """What report.json holds."""
+        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "log_ratios")}
+        if self.against:
+            shown |= self.against.found(self.decision.found, self.decision.pairs)
+        return shown | ({"trend": self.trend} if self.trend else {})
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What a stored run holds."""
+        refined = self.against and self.verdict == "inconclusive" and _refines(self._form, self.against.then.found)
+        return self._form | ({"verdict": "refined"} if refined else {})
+
+    @cached_property
+    def _form(self) -> dict[str, Any]:
+        return stored_form(*self.name, self.decision.pairs, self.verdict)
 
 
 @dataclass
@@ -49,20 +85,25 @@ class Notes:
     passed: int = 0
     inconclusive: dict[Name, str] = field(default_factory=dict)
     trends: dict[Name, dict[str, Any]] = field(default_factory=dict)
+    not_compared: list[str] = field(default_factory=list)  # stored, but not measured in this run
 
 
 class Gate:
-    """The session's limits, history and findings."""
+    """The session's limits, history and findings; `asked` is --benchmark-compare: False, True, or the run that was named."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.config, self.notes, self.comparisons = config, Notes(), 1
-        self.asked: bool | str = config.stash[ASKED]
+    def __init__(self, config: pytest.Config, asked: bool | str) -> None:
+        self.config, self.asked = config, asked
+        self.notes, self.comparisons = Notes(), 1
+
+    @cached_property
+    def benchmarks(self) -> BenchmarkSession:
+        """pytest-benchmark's own session, which is configured after the options are read."""
+        return BenchmarkSession(self.config)
 
     @cached_property
     def history(self) -> History:
         """Read when first asked for."""
-        storage = self.config._benchmarksession.storage  # type: ignore[attr-defined]
-        return History(storage, self.asked if isinstance(self.asked, str) else None)
+        return History(self.benchmarks, self.asked if isinstance(self.asked, str) else None)
 
     @cached_property
     def limits(self) -> Limits:
@@ -77,52 +118,50 @@ class Gate:
         limit = Limit(self.limits.of(name[0]), self.limits.false_alarms, self.comparisons)
         return Against(then, limit, self.limits.between_runs)
 
-    def measure(self, key: EncoderKey, tower: Tower, ours: Block, reference: tuple[str, Block]) -> Outcome:
-        """Alternate until the answer is clear or the budget is spent."""
-        name = (str(key), tower, reference[0])
+    def measure(
+        self, key: EncoderKey, tower: Tower, ours: Block, reference: Callable[[], tuple[str, Block]], stopwatch: Stopwatch
+    ) -> Outcome | None:
+        """Alternate until the answer is clear or the budget is spent, store that, and note it for the end of the run.
+
+        `reference` gives the name and the blocks of what is timed beside `ours`. None under --benchmark-disable: one call, and
+        no reference.
+        """
+        if stopwatch(lambda: ours(1), rounds=1, warm_ups=1) is None:
+            return None
+        opponent, theirs = reference()
+        name = (str(key), tower, opponent)
         against = self.against(name)
         limit = against.limit if against else Limit(0.0)
         judged = against.judged if against else _precise
         budget = self.config.getoption("--latency-budget")
-        decision = decide(ours, reference[1], limit, budget, np.random.default_rng(), judged)
-        outcome = Outcome(decision, against)
-        self._note(name, outcome)
+        decision = decide(ours, theirs, limit, budget, np.random.default_rng(), judged)
+        outcome = Outcome(name, decision, against, self.history.ratios(name))
+        stopwatch.replace(decision.pairs[:, 0])  # each block's fastest, in place of the one call
+        stopwatch.keep({FIELD: outcome.stored})
+        self._note(outcome)
         return outcome
 
-    def _note(self, name: Name, outcome: Outcome) -> None:
-        self.notes.measured.add(name[:2])
+    def _note(self, outcome: Outcome) -> None:
+        notes, name = self.notes, outcome.name
+        notes.measured.add(name[:2])
         if self.asked and outcome.against is None:
-            self.notes.no_baseline[name] = self._elsewhere(self.history.elsewhere(name))
+            notes.no_baseline[name] = self._elsewhere(self.history.elsewhere(name))
         elif outcome.against:
-            self.notes.compared.append(name)
-            self.notes.passed += outcome.decision.verdict == "pass"
-            if outcome.decision.verdict == "inconclusive":
-                self.notes.inconclusive[name] = outcome.against.sentence(
-                    outcome.decision.found, outcome.decision.pairs
-                ).splitlines()[0]
+            notes.compared.append(name)
+            notes.passed += outcome.verdict == "pass"
+            if outcome.verdict == "inconclusive":
+                notes.inconclusive[name] = outcome.change.splitlines()[0]
+        if outcome.trend.get("runs", 0) > FEWEST_RUNS:
+            notes.trends[name] = outcome.trend
 
     def _elsewhere(self, then: Stored | None) -> str:
         if then is None:
             return ""
-        command = f"--benchmark-compare={shlex.quote(stored_at(then.file, self.config))}"
-        return (
-            f"another environment's, not compared, differs in {'; '.join(differences(machine(), then.machine))}: {command} does"
-        )
-
-    def report(self, outcome: Outcome, name: Name) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What report.json shows, and what is stored."""
-        stored = stored_form(*name, outcome.decision.pairs, outcome.decision.verdict if outcome.against else "recorded")
-        shown = {k: v for k, v in stored.items() if k not in ("cell", "tower", "log_ratios")}
-        if outcome.against:
-            shown |= outcome.against.found(outcome.decision.found, outcome.decision.pairs)
-            if stored["verdict"] == "inconclusive" and _refines(stored, outcome.against.then.found):
-                stored["verdict"] = "refined"
-        runs = self.history.ratios(name)
-        if runs:
-            shown["trend"] = trend(runs, stored["ratio"])
-            if shown["trend"]["runs"] > FEWEST_RUNS:
-                self.notes.trends[name] = shown["trend"]
-        return shown, {FIELD: stored}
+        full, here = self.benchmarks.folder / then.file, self.config.invocation_params.dir
+        typed = str(full.relative_to(here) if full.is_relative_to(here) else full)
+        differs = "; ".join(differences(machine(), then.machine))
+        command = f"--benchmark-compare={shlex.quote(typed)}"
+        return f"a stored run from another environment exists (differs in {differs}); to compare with it anyway: {command}"
 
 
 def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
@@ -132,3 +171,6 @@ def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
 
 def _precise(found: Interval, pairs: Pairs) -> Verdict:
     return "pass" if found.high / found.low < (1 + PRECISE) ** 2 else "inconclusive"
+
+
+GATE = pytest.StashKey[Gate]()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fixtures.errors import BadInput
+from plugins.latency.adapter import BenchmarkSession
 from plugins.latency.machine import machine
 from plugins.measures.latency.paired import FEWEST, Interval, Pairs, interval
 
@@ -54,8 +55,8 @@ class Stored:
 class History:
     """All stored runs under --benchmark-storage, oldest first; `wanted` is --benchmark-compare's value, if it has one."""
 
-    def __init__(self, storage: Any, wanted: str | None = None) -> None:
-        self.storage, self.wanted = storage, wanted
+    def __init__(self, benchmarks: BenchmarkSession, wanted: str | None = None) -> None:
+        self.benchmarks, self.wanted = benchmarks, wanted
         self.unread: list[str] = []  # files that could not be read, each with the reason
 
     @cached_property
@@ -77,8 +78,9 @@ class History:
         if not found:
             known = ", ".join(sorted({path for path, _ in self.runs})[-5:]) or "none"
             raise BadInput(
-                f"--benchmark-compare={self.wanted}: no stored run of that name holds a latency ratio in {self.storage}, "
-                f"stored are: {known}; without a value each cell's newest run is taken (paths of tests go before the option)"
+                f"--benchmark-compare={self.wanted}: no stored run of that name holds a latency ratio "
+                f"in {self.benchmarks.folder}, stored are: {known}; "
+                "without a value each cell's newest run is taken (paths of tests go before the option)"
             )
         return found
 
@@ -110,7 +112,7 @@ class History:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                runs = [(str(path), data) for path, data in self.storage.load(glob)]
+                runs = self.benchmarks.load(glob)
             except ValueError as error:
                 raise BadInput(f"--benchmark-compare={glob}: {error}") from error
         self.unread = sorted({*self.unread, *(str(warning.message) for warning in caught)})

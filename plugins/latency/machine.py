@@ -5,8 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from plugins.run.environment import fingerprint, set_of
 
 JUDGES = ("pytest", "pytest-benchmark", "scipy")  # they measure and judge: their versions change no latency
@@ -37,16 +35,3 @@ def _flat(found: Machine) -> dict[str, str]:
         else:
             flat[name] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return flat
-
-
-def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
-    """In place of pytest-benchmark's own, which knows no GPU, driver or library and holds the clock of the moment."""
-    return machine()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Runs of this machine go to a folder of their own."""
-    benchmarks = session.config._benchmarksession  # type: ignore[attr-defined]
-    benchmarks.machine_id = f"{benchmarks.machine_id}-{machine()['key']}"
-    benchmarks.storage.default_machine_id = benchmarks.machine_id

@@ -1,6 +1,6 @@
 """The gate's place in a session: when history is read, what may be stored, what the end of the run says."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import pytest
 
@@ -8,12 +8,10 @@ from fixtures.cells import Cell, EncoderKey
 from fixtures.machine.devices import DEVICES
 from fixtures.registry import backends
 from plugins.cells.matrix import model_of, subject
-from plugins.latency.gate import Gate
+from plugins.latency.gate import GATE, Gate
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
 
-GATE = pytest.StashKey[Gate]()
-NOT_COMPARED = pytest.StashKey[list[str]]()
 LAST_FILES = 20  # whose cells should still exist
 
 
@@ -26,8 +24,8 @@ def gate(pytestconfig: pytest.Config) -> Gate:
 @pytest.fixture
 def percentiles_then(request: pytest.FixtureRequest) -> dict[str, object]:
     """p50 to p99 in milliseconds of this test's newest stored run, and its file; empty where nothing is compared."""
-    for file, stored in request.config._benchmarksession.compared_mapping.items():  # type: ignore[attr-defined]
-        info = stored.get(request.node.nodeid, {}).get("extra_info", {})
+    for file, stored in request.config.stash[GATE].benchmarks.shown_beside(request.node.nodeid):
+        info = stored.get("extra_info", {})
         if "p90" in info:
             return {**{name: info[name] for name in ("p50", "p90", "p95", "p99")}, "file": file}
     return {}
@@ -36,17 +34,12 @@ def percentiles_then(request: pytest.FixtureRequest) -> dict[str, object]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """With --benchmark-compare: show each test beside its own newest stored run, and store this run."""
-    config = session.config
-    gate = config.stash[GATE] = Gate(config)
-    config.stash[NOT_COMPARED] = []
+    gate = session.config.stash[GATE]
+    gate.benchmarks.prepare()
     if gate.asked:
-        from pytest_benchmark.utils import get_tag
-
-        benchmarks = config._benchmarksession  # type: ignore[attr-defined]
         with one_sentence():
-            benchmarks.compared_mapping = gate.history.newest_benchmarks()
+            gate.benchmarks.show_beside(gate.history.newest_benchmarks())
             _ = gate.history.candidates, gate.limits  # what is not there or not valid ends the session now
-        benchmarks.autosave = benchmarks.save or benchmarks.autosave or get_tag()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -64,16 +57,11 @@ def _gated(session: pytest.Session) -> set[tuple[str, str]]:
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     """A cell with a broken promise is not stored; strict runs fail without a baseline; a gate that compared nothing fails."""
     config = session.config
-    gate, benchmarks = config.stash.get(GATE, None), config._benchmarksession  # type: ignore[attr-defined]
-    if gate is None:
-        return (yield)
-    broken = {about for about, found in config.stash[RESULTS].outcomes.items() if any(o == "failed" for _, o, _ in found)}
-    for benchmark in benchmarks.benchmarks:
-        benchmark.fixture.has_error |= bool(_names(benchmark.params or {}) & broken)
-    if all(benchmark.has_error for benchmark in benchmarks.benchmarks):
-        benchmarks.save = benchmarks.autosave = None  # a file without a benchmark is nobody's history
+    gate, outcomes = config.stash[GATE], config.stash[RESULTS].outcomes
+    broken = {about for about, found in outcomes.items() if any(outcome == "failed" for _, outcome, _ in found)}
+    gate.benchmarks.leave_out(lambda params: bool(_names(params) & broken))
     if gate.asked and not config.option.collectonly:
-        missing = config.stash[NOT_COMPARED] = _not_compared(session, gate)
+        missing = gate.notes.not_compared = _not_compared(session, gate)
         vacuous = not gate.notes.measured
         strict = config.getoption("--strict-cells") and (missing or gate.notes.no_baseline)
         if session.exitstatus == pytest.ExitCode.OK and (vacuous or strict):
@@ -81,7 +69,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     return (yield)
 
 
-def _names(params: dict[str, object]) -> set[str]:
+def _names(params: Mapping[str, object]) -> set[str]:
     """The cell and the encoder that a benchmark is about."""
     about = params.get("cell") or params.get("encoder_key")
     return {str(about), str(about.encoder)} if isinstance(about, Cell) else {str(about)}
@@ -111,19 +99,19 @@ def _not_compared(session: pytest.Session, gate: Gate) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """What the comparison did and did not compare, and how each cell's level moved."""
-    gate = config.stash.get(GATE, None)
+    gate = config.stash[GATE]
     ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not config.option.collectonly
-    if gate is None or not ended or not (gate.asked or gate.notes.trends):
+    if not ended or not (gate.asked or gate.notes.trends):
         return
     write, notes = terminalreporter.write_line, gate.notes
     terminalreporter.section("latency history")
     for unread in gate.history.unread:
         write(unread, yellow=True)
     for name, elsewhere in notes.no_baseline.items():
-        write(f"no baseline for {name[0]} {name[1]}, recorded one{f' ({elsewhere})' if elsewhere else ''}", yellow=True)
+        write(f"no baseline for {name[0]} {name[1]}, recorded one{f': {elsewhere}' if elsewhere else ''}", yellow=True)
     for name, sentence in notes.inconclusive.items():
         write(f"inconclusive: {name[0]} {name[1]}: {sentence}; --latency-budget gives it longer", yellow=True)
-    for line in config.stash[NOT_COMPARED]:
+    for line in notes.not_compared:
         write(f"not compared: {line}", yellow=True)
     for name, found in notes.trends.items():
         moved = found.get("step")

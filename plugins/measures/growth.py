@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from plugins.measures.vectors.metrics import Comparison
@@ -29,6 +30,17 @@ BUDGET_S = 0.4
 # cores: 0.2 KiB a call where free memory goes back to the system, 0.8 where it does not (a worker's, without glibc).
 PAGE, ONE = 4096, 1  # a call, in bytes; a quarter, of what is counted
 BYTES = ("memory", "device memory")
+
+
+class GrowthFigures(TypedDict):
+    """What calls keep, each: bytes of memory, or a number of what is counted."""
+
+    what: str
+    memory: float
+    device_memory: NotRequired[float]
+    open_files: float
+    threads: float
+    child_processes: float
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,10 @@ class Growth:
             found.append(Comparison(f"growth a call in {unit}{name}", np.array([max(0.0, kept)]), limit, [self.what]))
         return found
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> GrowthFigures:
         """The report's form: growth a call by resource, in bytes or numbers."""
-        return {"what": self.what, **{name.replace(" ", "_"): kept for name, kept in self.kept.items()}}
+        kept = {name.replace(" ", "_"): kept for name, kept in self.kept.items()}
+        return cast("GrowthFigures", {"what": self.what, **kept})
 
 
 def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) -> Growth:

@@ -7,15 +7,14 @@ import pytest
 
 from fixtures.cells import Cell, EncoderKey
 from fixtures.registry import preprocessors
+from plugins.cells.fixtures import SUBJECTS
 from plugins.cells.matrix import subject
 from plugins.cells.promises import promise, reproduce
 from plugins.process.left_behind import LeftBehind, Owner, watch
 from plugins.report.rows import RESULTS
-from plugins.subjects import SUBJECTS
-from plugins.supervision.journal import REPORTS
+from plugins.supervision.journal import keep
 
 PROMISES = ("E12", "P12")
-TO_COME = pytest.StashKey[set[Owner]]()  # whose own test of it follows
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Of xdist's workers none knows which tests it will get."""
     items = [] if hasattr(session.config, "workerinput") else session.items
     owners = {subject(item) for item in items if promise(item)[0] in PROMISES}
-    session.config.stash[TO_COME] = {owner for owner in owners if owner is not None}
+    watch().to_come = {owner for owner in owners if owner is not None}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,9 +48,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if subjects is not None and _encoder(item) != _encoder(nextitem):
         subjects.end()
     if promise(item)[0] in PROMISES:
-        item.config.stash[TO_COME].discard(about)
+        found.to_come.discard(about)
     for owner in dict.fromkeys(owner for owner, _ in found.untold):
-        if owner not in item.config.stash[TO_COME]:
+        if owner not in found.to_come:
             things = [thing for who, thing in found.untold if who == owner]
             _tell(item, owner, [found.found[owner][thing] for thing in things])
             found.told(owner)
@@ -77,6 +76,5 @@ def _tell(item: pytest.Item, owner: Owner, found: list[str]) -> None:
     if not isinstance(owner, str):
         results.note(owner)
     results.outcomes[str(owner)].append((name, "failed", said.splitlines()[0]))
-    if REPORTS in item.stash:
-        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    keep(item.config, report)
     item.ihook.pytest_runtest_logreport(report=report)

@@ -27,6 +27,7 @@ class LeftBehind:
         self.started = time.time()
         self.found: dict[Owner, dict[str, str]] = defaultdict(dict)
         self.untold: list[tuple[Owner, str]] = []
+        self.to_come: set[Owner] = set()  # whose own test of it follows
         self._owners: list[Owner] = [NOBODY]
         self._state = process_state.seen()
         self._bases: list[Holdings] = []  # what was there when each look at leftovers began, or is not its owner's

@@ -176,7 +176,7 @@ SETTINGS: dict[str, Setting] = {
     "torch deterministic algorithms": Setting(
         _deterministic, lambda on: sys.modules["torch"].use_deterministic_algorithms(on[0], warn_only=on[1]), "torch"
     ),
-    # TF32: an encoder sets it before each call (Encoder.resume), and E9 judges what it sets for itself.
+    # TF32: an encoder sets it before each call (Encoder.restore_settings), and E9 judges what it sets for itself.
     "torch float32 matmul precision": replace(
         _asked("torch", "get_float32_matmul_precision", "set_float32_matmul_precision"),
         harmless=lambda before, after: after in ("highest", "high"),

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,9 @@ from fixtures.models import model_id
 from fixtures.registry import backends, preprocessors
 from fixtures.storage.atomic import write_text
 from fixtures.truth import REFERENCE
-from plugins.report.rows import RESULTS, whole
+from plugins.report.form import Report, Row
+from plugins.report.layout import table
+from plugins.report.rows import RESULTS, report_of
 from plugins.run.write_failures import noted
 
 ABSENT = {"cuda": "this machine has no CUDA device", "mps": "this machine has no Apple GPU"}
@@ -32,13 +33,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     rows = session.config.stash[RESULTS].rows()
     if target and rows:
         with noted(session.config, "matrix page"):
-            write_text(target, page(whole(session.config, rows)))
+            write_text(target, page(report_of(session.config, rows)))
 
 
-def page(report: dict[str, Any]) -> str:
+def page(report: Report) -> str:
     """The whole page, from what report.json holds; a backend's state is that of its cell with the reference preprocessor."""
     reasons: list[str] = []
     run, machine, model, rows = report["run"], report["environment"], report.get("model"), report["cells"]
+    encoders = [
+        (
+            name,
+            precision,
+            backend.documents.get(precision, ""),
+            *(_state(rows, name, precision, REFERENCE, device, reasons) for device in DEVICES),
+        )
+        for name, backend in backends().items()
+        for precision in backend.precisions
+    ]
+    pixels = [(name, _state(rows, "torch-eager", "fp32", name, "cpu", reasons)) for name in preprocessors()]
     command = re.sub(r"(?<![\w.])/\S*/", "", run["command"])  # the page is read elsewhere: paths lose their folders
     lines = [
         f"# Matrix of {model_id(model['name'], model['pretrained']) if model else 'a run that loaded no model'}",
@@ -46,31 +58,22 @@ def page(report: dict[str, Any]) -> str:
         f"Made by `{command}` at commit {run['commit']}, {run['started'][:10]}, on {machine['cpu']}, {machine['cores']} cores, "
         f"GPU {machine['gpu']}. A backend's state is that of its cell with `{REFERENCE}`; \\[n\\] refers to the reasons below.",
         "",
-        "| backend | precision | in the documents | cpu | cuda | mps |",
-        "|---|---|---|---|---|---|",
+        table(("backend", "precision", "in the documents", *DEVICES), encoders),
+        table(("preprocessor", "with torch-eager fp32 on the CPU"), pixels),
+        *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1)),
     ]
-    for backend in backends().values():
-        for precision in backend.precisions:
-            states = (_state(rows, backend.name, precision, REFERENCE, device, reasons) for device in DEVICES)
-            lines.append(f"| {backend.name} | {precision} | {backend.documents.get(precision, '')} | {' | '.join(states)} |")
-    lines += ["", "| preprocessor | with torch-eager fp32 on the CPU |", "|---|---|"]
-    lines += [f"| {name} | {_state(rows, 'torch-eager', 'fp32', name, 'cpu', reasons)} |" for name in preprocessors()]
-    lines += ["", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
     return "\n".join(lines) + "\n"
 
 
-def _state(rows: list[dict[str, Any]], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:
+def _state(rows: list[Row], backend: str, precision: str, name: str, device: str, reasons: list[str]) -> str:
     chosen = backends()[backend]
     if not chosen.offers(precision, device):
         return f"– {_reference(chosen.nowhere(), reasons)}".rstrip() if device in chosen.devices else "–"
     wanted = (backend, precision, name, device)
     for row in rows:
         if (row["backend"], row["precision"], row.get("preprocessor"), row["device"]) == wanted:
-            state, why = row["verdict"], row["reason"]
-            break
-    else:
-        state, why = "not run", _absence(backend, precision, device)
-    return f"{state} {_reference(why, reasons)}".rstrip()
+            return f"{row['verdict']} {_reference(row['reason'], reasons)}".rstrip()
+    return f"not run {_reference(_absence(backend, precision, device), reasons)}".rstrip()
 
 
 def _reference(why: str, reasons: list[str]) -> str:

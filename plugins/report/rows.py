@@ -4,19 +4,20 @@ import datetime
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from fixtures.capability import TOWERS
 from fixtures.cells import Cell, EncoderKey
 from fixtures.storage.atomic import write_text
+from plugins.cells.fixtures import SUBJECTS
 from plugins.cells.matrix import subject, tower_of
 from plugins.cells.promises import promise, reproduce
+from plugins.report.form import Judged, Loaded, Report, Row, Run
 from plugins.report.table import summary
 from plugins.run import environment
 from plugins.run.write_failures import NOT_WRITTEN, noted
-from plugins.subjects import SUBJECTS
 
 Record = Callable[[str, Any], None]
 
@@ -38,42 +39,49 @@ class Results:
         if isinstance(about, EncoderKey):
             self.encoders.setdefault(str(about), about)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One dictionary a cell, in the report's form; an encoder of which no cell was selected has a row of its own."""
-        whole = {str(cell.encoder) for cell in self.cells.values()}
-        alone = [key for name, key in self.encoders.items() if name not in whole]
+    def rows(self) -> list[Row]:
+        """One a cell; an encoder of which no cell was selected has a row of its own."""
+        in_cells = {str(cell.encoder) for cell in self.cells.values()}
+        alone = [key for name, key in self.encoders.items() if name not in in_cells]
         return [self._row(cell.encoder, cell) for cell in self.cells.values()] + [self._row(key, None) for key in alone]
 
-    def _row(self, encoder: EncoderKey, cell: Cell | None) -> dict[str, Any]:
+    def _row(self, encoder: EncoderKey, cell: Cell | None) -> Row:
         about = (str(cell), str(encoder), cell.preprocessor) if cell else (str(encoder),)
-        outcomes = [outcome for key in about for outcome in self.outcomes[key]]
-        own = [outcome for key in about[:2] for _, outcome, _ in self.outcomes[key]]  # the preprocessor alone makes no cell run
-        row: dict[str, Any] = {"id": about[0], "backend": encoder.backend, "precision": encoder.precision}
-        row |= {"preprocessor": cell.preprocessor} if cell else {}
-        row["device"] = encoder.device
-        row |= {"policy": {"base": encoder.base, "keep": list(encoder.policy.keep)}} if encoder.policy else {}
-        failed = [(p.split(":")[0], why) for p, outcome, why in outcomes if outcome == "failed"]
-        expected = [(p, why) for p, outcome, why in outcomes if outcome == "xfailed"]
-        skipped = [why for _, outcome, why in outcomes if outcome == "skipped"]
-        if failed:
-            row |= {"verdict": "fail", "reason": failed[0][1], "broken_promises": sorted({p for p, _ in failed})}
-        elif not any(outcome in ("passed", "xfailed") for outcome in own):
-            row |= {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
-        elif expected:
-            reasons = {why: both_towers({p for p, other in expected if other == why}) for _, why in expected}
-            row |= {
-                "verdict": "expected-failure",
-                "reason": "; ".join(reasons),
-                "reasons": reasons,
-                "broken_promises": sorted({p.split(":")[0] for p, _ in expected}),
-            }
-        else:
-            row |= {"verdict": "pass", "reason": "", "broken_promises": []}
-        if skipped and row["verdict"] != "skipped":
-            row["not_judged"] = list(dict.fromkeys(skipped))
+        found = [outcome for key in about for outcome in self.outcomes[key]]
+        ran = any(o in ("passed", "xfailed") for key in about[:2] for _, o, _ in self.outcomes[key])  # not its pixels alone
+        row: dict[str, Any] = {
+            "id": about[0],
+            "backend": encoder.backend,
+            "precision": encoder.precision,
+            **({"preprocessor": cell.preprocessor} if cell else {}),
+            "device": encoder.device,
+            **({"policy": {"base": encoder.base, "keep": list(encoder.policy.keep)}} if encoder.policy else {}),
+            **judged(found, ran),
+        }
         for key in reversed(about):
             merge(row, self.measures[key])
-        return row
+        return cast("Row", row)  # what `record` was given is held to the form by a selftest
+
+
+def judged(found: list[tuple[str, str, str]], ran: bool) -> Judged:
+    """The verdict of a cell over its tests' outcomes, with the reasons; `ran`: the cell itself was compared with something."""
+    failed = [(promise.split(":")[0], why) for promise, outcome, why in found if outcome == "failed"]
+    expected = [(promise, why) for promise, outcome, why in found if outcome == "xfailed"]
+    skipped = list(dict.fromkeys(why for _, outcome, why in found if outcome == "skipped"))
+    row: Judged
+    if failed:
+        row = {"verdict": "fail", "reason": failed[0][1], "broken_promises": sorted({promise for promise, _ in failed})}
+    elif not ran:
+        return {"verdict": "skipped", "reason": skipped[0] if skipped else "nothing was compared", "broken_promises": []}
+    elif expected:
+        reasons = {why: both_towers({p for p, other in expected if other == why}) for _, why in expected}
+        broken = sorted({promise.split(":")[0] for promise, _ in expected})
+        row = {"verdict": "expected-failure", "reason": "; ".join(reasons), "reasons": reasons, "broken_promises": broken}
+    else:
+        row = {"verdict": "pass", "reason": "", "broken_promises": []}
+    if skipped:
+        row["not_judged"] = skipped
+    return row
 
 
 def both_towers(broken: set[str]) -> list[str]:
@@ -150,24 +158,35 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.exitstatus == pytest.ExitCode.OK and (not ran or (config.getoption("--strict-cells") and len(ran) < len(rows))):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     with noted(config, "report"):
-        write_text(config.getoption("--report"), json.dumps(whole(config, rows), indent=1, ensure_ascii=False))
+        write_text(config.getoption("--report"), json.dumps(report_of(config, rows), indent=1, ensure_ascii=False))
 
 
-def whole(config: pytest.Config, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def report_of(config: pytest.Config, rows: list[Row]) -> Report:
     """What report.json holds."""
-    run = {
-        "started": config.stash[RESULTS].started, "commit": environment.commit(), "strict": config.getoption("--strict-cells"),
+    run: Run = {
+        "started": config.stash[RESULTS].started,
+        "commit": environment.commit(),
+        "strict": config.getoption("--strict-cells"),
         "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
-    }  # fmt: skip
-    report: dict[str, Any] = {"schema": 1, "run": run, "environment": environment.fingerprint()}
+    }
+    report: Report = {"schema": 1, "run": run, "environment": environment.fingerprint(), **_model(config), "cells": rows}
+    return report
+
+
+def _model(config: pytest.Config) -> Loaded:
     subjects = config.stash.get(SUBJECTS, None)
-    if subjects is not None and "model" in vars(subjects):
-        model = subjects.model
-        report["model"] = {
-            "name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256,
-            "parameters": model.parameters, "embed_dim": model.embed_dim,
-        }  # fmt: skip
-    return {**report, "cells": rows}
+    if subjects is None or "model" not in vars(subjects):
+        return {}
+    model = subjects.model
+    return {
+        "model": {
+            "name": model.name,
+            "pretrained": model.pretrained,
+            "weights_sha256": model.weights_sha256,
+            "parameters": model.parameters,
+            "embed_dim": model.embed_dim,
+        }
+    }
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,26 +1,28 @@
 """The table at the end of a run: one aligned line a cell, coloured by verdict."""
 
 from collections import Counter, defaultdict
-from typing import Any
 
 import pytest
 
+from fixtures.capability import TOWERS, Tower
 from plugins.measures.latency.reference import ANCHOR_NAMES
+from plugins.measures.latency.steady import Percentiles
+from plugins.measures.vectors.drift import DriftFigures
+from plugins.report.form import Row
+from plugins.report.form_compared import LatencyRatio
+from plugins.report.layout import columns
 
 COLOURS = {"pass": "green", "fail": "red", "skipped": "yellow", "expected-failure": "cyan"}
 HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "encode", "text", "document", "vs reference")
 
 
-def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> None:
+def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
     """Write the table, what its columns mean, the reasons, and the count."""
     terminal.section("conformance")
-    lines = [HEADER, *(_line(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
-    for line, row in zip(lines, [None, *rows], strict=True):
-        text = "  ".join(
-            cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        terminal.write_line(text.rstrip(), **({COLOURS[row["verdict"]]: True} if row else {"bold": True}))
+    head, *lines = columns([HEADER, *map(_line, rows)], right=range(3, len(HEADER)))
+    terminal.write_line(head, bold=True)
+    for line, row in zip(lines, rows, strict=True):
+        terminal.write_line(line, **{COLOURS[row["verdict"]]: True})
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
         "with its 95 % interval, or, beside a slow encoder, the images that drift was measured on; "
@@ -29,13 +31,12 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
     )
     found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
     for row in rows:
-        for reason, promises in row.get("reasons", {row["reason"]: row["broken_promises"]} if row["reason"] else {}).items():
-            found[row["verdict"], reason].append(promises)
-    for (verdict, reason), broken in sorted(
-        found.items(), key=lambda entry: (list(COLOURS).index(entry[0][0]), -len(entry[1]))
-    ):
-        promises = ",".join(sorted({promise for cell in broken for promise in cell}))
-        cells = f"{len(broken)} cell" + "s" * (len(broken) != 1)
+        for reason, broken in row.get("reasons", {row["reason"]: row["broken_promises"]} if row["reason"] else {}).items():
+            found[row["verdict"], reason].append(broken)
+    order = list(COLOURS)
+    for (verdict, reason), each in sorted(found.items(), key=lambda entry: (order.index(entry[0][0]), -len(entry[1]))):
+        promises = ",".join(sorted({promise for broken in each for promise in broken}))
+        cells = f"{len(each)} cell{'' if len(each) == 1 else 's'}"
         terminal.write_line(f"  {verdict} in {cells}{': ' if promises else ''}{promises}: {reason}", **{COLOURS[verdict]: True})
     for reason in dict.fromkeys(why for row in rows for why in row.get("not_judged", [])):
         terminal.write_line(f"  not judged: {reason}", yellow=True)
@@ -48,7 +49,7 @@ def summary(terminal: pytest.TerminalReporter, rows: list[dict[str, Any]]) -> No
     )
 
 
-def _line(row: dict[str, Any]) -> tuple[str, ...]:
+def _line(row: Row) -> tuple[str, ...]:
     latency, drift = row.get("latency_ms", {}), row.get("drift", {})
     return (
         row["id"],
@@ -57,18 +58,18 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         _share(drift.get("image")),
         _share(drift.get("text")),
         _recall(row),
-        *(_p50(latency.get(what)) for what in ("image", "text", "document")),
+        *map(_p50, (latency.get("image"), latency.get("text"), latency.get("document"))),
         _ratios(row.get("latency_ratio")),
     )
 
 
-def _share(drift: dict[str, Any] | None) -> str:
+def _share(drift: DriftFigures | None) -> str:
     if not drift:
         return "-"
     return f"{drift['cosine_distance']['max']:.1e} {drift['share_of_tolerance']:5.0%}"
 
 
-def _recall(row: dict[str, Any]) -> str:
+def _recall(row: Row) -> str:
     retrieval, sampled = row.get("retrieval"), row.get("sampled")
     if not retrieval:
         return f"sampled: {sampled['images']} of {sampled['of']}" if sampled else "-"
@@ -76,14 +77,12 @@ def _recall(row: dict[str, Any]) -> str:
     return f"{retrieval['text_to_image']['change']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def _ratios(ratios: dict[str, Any] | None) -> str:
+def _ratios(ratios: dict[Tower, LatencyRatio] | None) -> str:
     if not ratios:
         return "-"
     anchored = any(ratio["reference"] in ANCHOR_NAMES for ratio in ratios.values())
-    return (
-        "reference" if anchored else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in ("image", "text") if tower in ratios)
-    )
+    return "reference" if anchored else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in TOWERS if tower in ratios)
 
 
-def _p50(latency: dict[str, float] | None) -> str:
+def _p50(latency: Percentiles | None) -> str:
     return f"{latency['p50']:.2f}" if latency else "-"

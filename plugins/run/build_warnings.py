@@ -5,9 +5,9 @@ from collections.abc import Generator
 import pytest
 
 from fixtures.cells import Cell, EncoderKey
+from plugins.cells.fixtures import SUBJECTS
 from plugins.cells.matrix import subject
 from plugins.report.rows import RESULTS, merge
-from plugins.subjects import SUBJECTS
 
 
 @pytest.hookimpl(wrapper=True)

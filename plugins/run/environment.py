@@ -1,13 +1,16 @@
 """What this run ran on: everything that can change a vector or a latency, without importing any of it."""
 
+import importlib.metadata
 import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from typing import NotRequired
 
 import pytest
+from typing_extensions import TypedDict
 
-from fixtures import ROOT
+from fixtures import INSTALLED, ROOT
 from fixtures.machine.devices import FORCED, cores, machine, processor
 from fixtures.machine.facts import facts
 
@@ -15,19 +18,44 @@ ISA = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16
 ARM_ISA = ("fphp", "asimddp", "sve", "i8mm", "bf16")
 
 
-def fingerprint() -> dict[str, object]:
+class Fingerprint(TypedDict):
     """Processor and its instruction sets, GPU and driver, operating system, Python and library versions."""
-    return {
+
+    python: str
+    os: str
+    cpu: str
+    cpu_isa: list[str]
+    cores: int
+    gpu: str  # a line each, or "none"
+    packages: dict[str, str]  # distribution to version
+    forced: NotRequired[dict[str, str]]  # environment variables that make libraries use less than the processor has
+    driver: NotRequired[str]
+    driver_cuda: NotRequired[str]
+    torch_cuda: NotRequired[str]
+    cuda_libraries: NotRequired[list[str]]  # CUDA's, cuDNN's and TensorRT's that can be loaded
+
+
+def fingerprint() -> Fingerprint:
+    """Of this machine, now."""
+    known = facts()
+    found: Fingerprint = {
         "python": platform.python_version(),
         "os": f"{platform.system()} {machine()}",
         "cpu": processor("model name"),
         "cpu_isa": instruction_sets(),
-        **({"forced": forced} if (forced := set_of(FORCED)) else {}),
         "cores": cores(),
         "gpu": "\n".join(gpus()) or "none",
-        **_cuda(),
-        "packages": dict(facts().packages),
+        "packages": dict(known.packages),
     }
+    if forced := set_of(FORCED):
+        found["forced"] = forced
+    if known.driver:
+        found["driver"], found["driver_cuda"] = known.driver.version, dotted(known.driver.cuda)
+    if known.torch_cuda:
+        found["torch_cuda"] = dotted(known.torch_cuda)
+    if known.libraries:
+        found["cuda_libraries"] = sorted(known.libraries)
+    return found
 
 
 def instruction_sets() -> list[str]:
@@ -47,23 +75,17 @@ def gpus() -> list[str]:
     return [f"{gpu.name}, {driver.version}, {'.'.join(map(str, gpu.capability))}" for gpu in driver.gpus] if driver else []
 
 
-def _cuda() -> dict[str, object]:
-    """The driver and its CUDA, torch's CUDA, and the CUDA, cuDNN and TensorRT libraries that can be loaded; what there is."""
-    known = facts()
-    return {
-        **({"driver": known.driver.version, "driver_cuda": dotted(known.driver.cuda)} if known.driver else {}),
-        **({"torch_cuda": dotted(known.torch_cuda)} if known.torch_cuda else {}),
-        **({"cuda_libraries": sorted(known.libraries)} if known.libraries else {}),
-    }
-
-
 def dotted(version: tuple[int, ...]) -> str:
     """(13, 2) to "13.2"."""
     return ".".join(map(str, version))
 
 
 def commit() -> str:
-    """The commit under test, "+changes" when the tree differs from it; evidence, which programs write, is not under test."""
+    """The commit under test, "+changes" when the tree differs from it; evidence, which programs write, is not under test.
+    An installed suite is no commit: its version.
+    """
+    if INSTALLED:  # it may lie within somebody's repository, whose commit says nothing about it
+        return f"version {importlib.metadata.version('clip-conformance')}"
     tested = ("--untracked-files=no", "--", ".", ":(exclude)golden/evidence")
     try:
         changes = "+changes" if _git("status", "--porcelain", *tested) else ""
@@ -78,13 +100,11 @@ def _git(*arguments: str) -> str:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Settings are echoed, so that a typo shows."""
-    f = fingerprint()
-    packages = f["packages"]
-    assert isinstance(packages, dict)
+    found = fingerprint()
     played = "".join(f", {name}={value}" for name, value in set_of(FORCED).items())
     return [
         f"clip-conformance: model {config.getoption('--model')} {config.getoption('--pretrained')}".rstrip()
         + f", data {config.getoption('--dataset').name}, device {config.getoption('--device')}",
-        f"machine: {f['cpu']}{played}, {f['cores']} cores, GPU {'; '.join(gpus()) or 'none'}",
-        "packages: " + ", ".join(f"{name} {version}" for name, version in packages.items() if not name.startswith("nvidia-")),
+        f"machine: {found['cpu']}{played}, {found['cores']} cores, GPU {'; '.join(gpus()) or 'none'}",
+        "packages: " + ", ".join(f"{name} {v}" for name, v in found["packages"].items() if not name.startswith("nvidia-")),
     ]

@@ -1,6 +1,6 @@
 """A CUDA error that stays with its process (illegal access, device assert) costs the cell that made it, not those after it.
 
-After a failed CUDA test the device is asked. If it is lost, the supervised child ends and a fresh one takes over; where
+After a failed CUDA test the device is asked. If it is lost, the supervised child ends and a new one continues; where
 nobody supervises, later CUDA tests are skipped with the reason.
 """
 
@@ -14,9 +14,6 @@ from fixtures.cells import Cell, EncoderKey
 from plugins.cells.given_back import not_built
 from plugins.cells.matrix import subject
 from plugins.supervision.journal import JOURNAL, LOST_DEVICE, names_of
-
-HERE = pytest.StashKey[str]()  # of a CUDA test that runs: why the device is lost since then, empty while it is not
-NO_MORE = pytest.StashKey[str]()  # of the run: why no more CUDA tests run, empty while they do
 
 
 def ask() -> str:
@@ -41,49 +38,59 @@ def _on_cuda(item: pytest.Item) -> bool:
     return isinstance(key, EncoderKey) and key.device == "cuda"
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """A device that a fresh process does not even see ends the run, or its failed cells would be forgotten."""
-    journal = session.config.stash.get(JOURNAL, None)
-    known = {item.nodeid for item in session.items}
-    for line in journal.losses if journal else []:
-        if line["test"] not in known:
-            pytest.exit(f"{line['blame']}; a fresh process sees no device", returncode=int(pytest.ExitCode.TESTS_FAILED))
+class DeviceLost:
+    """Whether the device is lost, in one run."""
+
+    def __init__(self) -> None:
+        self._test = ""  # the CUDA test that runs
+        self._why = ""  # the device is lost since then
+        self._no_more: str | None = None  # why no more CUDA tests run; None before the first of them
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """A device that a fresh process does not even see ends the run, or its failed cells would be forgotten."""
+        journal = session.config.stash.get(JOURNAL, None)
+        known = {item.nodeid for item in session.items}
+        for line in journal.losses if journal else []:
+            if line["test"] not in known:
+                pytest.exit(f"{line['blame']}; a fresh process sees no device", returncode=int(pytest.ExitCode.TESTS_FAILED))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip what cannot run any more. After a loss, a fresh process asks once before it goes on."""
+        if not _on_cuda(item):
+            return
+        self._test, self._why = item.nodeid, ""
+        journal = item.config.stash.get(JOURNAL, None)
+        if self._no_more is None:
+            losses = journal.losses if journal else []
+            why = ask() if losses else ""
+            self._no_more = f"{losses[-1]['blame']}; it stays lost in a fresh process: {why}" if why else ""
+        if self._no_more:
+            pytest.skip(self._no_more)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Ask after a failure; one that is only replayed did not happen here."""
+        report = yield
+        if report.failed and self._test == item.nodeid and not self._why and (why := ask()):
+            self._why = why
+            again = "run it without --unsupervised, and the rest goes on in a fresh process"
+            self._no_more = f"the CUDA device was lost in {item.nodeid} ({why}): {again}"
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # registered after the journal, so the test's end is written by then
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """In a supervised child: note what happened and end, so that a new child continues."""
+        result = yield
+        journal = item.config.stash.get(JOURNAL, None)
+        if journal is not None and self._test == item.nodeid and self._why:
+            blame = f"the CUDA device was lost in {item.nodeid} ({self._why})"
+            journal.append(blame=blame, lost=True, test=item.nodeid, about=names_of(item))
+            item.config.get_terminal_writer().flush()
+            os._exit(LOST_DEVICE)
+        return result
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what cannot run any more. After a loss, a fresh process asks once before it goes on."""
-    if not _on_cuda(item):
-        return
-    item.stash[HERE] = ""
-    config, journal = item.config, item.config.stash.get(JOURNAL, None)
-    if NO_MORE not in config.stash:
-        losses = journal.losses if journal else []
-        why = ask() if losses else ""
-        config.stash[NO_MORE] = f"{losses[-1]['blame']}; it stays lost in a fresh process: {why}" if why else ""
-    if config.stash[NO_MORE]:
-        pytest.skip(config.stash[NO_MORE])
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Ask after a failure; one that is only told again did not happen here."""
-    report = yield
-    if report.failed and item.stash.get(HERE, None) == "" and (why := ask()):
-        item.stash[HERE] = why
-        again = "run it without --unsupervised, and the rest goes on in a fresh process"
-        item.config.stash[NO_MORE] = f"the CUDA device was lost in {item.nodeid} ({why}): {again}"
-    return report
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # named after the journal in conftest.py, so the test's end is written by then
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """In a supervised child: note what happened and end, so that a fresh process takes over."""
-    result = yield
-    journal = item.config.stash.get(JOURNAL, None)
-    if journal is not None and item.stash.get(HERE, ""):
-        blame = f"the CUDA device was lost in {item.nodeid} ({item.stash[HERE]})"
-        journal.append(blame=blame, lost=True, test=item.nodeid, about=names_of(item))
-        item.config.get_terminal_writer().flush()
-        os._exit(LOST_DEVICE)
-    return result
+def pytest_configure(config: pytest.Config) -> None:
+    """One a run."""
+    config.pluginmanager.register(DeviceLost(), "device-lost")

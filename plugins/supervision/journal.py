@@ -1,6 +1,5 @@
-"""What a supervised run has done so far, a line a test: told again by the next child when this one dies."""
+"""What a supervised run has done so far, a line a test: the next child replays it when this one dies."""
 
-import json
 import os
 import signal
 import threading
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from fixtures.cells import Cell, EncoderKey
-from fixtures.storage.full_disk import writing
+from fixtures.storage.lines import Lines, parsed
 from plugins.cells.matrix import subject
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
@@ -22,7 +21,6 @@ from plugins.run.bad_input import one_sentence
 CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
 LOST_DEVICE = 75  # exit code of a child that must not go on because its CUDA device is lost (sysexits' "try again")
 JOURNAL = pytest.StashKey["Journal"]()
-REPORTS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 class Journal:
@@ -33,7 +31,8 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._file = path, Lines(path, "the run's journal")
+        self.reports: list[dict[str, Any]] | None = None  # of the test that runs in this child
         path.touch()
         self.begins()
 
@@ -46,14 +45,13 @@ class Journal:
 
     def append(self, **line: Any) -> None:
         """Write one line, at once; a full disk ends the run."""
-        with one_sentence(), writing("the run's journal", self.path.parent), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with one_sentence():
+            self._file.append(line)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """All whole lines; a kill may have cut off the last."""
-        found = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in found if line.endswith("\n")]
+        """All of them."""
+        return self._file.read()
 
     def heard(self) -> float:
         """When the last line of this child was first seen, or the child began. Reads only what is new."""
@@ -62,7 +60,7 @@ class Journal:
             new, _, _ = file.read().rpartition(b"\n")
         if new:
             self._read += len(new) + 1
-            lines = [json.loads(line) for line in new.splitlines()]
+        if lines := parsed(new):
             self._last, self._since = lines[-1], time.monotonic()
             self._test = next((line for line in reversed(lines) if "start" in line), self._test)
         return self._since
@@ -116,7 +114,7 @@ class Journal:
         """The blames for a lost device."""
         return [line for line in self.blamed if "lost" in line]
 
-    def guilty(self, item: pytest.Item) -> str:
+    def blocked_by(self, item: pytest.Item) -> str:
         """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
         two cells (in one, it could be the other's doing). Empty for the rest, as for what ended when the device was lost."""
         mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
@@ -155,7 +153,7 @@ def settled(item: pytest.Item, journal: Journal) -> bool:
     the device, as it would again."""
     measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
     again = measures and all(line["test"] != item.nodeid for line in journal.losses)
-    return bool(journal.guilty(item)) or (item.nodeid in journal.done and not again)
+    return bool(journal.blocked_by(item)) or (item.nodeid in journal.done and not again)
 
 
 def _die_with(pipe: int) -> None:
@@ -171,11 +169,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     about, results = str(subject(item)), item.config.stash[RESULTS]
     journal.append(start=item.nodeid, about=names_of(item))
-    item.stash[REPORTS] = []
+    reports: list[dict[str, Any]] = []
+    journal.reports = reports
     before = len(results.outcomes.get(about, []))
     result = yield
+    journal.reports = None
     outcomes = results.outcomes.get(about, [])[before:]
-    journal.append(end=item.nodeid, reports=item.stash[REPORTS], outcomes=outcomes, measures=results.measures.get(about, {}))
+    journal.append(end=item.nodeid, reports=reports, outcomes=outcomes, measures=results.measures.get(about, {}))
     return result
 
 
@@ -199,8 +199,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each report in the form that can be told again."""
+    """Keep each report of a test that runs."""
     report = yield
-    if REPORTS in item.stash:
-        item.stash[REPORTS].append(item.config.hook.pytest_report_to_serializable(config=item.config, report=report))
+    keep(item.config, report)
     return report
+
+
+def keep(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Write one more report of the test that runs, in the form that can be replayed; nothing where nobody supervises."""
+    journal = config.stash.get(JOURNAL, None)
+    if journal is not None and journal.reports is not None:
+        journal.reports.append(config.hook.pytest_report_to_serializable(config=config, report=report))

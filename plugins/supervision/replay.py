@@ -1,4 +1,4 @@
-"""After a child died: what ended before is told again without running, and what killed it fails in one sentence."""
+"""After a child died: a new child replays finished results, and fails the cell that crashed with the cause."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if journal is None or not settled(item, journal):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in [_failure(item, journal)] if journal.guilty(item) else _restored(item, journal.done[item.nodeid]):
+    for report in [_failure(item, journal)] if journal.blocked_by(item) else _restored(item, journal.done[item.nodeid]):
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     item.session._setupstate.teardown_exact(nextitem)  # of the last test that ran: this one needed nothing
@@ -26,7 +26,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def _failure(item: pytest.Item, journal: Journal) -> pytest.TestReport:
     about = subject(item)
-    lines = (journal.guilty(item), *([f"in {about}"] if about else []), f"again: {reproduce(item)}")
+    lines = (journal.blocked_by(item), *([f"in {about}"] if about else []), f"again: {reproduce(item)}")
     call = pytest.CallInfo.from_call(lambda: pytest.fail("\n".join(lines), pytrace=False), when="call")
     report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
     return report

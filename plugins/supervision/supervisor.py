@@ -1,7 +1,7 @@
 """The run is a child of this process: a test that kills it, hangs or eats the memory costs its own cell, not the run.
 
-The child measures as it always did; nothing stands between a cell and its clock. When it dies, another one takes over: finished
-tests are told again from the journal (plugins/supervision/journal.py), the cell that died fails, the rest runs.
+The child measures as it always did; nothing stands between a cell and its clock. When it dies, a new child replays finished
+results from the journal (plugins/supervision/journal.py), fails the cell that crashed with the cause, and continues.
 """
 
 import os

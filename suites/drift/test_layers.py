@@ -26,8 +26,8 @@ def watched(subjects: Subjects, encoder_key: EncoderKey, tower: Tower) -> Profil
 
     def measure() -> Profile | Unavailable:
         exact = subjects.once("float64 module", lambda: subjects.model.module().double())
+        encoder = subjects.encoder(encoder_key).encoder
         try:
-            encoder = subjects.encoder(encoder_key).encoder
             return profile(exact, encoder, sample(subjects, tower, Budget(subjects.model).layers), tower)
         except Unavailable as reason:
             return reason
@@ -56,7 +56,7 @@ def test_worst_inputs(
     subjects: Subjects, golden: Golden, encoder_key: EncoderKey, encoder: Encoder, tower: Tower, judge: Judge, record: Record
 ) -> None:
     """D3 on the worst inputs that searches found, drift stays within what the reference's own drift on them allows."""
-    where = kept.folder(subjects.config.getoption("--golden"), subjects.model.id)
+    where = kept.folder(subjects.golden, subjects.model.id)
     finds = [find for find in kept.read(where, subjects.model) if find.tower == tower]
     if not finds:
         pytest.skip(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 
@@ -59,16 +60,14 @@ def test_layout(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> N
         judge(Comparison(metric, cosine_distance(encoder.encode(same_batch, tower), wanted), limits, names, COSINE))
 
 
-def laid_out(batch: Array | Tokens) -> Iterator[tuple[str, Array | Tokens]]:
+def laid_out(batch: Array | Tokens) -> Iterator[tuple[str, Any]]:
     """The same numbers in other places."""
     yield "in Fortran order", np.asfortranarray(batch)
     yield "that is every second row of a larger one", np.repeat(batch, 2, axis=0)[::2]
     yield "that is stored from its last row to its first", batch[::-1].copy()[::-1]
-    wide = np.zeros((*batch.shape[:-1], batch.shape[-1] + 3), batch.dtype)
-    wide[..., 2:-1] = batch
+    wide = np.concatenate([batch[..., :2], batch, batch[..., :1]], axis=-1)
     yield "cut out of a wider array", wide[..., 2:-1]
-    moved = np.zeros(batch.size + 1, batch.dtype)[1:].reshape(batch.shape)
-    moved[:] = batch
+    moved = np.insert(batch.ravel(), 0, 0)[1:].reshape(batch.shape)
     yield "whose memory begins one number later", moved
     fixed = batch.copy()
     fixed.flags.writeable = False
@@ -80,7 +79,7 @@ def test_first_call(subjects: Subjects, golden: Golden, encoder_key: EncoderKey,
     loaded = subjects.encoder(encoder_key)
     first, name = loaded.first[tower], names_of(subjects, tower)[:1]
     if "E2" in encoder_key.known_failures(tower):  # golden's is not what it gives later either
-        inputs = subjects.turns(tower)
+        inputs = subjects.rotating_inputs(tower)
         whose, wanted = "its vector in a later call", loaded.formed.encode(inputs[0], tower)
     else:
         whose, wanted = "golden's", (golden.image if tower == "image" else golden.text)[:1]

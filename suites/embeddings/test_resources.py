@@ -23,7 +23,7 @@ def test_growth(
     theirs = None
     if isinstance(reference, LoadedEncoder) and reference is not loaded:
         theirs = subjects.once(("growth", str(reference.key), tower), lambda: look(reference))
-        loaded.encoder.resume()
+        loaded.encoder.restore_settings()
     found = look(loaded)
     if not all(found.comparisons(theirs)):
         found = look(loaded)  # a cache may fill for that long; what is kept for good is there again

@@ -11,22 +11,21 @@ from fixtures.registry import preprocessors
 from plugins.cells.compared import TRAIT_PROMISES
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
-from plugins.measures.vectors.metrics import Comparison, absolute_difference
+from plugins.measures.vectors.metrics import PIXEL_METRICS, Comparison, Differences, absolute_difference
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
-METRICS = ("mean_abs", "p999_abs", "max_abs")
-Differences = Callable[[str], tuple[list[str], list[dict[str, float]]]]
+DifferencesOf = Callable[[str], tuple[list[str], list[Differences]]]
 
 
 @pytest.fixture
-def differences(subjects: Subjects, golden: Golden, preprocessor_name: str) -> Differences:
+def differences(subjects: Subjects, golden: Golden, preprocessor_name: str) -> DifferencesOf:
     """A function from a trait to the pixel differences of all golden images that have it."""
     found = subjects.pixels(preprocessor_name)
     known = preprocessors()[preprocessor_name].failures(subjects.model.geometry.squash)
     excused = {trait for trait, name in TRAIT_PROMISES.items() if name in known}
 
-    def of(trait: str) -> tuple[list[str], list[dict[str, float]]]:
+    def of(trait: str) -> tuple[list[str], list[Differences]]:
         # A turned file that is transparent too says nothing of P5 where P4 is known to break.
         others = set() if trait in excused else excused
         names = [n for n in golden.pixel_names if subjects.trait(n) == trait and others.isdisjoint(subjects.traits(n))]
@@ -38,15 +37,15 @@ def differences(subjects: Subjects, golden: Golden, preprocessor_name: str) -> D
 
 
 def hold_to_budget(
-    differences: Differences, golden: Golden, name: str, trait: str, judge: Judge, record: Record | None = None
+    differences: DifferencesOf, golden: Golden, name: str, trait: str, judge: Judge, record: Record | None = None
 ) -> None:
     """Record the largest mean, 99.9th percentile and maximum, and judge all of them."""
     names, rows = differences(trait)
     if not rows:
         pytest.skip(f"the data set has no {trait} image: add one to its images folder to check {TRAIT_PROMISES[trait]}")
     if record:
-        record("pixels", {metric: max(row[metric] for row in rows) for metric in METRICS})
-    for metric in METRICS:
+        record("pixels", {metric: max(row[metric] for row in rows) for metric in PIXEL_METRICS})
+    for metric in PIXEL_METRICS:
         values = np.array([row[metric] for row in rows])
         judge(Comparison(f"pixel {metric} from the reference", values, golden.budget(name, metric), names, metric))
 
@@ -97,27 +96,27 @@ def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, g
     return np.asarray(pixels.mean(axis=(0, 1 if along == 0 else 2)), np.float64)
 
 
-def test_opaque(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:
+def test_opaque(differences: DifferencesOf, golden: Golden, preprocessor_name: str, judge: Judge, record: Record) -> None:
     """P3 opaque images (RGB, grey) give the reference's pixels within the preprocessor's budget."""
     hold_to_budget(differences, golden, preprocessor_name, "opaque", judge, record)
 
 
-def test_transparent(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
+def test_transparent(differences: DifferencesOf, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P4 transparent images give the reference's pixels: resampled with their alpha, which is dropped only then."""
     hold_to_budget(differences, golden, preprocessor_name, "transparent", judge)
 
 
-def test_orientation(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
+def test_orientation(differences: DifferencesOf, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P5 an EXIF orientation changes nothing: like the reference, pixels are taken as they are stored."""
     hold_to_budget(differences, golden, preprocessor_name, "turned", judge)
 
 
-def test_converted(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
+def test_converted(differences: DifferencesOf, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P6 palette, 1-bit, 16-bit and CMYK images give the reference's pixels within the preprocessor's budget."""
     hold_to_budget(differences, golden, preprocessor_name, "converted", judge)
 
 
-def test_small(differences: Differences, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
+def test_small(differences: DifferencesOf, golden: Golden, preprocessor_name: str, judge: Judge) -> None:
     """P8 an image smaller than R is enlarged as the reference enlarges it, within the preprocessor's budget."""
     hold_to_budget(differences, golden, preprocessor_name, "small", judge)
 

@@ -6,14 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fixtures import ROOT, progress
+from fixtures.models import Model, load_model
 from fixtures.storage.locks import locked
+from plugins.report.schema import check
 from suites.selftest import forked
 from suites.selftest.patience import HANG_S
 
@@ -25,13 +27,30 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def start(
     folder: Path, *args: str, env: dict[str, str] | None = None, supervised: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run pytest at the root to its end; its report goes to `folder`. `supervised` is as a person starts it, and slower."""
-    arguments, variables = ["--benchmark-disable", f"--report={folder}/report.json", *args], env or {}
+    """Run pytest at the root to its end; its report goes to `folder`, and has the form of docs/report.schema.json.
+
+    `supervised` is as a person starts it, and slower.
+    """
+    report = folder / "report.json"
+    done = _started([f"--report={report}", *args], env or {}, supervised)
+    if report.exists():
+        check(report.read_text(encoding="utf-8"))
+    return done
+
+
+def _started(args: Sequence[str], variables: Mapping[str, str], supervised: bool) -> subprocess.CompletedProcess[str]:
+    arguments = ["--benchmark-disable", *args]
     if not supervised and not any(name.startswith(forked.NEED_A_PROCESS) for name in variables):
         return forked.run(arguments, variables)
     command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
     environment = {**os.environ, "COLUMNS": "200", **variables}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """The default model: 6 layers of image tower, 3 of text tower."""
+    return load_model("scenes-s", "")
 
 
 @pytest.fixture

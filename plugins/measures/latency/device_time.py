@@ -3,13 +3,19 @@
 import numpy as np
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
-from plugins.measures.latency.steady import percentiles
+from plugins.measures.latency.steady import Percentiles, percentiles
 
 CALLS = 50
 HOW = "device only: CUDA events around forward(), input and output in device memory"
 
 
-def device_only(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> dict[str, float | str]:
+class DeviceOnly(Percentiles):
+    """Milliseconds on the device, and how they were measured."""
+
+    what: str
+
+
+def device_only(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> DeviceOnly:
     """Percentiles in milliseconds of CALLS calls, the device idle before each; needs torch with CUDA.
 
     The events are on torch's current stream. A backend with a stream of its own waits for it before forward() returns, so

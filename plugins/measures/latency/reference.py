@@ -39,7 +39,7 @@ def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) 
     block = fastest(lambda: encoder.encode(next(turns), tower))
 
     def resumed(calls: int) -> float:
-        encoder.resume()
+        encoder.restore_settings()
         return block(calls)
 
     return resumed

@@ -4,16 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from fixtures.capability import Array, Encoder, Geometry, Preprocessor, Tower
 from fixtures.datasets import Dataset
-from plugins.measures.latency.paired import no_garbage_collection
-
-if TYPE_CHECKING:
-    from pytest_benchmark.fixture import BenchmarkFixture
+from plugins.measures.latency.paired import median_interval, no_garbage_collection
 
 MOST_WARM_UP_CALLS = 100
 MOST_WARM_UP_S = 3.0
@@ -21,6 +20,7 @@ WINDOW = 5  # calls whose median is compared with that of the window before
 STEADY = 0.10  # two neighbouring windows closer than this, twice in a row: steady
 ROUNDS = (30, 300)
 DOCUMENT_ROUNDS = (10, 15)  # of a cell, where ROUNDS are of an encoder: its encoding is timed there, here beside other stages
+FILE_CALLS = 7  # of decode and transform, for each timed file
 BUDGET_S = 0.6  # per benchmark; a slow cell still gets the fewest rounds
 
 
@@ -31,6 +31,11 @@ class WarmUp:
     first_call_ms: float
     calls_to_steady: int
     steady_ms: float
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Milliseconds and a count, beside a latency in the report."""
+        return {"first_call": self.first_call_ms, "calls_to_steady": self.calls_to_steady}
 
 
 def warm_up(call: Callable[[], object]) -> WarmUp:
@@ -52,38 +57,57 @@ def warm_up(call: Callable[[], object]) -> WarmUp:
     return WarmUp(1e3 * times[0], max(slow, default=0), 1e3 * steady)
 
 
+class Percentiles(TypedDict):
+    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p50_low: float
+    p50_high: float
+    min: float
+    max: float
+    stddev: float
+    n: int
+
+
+class Timer(Protocol):
+    """Makes so many calls after so many that are not timed."""
+
+    def __call__(self, call: Callable[[], object], rounds: int, warm_ups: int) -> NDArray[np.float64] | None:
+        """Seconds of each call, float64 [rounds]; None where nothing is to be timed."""
+
+
 def measure(
-    benchmark: "BenchmarkFixture", call: Callable[[], object], expected_ms: float, rounds_of: tuple[int, int] = ROUNDS
-) -> dict[str, float] | None:
-    """Time `call`, which must return only when its result is on the host; None under --benchmark-disable.
+    timer: Timer, call: Callable[[], object], expected_ms: float, rounds_of: tuple[int, int] = ROUNDS
+) -> NDArray[np.float64] | None:
+    """Seconds of each `call`, which must return only when its result is on the host; None where `timer` times nothing.
 
     `rounds_of`: the fewest and the most, whatever fits BUDGET_S.
     """
     rounds = int(np.clip(1e3 * BUDGET_S / expected_ms, *rounds_of))
     with no_garbage_collection():
-        benchmark.pedantic(call, rounds=rounds, warmup_rounds=2)
-    if not benchmark.enabled or benchmark.stats is None:
-        return None
-    result = percentiles(np.asarray(benchmark.stats.stats.data))
-    benchmark.extra_info.update(result)
-    return result
+        return timer(call, rounds, warm_ups=2)
 
 
-def percentiles(seconds: np.ndarray) -> dict[str, float]:
-    """Milliseconds; p50_low and p50_high hold the median with 95 % confidence; n is a count."""
+def percentiles(seconds: np.ndarray) -> Percentiles:
+    """Of calls that took so long [N]."""
     ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
-    found = dict(zip(("p50", "p90", "p95", "p99"), np.percentile(ms, (50, 90, 95, 99)).tolist(), strict=True))
-    low, high = median_interval(len(ms))
-    found |= {"p50_low": float(ms[low]), "p50_high": float(ms[high]), "min": float(ms[0]), "max": float(ms[-1])}
-    return {**found, "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0, "n": len(ms)}
-
-
-def median_interval(n: int, confidence: float = 0.95) -> tuple[int, int]:
-    """Which of n sorted values bound the median, whatever their distribution: values below it are binomial (n, 1/2)."""
-    from scipy.stats import binom
-
-    rank = max(1, int(binom.ppf((1 - confidence) / 2, n, 0.5)))
-    return rank - 1, n - rank
+    p50, p90, p95, p99 = np.percentile(ms, (50, 90, 95, 99)).tolist()
+    low, high = median_interval(ms, 0.95)
+    return {
+        "p50": p50,
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        "p50_low": low,
+        "p50_high": high,
+        "min": float(ms[0]),
+        "max": float(ms[-1]),
+        "stddev": float(ms.std(ddof=1)) if len(ms) > 1 else 0.0,
+        "n": len(ms),
+    }
 
 
 class Stages:
@@ -127,17 +151,15 @@ def timed_files(dataset: Dataset) -> list[str]:
     return [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
 
 
-def decode_and_transform(preprocessor: Preprocessor, dataset: Dataset, geometry: Geometry) -> dict[str, dict[str, float]]:
-    """Median milliseconds of decode and transform on each of the timed files."""
-    figures = {}
-    for name in timed_files(dataset):
-        times = []
-        for _ in range(7):
-            start = time.perf_counter()
-            decoded = preprocessor.decode(dataset.path(name))
-            middle = time.perf_counter()
-            preprocessor.transform(decoded, geometry)
-            times.append((middle - start, time.perf_counter() - middle))
-        decode, transform = 1e3 * np.median(times, axis=0)
-        figures[name] = {"decode": float(decode), "transform": float(transform)}
-    return figures
+def decode_and_transform(preprocessor: Preprocessor, path: str, geometry: Geometry) -> tuple[dict[str, float], list[Array]]:
+    """Median milliseconds of decode and transform on one file, and the pixels that each of the timed calls gave."""
+    times, pixels = [], []
+    for _ in range(FILE_CALLS):
+        start = time.perf_counter()
+        decoded = preprocessor.decode(path)
+        middle = time.perf_counter()
+        found = preprocessor.transform(decoded, geometry)
+        times.append((middle - start, time.perf_counter() - middle))
+        pixels.append(found)
+    decode, transform = 1e3 * np.median(times, axis=0)
+    return {"decode": float(decode), "transform": float(transform)}, pixels

@@ -1,13 +1,34 @@
 """An encoder's vectors beside the ones that they should be, and what of the difference a report shows."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from fixtures.capability import Array, Tokens
-from plugins.measures.vectors.metrics import METRICS, Comparison, absolute_difference
+from plugins.measures.vectors.metrics import METRICS, Comparison, Differences, absolute_difference
+
+
+class Quantiles(TypedDict):
+    """Over the inputs."""
+
+    median: float
+    p99: float
+    max: float
+
+
+class DriftFigures(TypedDict):
+    """The report's form of drift; all but `mean_abs` and `encode_diff` are of the worst input."""
+
+    cosine_distance: Quantiles
+    max_abs: float
+    mean_abs: float
+    norm_ratio: float
+    encode_diff: Differences  # over all values, as the reference documents have it
+    tolerance: float
+    share_of_tolerance: float
+    worst_input: str
 
 
 @dataclass(frozen=True)
@@ -24,12 +45,12 @@ class Drift:
         """One metric over all rows."""
         return Comparison(metric, METRICS[metric](self.found, self.wanted), self.limits[metric], self.names)
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> DriftFigures:
         """The report's form of drift."""
         cosine, norm = self.comparison("cosine_distance"), self.comparison("norm_ratio")
-        quantiles = dict(zip(("median", "p99", "max"), np.percentile(cosine.values, (50, 99, 100)).tolist(), strict=True))
+        median, p99, largest = np.percentile(cosine.values, (50, 99, 100)).tolist()
         return {
-            "cosine_distance": quantiles,
+            "cosine_distance": {"median": median, "p99": p99, "max": largest},
             "max_abs": self.comparison("max_abs").value,
             "mean_abs": self.comparison("mean_abs").value,
             "norm_ratio": norm.value,

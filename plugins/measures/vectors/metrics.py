@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 Float64 = NDArray[np.float64]
 
@@ -104,7 +106,18 @@ def add_angles(*distances: Float64 | float) -> Float64:
     return np.asarray(2 * np.sin(np.minimum(sum(halves), np.pi / 2)) ** 2)
 
 
-def absolute_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> dict[str, float]:
+class Differences(TypedDict):
+    """Absolute differences of two arrays, over all their values."""
+
+    mean_abs: float
+    p999_abs: float
+    max_abs: float
+
+
+PIXEL_METRICS: tuple[Literal["mean_abs", "p999_abs", "max_abs"], ...] = ("mean_abs", "p999_abs", "max_abs")
+
+
+def absolute_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Differences:
     """Mean, 99.9th percentile and largest absolute difference of all values: the documents' "diff" of pixels or embeddings."""
     difference = np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64))
     return {

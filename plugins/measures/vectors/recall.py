@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from plugins.measures.vectors.metrics import normalised
 
@@ -25,10 +26,19 @@ def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold:
     return np.asarray(as_high - np.add.reduceat((of_right >= best[rows]).astype(np.int64), starts), np.int64)
 
 
-def recalls(ranks: Ints) -> dict[str, float]:
-    """R@1, R@5, R@10 in percent and their mean MR (MUGE evaluation: a hit if ANY gold item is in the top k)."""
-    found = {f"r{k}": float(100 * (ranks < k).mean()) for k in K}
-    return {**found, "mr": sum(found.values()) / len(K)}
+class Recalls(TypedDict):
+    """R@1, R@5 and R@10 in percent, and their mean."""
+
+    r1: float
+    r5: float
+    r10: float
+    mr: float
+
+
+def recalls(ranks: Ints) -> Recalls:
+    """Of the ranks of the best gold item [Q] (MUGE evaluation: a hit if ANY gold item is in the top k)."""
+    r1, r5, r10 = (float(100 * (ranks < k).mean()) for k in K)
+    return {"r1": r1, "r5": r5, "r10": r10, "mr": (r1 + r5 + r10) / len(K)}
 
 
 @dataclass(frozen=True)

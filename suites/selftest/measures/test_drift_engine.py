@@ -10,21 +10,15 @@ import numpy as np
 import pytest
 
 from fixtures import progress
+from fixtures.backends import _tensorrt_layers as engine
 from fixtures.backends._onnx import onnx_files
 from fixtures.backends._tensorrt import EngineEncoder
 from fixtures.backends._tensorrt_build import Gpu, build_engine, log_of
 from fixtures.errors import Unavailable
-from fixtures.models import Model, load_model
-from plugins.measures.drift.layers import engine
+from fixtures.models import Model
 from plugins.measures.drift.layers.layers import layers
 
 ADA = Gpu("RTX 4090", (8, 9))
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 def test_tensorrt_marks_every_layer(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

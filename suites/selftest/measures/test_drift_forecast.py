@@ -18,7 +18,7 @@ from plugins.measures.drift.answers.tail import Tail, first_changes, fit, recall
 from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.subjects import Subjects
 from suites.selftest.conftest import Run
-from suites.selftest.measures.test_drift_ranking import turned
+from suites.selftest.measures.directions import turned
 from suites.studies.drift.gallery import gallery
 from suites.studies.drift.ranking import audit_answers
 from suites.studies.drift.ranking_page import markdown

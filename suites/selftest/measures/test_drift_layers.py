@@ -1,6 +1,6 @@
 """The drift audit names the layer that a defect was planted in, and none of clean cells; it watches what really runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,23 +8,18 @@ import pytest
 
 from fixtures.capability import Encoder, Tower
 from fixtures.errors import Unavailable
-from fixtures.models import Model, load_model
+from fixtures.layers import Capture, Wanted
+from fixtures.models import Model
 from fixtures.registry import backends
-from plugins.measures.drift.layers.capture import watch
 from plugins.measures.drift.layers.findings import Finding, findings, headroom
 from plugins.measures.drift.layers.layers import layers
 from plugins.measures.drift.layers.profile import LayerError, profile, used_tokens
 from plugins.measures.drift.layers.scores import scores
+from plugins.measures.drift.layers.weights import cell_errors
 from suites.studies.drift import planted
 
 TOWERS: tuple[Tower, ...] = ("image", "text")
 TEXTS = ["a monkey", "a red apple and a hammer", "一只猴子", "two ships beside a watermelon, a tiger and a cow", "", "!"]
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +178,47 @@ def test_a_cell_that_hides_its_layers_is_a_skip_with_a_reason(model: Model, exac
         forward = download = upload  # type: ignore[assignment]
 
     with pytest.raises(Unavailable, match="Remote cannot be looked into"):
-        watch(Remote(), "image", layers(exact, "image"))
+        Remote().layers("image", layers(exact, "image"))
     exact_text = object()
     with pytest.raises(Unavailable, match="the text tower is no transformer of open_clip's CLIP class"):
         layers(exact_text, "text")
+
+
+def test_a_backend_of_ones_own_is_audited(model: Model, exact: Any, batches: dict[str, Any]) -> None:
+    """One class: its encoder gives its layers and weights itself, here those of float64 with one that is made worse."""
+    import torch
+
+    block = planted.middle_block(model, "text")
+
+    class Own(Encoder):
+        def upload(self, batch: Any, tower: Tower) -> Any:
+            return torch.from_numpy(batch)
+
+        def forward(self, batch: Any, tower: Tower) -> Any:
+            return self._values(batch, layers(exact, tower))[layers(exact, tower)[-1].name]
+
+        def download(self, embedding: Any) -> Any:
+            return embedding.numpy()
+
+        def layers(self, tower: Tower, wanted: Sequence[Wanted]) -> Capture:
+            return Capture(lambda batch: self._values(torch.from_numpy(batch), layers(exact, tower)), "a list of its own")
+
+        def weights(self) -> Iterator[tuple[str, Any]]:
+            return ((name, tensor * 2) for name, tensor in model.state.items())
+
+        def _values(self, batch: Any, known: list[Any]) -> dict[str, Any]:
+            values = {"input": batch}
+            for layer in known:
+                output = layer.compute(*(values[name] for name in layer.inputs)).float()
+                values[layer.name] = (output.half().float() if layer.name == f"{block}.mlp" else output).double()
+            return {name: value.float() for name, value in values.items()}
+
+    whole = profile(exact, Own(), batches["text"], "text")
+    assert (whole.how, whole.disturbance, whole.inputs) == ("a list of its own", 0, 6)
+    assert [finding.layer for finding in findings(whole.rows)] == [f"{block}.mlp"]
+    errors, matrices = cell_errors(model, Own()), [name for name, tensor in model.state.items() if tensor.ndim == 2]
+    assert errors == pytest.approx(dict.fromkeys(matrices, 1), rel=1e-3)
+    assert Own().keeping(exact, ["visual"]) is None
 
 
 Row = Callable[..., LayerError]

@@ -3,8 +3,6 @@
 import math
 import os
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +12,7 @@ from fixtures.backends._onnx import policy_files
 from fixtures.backends._tensorrt import precision_of
 from fixtures.backends._tensorrt_build import Gpu, build_engine
 from fixtures.capability import Tower
-from fixtures.datasets import DEFAULT
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from fixtures.policies.policy import Policy, read_policy
 from fixtures.registry import backends
 from plugins.golden.verified import load_golden
@@ -31,17 +28,9 @@ WIDTH = 192  # of the default model's image tower
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
-
-
-@pytest.fixture(scope="module")
 def targets() -> dict[Tower, Target]:
     """The default model's golden data with fp16's tolerance."""
-    options = {"--model": "scenes-s", "--pretrained": "", "--golden": ROOT / "golden", "--dataset": DEFAULT}
-    config: Any = SimpleNamespace(getoption=options.__getitem__)
-    subjects = Subjects(config)
+    subjects = Subjects()
     return budgets(subjects, load_golden(subjects), "fp16")
 
 

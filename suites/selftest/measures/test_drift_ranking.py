@@ -2,25 +2,13 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
 from plugins.measures.drift.answers.certificate import Errors, Index, angles, certified, slack, top
 from plugins.measures.vectors.metrics import Float64, normalised
+from suites.selftest.measures.directions import D, turned, unit
 
-D, TRIES = 24, 10_000
-
-
-def unit(rng: np.random.Generator, *shape: int) -> Float64:
-    """Random directions [..., D]."""
-    return normalised(rng.normal(size=(*shape, D)))
-
-
-def turned(x: NDArray[np.floating], towards: Float64, angle: Float64 | float) -> Float64:
-    """`x` turned by exactly `angle` in the plane of x and `towards`; both [..., D]."""
-    along = normalised(towards - (towards * x).sum(-1, keepdims=True) * x)
-    angle = np.asarray(angle)[..., None]
-    return np.asarray(np.cos(angle) * x + np.sin(angle) * along)
+TRIES = 10_000
 
 
 def pair(rng: np.random.Generator) -> tuple[Float64, Float64, Float64]:

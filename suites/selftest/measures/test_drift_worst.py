@@ -9,16 +9,10 @@ import pytest
 
 from fixtures import ROOT
 from fixtures.errors import BadInput
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from plugins.measures.drift.inputs import kept, worst
 from plugins.measures.drift.inputs.worst import Distance, Find
 from suites.selftest.conftest import Run
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Backends that a clone of this repository gets, each of which goes wrong in its own way once MISCHIEF is true there."""
+"""Backends that a clone of this repository gets, each of which goes wrong in its own way once FAULTY is true there."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import Any
 
 from fixtures.backends.torch_eager import TorchEager
 
-MISCHIEF = False
+FAULTY = False
 
 
 class Same(TorchEager):
@@ -22,7 +22,7 @@ class Same(TorchEager):
     def load(self, model: Any, precision: str, device: str) -> Any:
         """torch eager's encoder, changed by `spoil`."""
         encoder: Any = super().load(model, precision, device)
-        if MISCHIEF:
+        if FAULTY:
             self.spoil(encoder, encoder.forward, encoder.download)
         return encoder
 
@@ -90,7 +90,7 @@ class Hanging(Same):
         encoder.forward = hang
 
 
-if MISCHIEF:
+if FAULTY:
 
     class Newcomer(Same):
         """Is new in this version."""

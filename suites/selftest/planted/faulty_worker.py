@@ -66,4 +66,4 @@ class StubbornEncoder(Encoder):
 
     def evidence(self, batch: Array | Tokens, tower: Tower) -> Evidence | None:
         """The process that it really runs in."""
-        return Evidence("fp32", "cpu", f"process {os.getpid()}, {len(batch)} {tower} rows")
+        return Evidence("fp32", "cpu", f"process {os.getpid()}, {len(batch)} {tower} rows", beside=("int8",))

@@ -83,9 +83,14 @@ class Outside:
         """Type a command in the folder; fewer tests and smaller data than it asks for come from pytest's own variable."""
         assert PYTHON in command
         env = {
-            **os.environ, "CLIP": str(ROOT), "HTTP_ENCODER": f"{self.url}/{fault}", "no_proxy": "127.0.0.1", "COLUMNS": "200",
-            "PYTHONPATH": str(self.folder / "site"), "PYTEST_ADDOPTS": " ".join(self.options),
-        }  # fmt: skip
+            **os.environ,
+            "CLIP": str(ROOT),
+            "HTTP_ENCODER": f"{self.url}/{fault}",
+            "no_proxy": "127.0.0.1",
+            "COLUMNS": "200",
+            "PYTHONPATH": str(self.folder / "site"),
+            "PYTEST_ADDOPTS": " ".join(self.options),
+        }
         script = command.replace(PYTHON, sys.executable)
         return subprocess.run(["sh", "-c", script], cwd=self.folder, env=env, capture_output=True, text=True, timeout=HANG_S)
 

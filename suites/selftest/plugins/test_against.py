@@ -18,11 +18,12 @@ import pytest
 from fixtures import ROOT
 from fixtures.datasets import ODD_TEXTS
 from plugins.golden.verified import SHOWN
+from plugins.report.schema import check
 from suites.selftest.conftest import small_dataset, start
 from suites.selftest.patience import HANG_S, patience
 
 LAST = f"{ODD_TEXTS[-1][:SHOWN]!r}… ({len(ODD_TEXTS[-1])} characters)"  # of the texts
-PLANTED = Path("fixtures", "backends", "mischief.py")
+PLANTED = Path("fixtures", "backends", "faulty.py")
 THEIRS = """
 from fixtures.backends.torch_eager import TorchEager
 
@@ -46,7 +47,7 @@ def git(folder: Path, *command: str) -> str:
 
 
 class Clone:
-    """A clone whose commit `base` is this working tree with good backends, and whose own files have the mischief."""
+    """A clone whose commit `base` is this working tree with good backends, and whose own files have the faulty ones."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.root, self.mark = folder, folder / "clone", uuid.uuid4().hex
@@ -59,7 +60,7 @@ class Clone:
         git(self.root, "add", "--all")
         git(self.root, "commit", "--quiet", "--message=good")
         git(self.root, "tag", "base")
-        (self.root / PLANTED).write_text(source.replace("MISCHIEF = False", "MISCHIEF = True"))
+        (self.root / PLANTED).write_text(source.replace("FAULTY = False", "FAULTY = True"))
         options = [f"--dataset={small_dataset(folder / 'mine')}", f"--golden={folder}/golden"]
         start(folder, "--update-golden", *options)
         self.options = [*options, "--precision=bf16", "--device=cpu", f"--report={folder}/report.json"]
@@ -112,7 +113,9 @@ class Clone:
 
     def cells(self) -> dict[str, Any]:
         """Rows of the report by backend."""
-        return {cell["backend"]: cell for cell in json.loads((self.folder / "report.json").read_text())["cells"]}
+        report = (self.folder / "report.json").read_text()
+        check(report)
+        return {cell["backend"]: cell for cell in json.loads(report)["cells"]}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def compared(clone: Clone) -> tuple[str, dict[str, Any]]:
-    """One run over all the mischief: what it printed, and its report."""
+    """One run over all the faulty backends: what it printed, and its report."""
     names = "same,drifting,slower,crashing,hanging,newcomer"
     limits = (f"--against-limit={patience(5)}", "--latency-budget=0.5")
     code, printed = clone.run("--against", "base", "--backend", names, *limits)

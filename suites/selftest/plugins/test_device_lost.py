@@ -63,4 +63,4 @@ def test_what_runs_in_the_fresh_process(
     config = SimpleNamespace(getoption=lambda name: False)
     item: Any = SimpleNamespace(nodeid=test, about=about, fixturenames=["benchmark"], config=config)
     assert settled(item, journal) is not again
-    assert bool(journal.guilty(item)) is (test == "never-ran")
+    assert bool(journal.blocked_by(item)) is (test == "never-ran")

@@ -10,8 +10,10 @@ import pytest
 
 from fixtures.capability import Encoder, Tower
 from fixtures.cells import EncoderKey
-from plugins.cells.given_back import give_back
-from plugins.cells.pixels import Pixels
+from fixtures.errors import Unavailable
+from plugins.cells.fixtures import outcomes
+from plugins.cells.given_back import BuildFailed, CannotRun, give_back
+from plugins.cells.pixels import CannotRead, Pixels
 from plugins.subjects import Subjects
 from suites.selftest.planted.leaking_backends import LeakyEncoder
 
@@ -69,8 +71,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> Builds:
 @pytest.fixture
 def subjects(builds: Builds) -> Subjects:
     """Which build them."""
-    config: Any = None
-    return Small(config)
+    return Small()
 
 
 @pytest.mark.parametrize(
@@ -80,9 +81,20 @@ def test_a_failed_build_keeps_nothing(subjects: Subjects, builds: Builds, kind: 
     """Its words are said in each of its tests, its arrays are gone, and it is not tried twice."""
     builds.fails[FIRST] = kind(words)
     for _ in range(2):
-        with pytest.raises(pytest.fail.Exception, match=words):
+        with pytest.raises(BuildFailed, match=words):
             subjects.encoder(FIRST)
     assert builds.tried == [FIRST] and [held() for held in builds.held] == [None]
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [(CannotRun, pytest.skip.Exception), (BuildFailed, pytest.fail.Exception), (CannotRead, pytest.fail.Exception),
+     (Unavailable, Unavailable)],
+)  # fmt: skip
+def test_what_cannot_be_had_is_an_outcome(found: type[Exception], outcome: type[BaseException]) -> None:
+    """In its own words; a backend that says that it is unavailable while it works is skipped by nobody."""
+    with pytest.raises(outcome, match="its own words"), outcomes():
+        raise found("its own words")
 
 
 @pytest.mark.parametrize("key", [FIRST, SECOND], ids=str)
@@ -120,7 +132,7 @@ def test_a_broken_reference_is_tried_once(subjects: Subjects, builds: Builds) ->
     for key in (FIRST, SECOND):
         builds.fails[REFERENCE] = RuntimeError("no such kernel")
         for tower in TOWERS:
-            with pytest.raises(pytest.skip.Exception, match=r"nothing to time .*torch-eager-fp32-cpu: RuntimeError: no such"):
+            with pytest.raises(CannotRun, match=r"nothing to time .*torch-eager-fp32-cpu: RuntimeError: no such"):
                 subjects.reference(key, tower)
     assert builds.tried.count(REFERENCE) == 1 and [held() for held in builds.held] == [None]
 
@@ -129,7 +141,7 @@ def test_a_reference_without_room_is_tried_again_beside_the_next(subjects: Subje
     """Once an encoder: beside a large one there was no room, beside a small one there may be."""
     builds.fails[REFERENCE] = MemoryError("no room")
     for tower in TOWERS:
-        with pytest.raises(pytest.skip.Exception, match="MemoryError: no room"):
+        with pytest.raises(CannotRun, match="MemoryError: no room"):
             subjects.reference(FIRST, tower)
     assert builds.tried.count(REFERENCE) == 1
     name, _ = subjects.reference(SECOND, "image")

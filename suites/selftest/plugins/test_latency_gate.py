@@ -149,9 +149,8 @@ def test_vanished_cells_and_other_machines_are_named(story: dict[str, Any], tmp_
     assert run.returncode == 1 and "L4 broken" not in run.stdout, run.stdout[-3000:]
     assert "Failed to load" in run.stdout and "0003_torn.json" in run.stdout
     assert "not compared: scenes-s-renamed-fp32-cpu text: stored in" in run.stdout
-    assert (
-        f"no baseline for {CELL} image, recorded one (another environment's, not compared, differs in gpu NVIDIA" in run.stdout
-    )
+    assert f"no baseline for {CELL} image, recorded one: a stored run from another environment exists" in run.stdout
+    assert "(differs in gpu NVIDIA" in run.stdout and "to compare with it anyway: --benchmark-compare=" in run.stdout
 
 
 def test_stored_files_are_pytest_benchmarks_own(story: dict[str, Any], tmp_path: Path) -> None:

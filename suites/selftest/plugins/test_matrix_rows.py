@@ -57,9 +57,19 @@ def test_page_shows_state_and_reason(run: Run, few: list[str], tmp_path: Path) -
     """One line for each backend and precision: what ran has its verdict, what did not its reason."""
     page = tmp_path / "matrix.md"
     result = run(
-        "suites/preprocessing", "suites/embeddings", "-k", "test_geometry or test_end_to_end", "--backend", "torch-eager",
-        "--precision", "fp32", "--preprocessor", "original_clip,opencv_based", f"--matrix-page={page}", *few,
-    )  # fmt: skip
+        "suites/preprocessing",
+        "suites/embeddings",
+        "-k",
+        "test_geometry or test_end_to_end",
+        "--backend",
+        "torch-eager",
+        "--precision",
+        "fp32",
+        "--preprocessor",
+        "original_clip,opencv_based",
+        f"--matrix-page={page}",
+        *few,
+    )
     assert result.returncode == 0, result.stdout[-2000:]
     lines = page.read_text(encoding="utf-8").splitlines()
     for backend in backends().values():

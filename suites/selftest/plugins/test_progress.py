@@ -28,6 +28,14 @@ def test_long_work_ticks(said: io.StringIO) -> None:
     assert said.getvalue().splitlines() == lines
 
 
+def test_steps_are_counted(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them come in order, and the line says how many are done."""
+    monkeypatch.setattr(progress, "QUIET_S", 0.0)
+    assert list(progress.counted("tolerances", range(3))) == [0, 1, 2]
+    lines = said.getvalue().splitlines()
+    assert lines[0].startswith("tolerances: 1 of 3, ") and lines[-1].startswith("tolerances: done in ")
+
+
 def test_short_work_is_silent(said: io.StringIO) -> None:
     """Nothing is said of a moment."""
     with progress.ticking("building x"):

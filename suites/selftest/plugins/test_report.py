@@ -46,7 +46,15 @@ def test_report_is_complete(finished) -> None:  # type: ignore[no-untyped-def]
     for tower in ("image", "text"):
         assert {"p50", "p95", "p99", "n", "first_call", "calls_to_steady"} <= set(cell["latency_ms"][tower])
     assert set(cell["stages_ms"]) == {"decode", "preprocess", "host_to_device", "encode", "device_to_host"}
-    assert "null" not in json.dumps(report)
+    assert _nulls(report) == [] and _nulls({"a": [{"b": None}]}) == ["/a/0/b"]
+
+
+def _nulls(value: object, path: str = "") -> list[str]:
+    """Where a null stands."""
+    if value is None:
+        return [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for name, inner in items for found in _nulls(inner, f"{path}/{name}")]
 
 
 def test_table_shows_every_cell(finished) -> None:  # type: ignore[no-untyped-def]
@@ -100,9 +108,19 @@ def test_a_missing_package_costs_its_own_cells(run: Run, few: list[str], tmp_pat
 
 def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
     """An exception while loading fails those cells with the exception's own words, and the others go on."""
-    result = run("-p", "suites.selftest.planted.misdeclared_backends",
-                 "suites/embeddings", "--preprocessor", "original_clip", *few,
-                 "--backend", "crashing,torch-eager", "--precision", "fp32", env={"PLANT": "crashing"})  # fmt: skip
+    result = run(
+        "-p",
+        "suites.selftest.planted.misdeclared_backends",
+        "suites/embeddings",
+        "--preprocessor",
+        "original_clip",
+        *few,
+        "--backend",
+        "crashing,torch-eager",
+        "--precision",
+        "fp32",
+        env={"PLANT": "crashing"},
+    )
     assert result.returncode == 1
     assert "could not be built: RuntimeError: no engine for this device" in result.stdout
     cells = {c["backend"]: c["verdict"] for c in json.loads((tmp_path / "report.json").read_text())["cells"]}

@@ -72,7 +72,7 @@ ENCODER, OTHER = "m-a-fp32-cpu", "m-b-fp32-cpu"
 
 
 @pytest.mark.parametrize(
-    ("blamed", "guilty", "innocent"),
+    ("blamed", "blocked", "free"),
     [
         ([(ENCODER, "")], [(ENCODER, ""), (ENCODER, "p"), (ENCODER, "q")], [(OTHER, ""), (OTHER, "p"), ("", "p")]),
         ([("", "p")], [("", "p"), (ENCODER, "p"), (OTHER, "p")], [(ENCODER, "q"), (ENCODER, "")]),
@@ -81,14 +81,14 @@ ENCODER, OTHER = "m-a-fp32-cpu", "m-b-fp32-cpu"
         ([("", "")], [], [(ENCODER, "p"), ("", "p"), (ENCODER, ""), ("", "")]),
     ],
 )
-def test_who_is_to_blame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blamed: Any, guilty: Any, innocent: Any) -> None:
+def test_who_is_to_blame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blamed: Any, blocked: Any, free: Any) -> None:
     """An encoder or a preprocessor by itself; in one cell only the cell; in two cells what they share."""
     journal = Journal(tmp_path / "journal.jsonl")
     for number, about in enumerate(blamed):
         journal.append(blame="it died", test=f"test_{number}", about=about)
     monkeypatch.setattr("plugins.supervision.journal.names_of", lambda item: item.about)
-    found = {about: bool(journal.guilty(SimpleNamespace(nodeid="another", about=about))) for about in (*guilty, *innocent)}  # type: ignore[arg-type]
-    assert found == {**dict.fromkeys(guilty, True), **dict.fromkeys(innocent, False)}
+    found = {about: bool(journal.blocked_by(SimpleNamespace(nodeid="another", about=about))) for about in (*blocked, *free)}  # type: ignore[arg-type]
+    assert found == {**dict.fromkeys(blocked, True), **dict.fromkeys(free, False)}
 
 
 def _until(found: Any) -> Any:

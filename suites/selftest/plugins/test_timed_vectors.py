@@ -1,4 +1,4 @@
-"""L1 sees a wrong vector that is given while calls are timed, and leaves a drift that is declared to E2."""
+"""L1 sees a wrong vector that is given while calls are timed, and leaves declared drift to E2; L2 sees wrong pixels."""
 
 import json
 from pathlib import Path
@@ -24,3 +24,12 @@ def test_declared_drift_is_left_to_e2(run: Run, few: list[str], tmp_path: Path) 
     assert "cosine distance of a timed vector to golden's is " in result.stdout
     assert "cosine distance of a timed vector to the encoder's own, not timed is " in result.stdout
     assert all(rows[name]["broken_promises"] == ["L1"] for name in ("drifts", "drifts-when-timed"))
+
+
+def test_timed_stages_give_the_files_pixels(run: Run, dataset: Path) -> None:
+    """Two stages that are not what a call does are timed for nothing."""
+    plant = ("-p", "suites.selftest.planted.drifting_when_timed", "--preprocessor=other-stages,original_clip")
+    result = run(*plant, "suites/latency", "-k", "test_preprocess", f"--dataset={dataset}")
+    assert result.returncode == 1 and "1 failed, 1 passed" in result.stdout, result.stdout[-3000:]
+    assert "L2 broken" in result.stdout and "in other-stages" in result.stdout
+    assert "7 of 7 timed calls gave other pixels of " in result.stdout

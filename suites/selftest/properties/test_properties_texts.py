@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fixtures.datasets import load_dataset
 from fixtures.errors import BadInput
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from suites.selftest.properties.settings import hold
 
 START, END, LENGTH = 49406, 49407, 77
@@ -31,12 +31,6 @@ PIECES = [
     "1/2",
     "'s",
 ]
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 def test_any_text(model: Model) -> None:

@@ -1,6 +1,8 @@
 """A room uses only rooms below it: docs/architecture.md has the picture."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -8,6 +10,7 @@ from statistics import median
 import pytest
 
 from fixtures import ROOT
+from suites.selftest.patience import HANG_S
 
 # From the ground up. A module belongs to the longest name that its own begins with.
 ROOMS = (
@@ -61,13 +64,32 @@ def test_rooms_use_only_rooms_below() -> None:
     assert upward(sources(), ROOT) == []
 
 
+def borrowed(files: list[Path], root: Path) -> list[str]:
+    """Imports of a test's module: what two tests share lies in a module of its own."""
+    found = ((path, name) for path in files for name in imports(path))
+    return [
+        f"{path.relative_to(root)} imports {name}"
+        for path, name in found
+        if name.startswith("suites.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+
+
+def test_tests_import_no_other_test(tmp_path: Path) -> None:
+    """None does, and one that would is found."""
+    assert borrowed(sources(), ROOT) == []
+    planted = tmp_path / "suites" / "x.py"
+    planted.parent.mkdir()
+    planted.write_text("from suites.selftest.plugins.test_limit import start\n")
+    assert len(borrowed([planted], tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("fixtures/machine/x.py", "from plugins.cells.matrix import encoders"),
+        ("fixtures/machine/x.py", "from plugins.cells.matrix import selection"),
         ("plugins/measures/latency/x.py", "from plugins import subjects"),
         ("plugins/measures/vectors/x.py", "from plugins.measures.latency.paired import pair"),
-        ("plugins/report/x.py", "import suites.studies.markdown"),
+        ("plugins/report/x.py", "import suites.studies.picture"),
     ],
 )
 def test_an_import_upward_is_found(tmp_path: Path, file: str, line: str) -> None:
@@ -87,6 +109,13 @@ def test_numbers_need_no_pytest() -> None:
         and any(name.split(".")[0] in ("pytest", "_pytest") for name in imports(path))
     ]
     assert wanting == []
+
+
+@pytest.mark.parametrize("module", ["plugins.subjects", "plugins.golden.verified", "suites.studies.drift.ranking"])
+def test_a_program_needs_no_pytest(module: str) -> None:
+    """What is under test, golden data and what a study measures of them: not even by what they import."""
+    probe = f"import sys, {module}; sys.exit('pytest' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT, timeout=HANG_S).returncode == 0
 
 
 def test_files_are_small() -> None:

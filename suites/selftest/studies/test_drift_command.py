@@ -10,18 +10,12 @@ import pytest
 
 from fixtures import ROOT
 from fixtures.capability import Tower
-from fixtures.models import Model, load_model
+from fixtures.models import Model
 from plugins.measures.drift.layers.ranges import Range, activation_ranges, outliers
 from plugins.measures.drift.layers.weights import cell_errors, int8_error, weight_ranges
+from plugins.report.layout import code, table
 from suites.studies.drift import __main__ as command
 from suites.studies.drift import audit, evidence, page, plot, sampling
-from suites.studies.markdown import code, table
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    """The default model."""
-    return load_model("scenes-s", "")
 
 
 def test_a_range_by_hand() -> None:
@@ -107,7 +101,7 @@ def test_evidence_is_json() -> None:
 
 def test_tables_hold_whatever_a_text_holds() -> None:
     """A bar does not end a cell."""
-    assert table(("a", "b"), [[code("x|y"), "1"]]) == "| a | b |\n| --- | --- |\n| `x\\|y` | 1 |\n"
+    assert table(("a", "b"), [[code("x|y"), "1"]]) == "| a | b |\n|---|---|\n| `x\\|y` | 1 |\n"
 
 
 @pytest.fixture(scope="module")

@@ -34,11 +34,15 @@ def names(flags: str, how: str) -> list[str]:
 @pytest.mark.parametrize(
     ("flags", "played"),
     [
-        (ZEN5, ["SSE4.1", "AVX2", "AVX2 + VNNI", "AVX-512", "AVX-512 + VNNI"]), ("sse4_1 avx2", ["SSE4.1"]), ("fp asimd", []),
-        ("sse4_1 avx2 avx512f avx512_vnni avx512_bf16 amx_tile",
-         ["SSE4.1", "AVX2", "AVX-512", "AVX-512 + VNNI", "AVX-512 + BF16"]),
+        (ZEN5, ["SSE4.1", "AVX2", "AVX2 + VNNI", "AVX-512", "AVX-512 + VNNI"]),
+        ("sse4_1 avx2", ["SSE4.1"]),
+        ("fp asimd", []),
+        (
+            "sse4_1 avx2 avx512f avx512_vnni avx512_bf16 amx_tile",
+            ["SSE4.1", "AVX2", "AVX-512", "AVX-512 + VNNI", "AVX-512 + BF16"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_only_older_processors_are_played(flags: str, played: list[str]) -> None:
     """The best that a processor can play is itself; emulated ones are the same everywhere."""
     assert names(flags, "switches") == played
@@ -116,10 +120,20 @@ def row(processor: str, encoder: str, share: float, verdict: str = "pass", **mor
     """As runs.py makes it."""
     tower = {"share": share, "largest": share * 1e-3, "input": "a.jpg"}
     return {
-        "processor": processor, "selection": "small", "encoder": encoder, "backend": encoder.rpartition("-")[0], "reason": "",
-        "verdict": verdict, "broken": [], "declared": {}, "drift": {"image": tower, "text": tower}, "ran": "",
-        "commit": "c0ffee", "date": "2026-11-26T00:00:00+00:00", **more,
-    }  # fmt: skip
+        "processor": processor,
+        "selection": "small",
+        "encoder": encoder,
+        "backend": encoder.rpartition("-")[0],
+        "reason": "",
+        "verdict": verdict,
+        "broken": [],
+        "declared": {},
+        "drift": {"image": tower, "text": tower},
+        "ran": "",
+        "commit": "c0ffee",
+        "date": "2026-11-26T00:00:00+00:00",
+        **more,
+    }
 
 
 ABOUT = {"how": "real", "data": "2 scenes", "selection": "small"}
@@ -144,8 +158,12 @@ def test_an_interrupted_command_goes_on(tmp_path: Path) -> None:
     """What was measured at this commit on this selection is not run again; at another it is."""
     found = evidence.add([row("AMX", "torch-eager-fp32", 0.1)], ABOUT, tmp_path / "processors.json")
     assert evidence.done(found, "AMX", "torch-eager", "c0ffee", "small")
-    for other in (("AMX", "torchao", "c0ffee", "small"), ("AMX", "torch-eager", "beef", "small"),
-                  ("AMX", "torch-eager", "c0ffee", "whole"), ("Zen 3", "torch-eager", "c0ffee", "small")):  # fmt: skip
+    for other in (
+        ("AMX", "torchao", "c0ffee", "small"),
+        ("AMX", "torch-eager", "beef", "small"),
+        ("AMX", "torch-eager", "c0ffee", "whole"),
+        ("Zen 3", "torch-eager", "c0ffee", "small"),
+    ):
         assert not evidence.done(found, *other), other
     absent = row("AMX", "torchao", 0, "skipped", reason=f"not played: {emulated.INSTALL}", drift={}, backend="torchao")
     found = evidence.add([absent], ABOUT, tmp_path / "processors.json")
@@ -156,13 +174,16 @@ def test_the_page_says_each_deviation_and_what_was_done() -> None:
     """Declared, mended or open; the same everywhere is none; what could not be played says what to install."""
     declared = {"without VNNI products saturate": ["C1", "E2"]}
     rows = [
-        row("AMX", "torch-eager-fp32", 0.1), row("Haswell", "torch-eager-fp32", 0.2),
-        row("AMX", "onnxruntime-int8", 0.2), row("Haswell", "onnxruntime-int8", 0.6),
+        row("AMX", "torch-eager-fp32", 0.1),
+        row("Haswell", "torch-eager-fp32", 0.2),
+        row("AMX", "onnxruntime-int8", 0.2),
+        row("Haswell", "onnxruntime-int8", 0.6),
         row("AMX", "torchao-int8", 0.2),
         row("Haswell", "torchao-int8", 5, "expected-failure", broken=["C1", "E2"], declared=declared),
-        row("AMX", "x-bf16", 0.2), row("Haswell", "x-bf16", 2, "fail", broken=["E2"]),
+        row("AMX", "x-bf16", 0.2),
+        row("Haswell", "x-bf16", 2, "fail", broken=["E2"]),
         row("Nehalem", "openvino", 0, "skipped", reason=emulated.INSTALL, drift={}),
-    ]  # fmt: skip
+    ]
     found = {"command": "make processors", "processors": dict.fromkeys(("AMX", "Haswell", "Nehalem"), ABOUT), "rows": rows}
     text = page.markdown(found)
     assert "| torch-eager-fp32 | pass 10% / 10% | pass 20% / 20% |  |" in text
@@ -199,8 +220,15 @@ def test_a_selection_keeps_golden_rows_and_limits(run: Run, tmp_path: Path) -> N
     assert (golden / "tolerances.toml").read_bytes() == (ROOT / "golden" / "scenes-s" / "tolerances.toml").read_bytes()
     assert f"{len(part.scenes)} scenes, {len(part.odd)} odd files and {len(part.texts)} texts" in chosen.words("small")
     assert chosen.options("whole") == []
-    result = run(*options, "suites/embeddings", "--backend=torch-eager", "--precision=fp32", "--preprocessor=original_clip",
-                 "-k", "test_direction")  # fmt: skip
+    result = run(
+        *options,
+        "suites/embeddings",
+        "--backend=torch-eager",
+        "--precision=fp32",
+        "--preprocessor=original_clip",
+        "-k",
+        "test_direction",
+    )
     assert result.returncode == 0, result.stdout[-3000:]
 
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fixtures import ROOT
+from fixtures import INSTALLED
 from fixtures.errors import BadInput
 from fixtures.models import DEFAULT
 from fixtures.progress import ProgressLine
 from fixtures.storage.atomic import write_text
+from plugins.command_line.options import GOLDEN, to_be_written
 from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies.drift import evidence
@@ -22,8 +23,8 @@ from suites.studies.drift.audit import Step
 from suites.studies.drift.sampling import subjects_of
 from suites.studies.drift.sections import SECTIONS, Section
 
-GOLDEN = ROOT / "golden"
 NAME = "drift-audit"
+DEFAULTS = "clip-conformance drift" if INSTALLED else "make drift"  # the command for the default model
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,17 +32,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m suites.studies.drift", description=__doc__)
     parser.add_argument("--model", default=DEFAULT, help="as pytest's option (default: %(default)s)")
     parser.add_argument("--pretrained", default="", help="as pytest's option: a tag, a checkpoint file, or random:SEED")
+    parser.add_argument("--golden", type=Path, default=GOLDEN, help="as pytest's option; what is found goes there too")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: page and plot of the evidence that is there")
     wanted = parser.parse_args(arguments)
-    subjects = subjects_of(wanted.model, wanted.pretrained, GOLDEN)
+    subjects = subjects_of(wanted.model, wanted.pretrained, wanted.golden)
     line = Bar()
     logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
     warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
     warnings.filterwarnings("ignore", "Int8Tensor does not implement", UserWarning)  # torch's advice to torchao
     try:
-        target = GOLDEN / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
+        target = to_be_written(wanted.golden) / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
         if not wanted.redraw:
-            write_text(target, evidence.text(measure(subjects, line.step)))
+            write_text(target, evidence.text(measure(subjects, wanted.golden, line.step)))
         return show(json.loads(target.read_text(encoding="utf-8")), target)
     except (BadInput, FileNotFoundError) as error:
         print(error, file=sys.stderr)
@@ -83,10 +85,10 @@ def name_of(model: str, pretrained: str) -> str:
 def command_of(model: str, pretrained: str) -> str:
     """What measures it again."""
     more = [f"--model {model}" if model != DEFAULT else "", f"--pretrained {pretrained}" if pretrained else ""]
-    return " ".join(["python -m suites.studies.drift", *filter(None, more)]) if any(more) else "make drift"
+    return " ".join(["python -m suites.studies.drift", *filter(None, more)]) if any(more) else DEFAULTS
 
 
-def measure(subjects: Subjects, step: Step) -> dict[str, Any]:
+def measure(subjects: Subjects, golden: Path, step: Step) -> dict[str, Any]:
     """All sections, with what they were measured on."""
     started, model = time.monotonic(), subjects.model
     found: dict[str, Any] = {
@@ -98,7 +100,7 @@ def measure(subjects: Subjects, step: Step) -> dict[str, Any]:
         "model": {"name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256},
     }
     for section in SECTIONS:
-        found = section.added(found, subjects, GOLDEN, step)
+        found = section.added(found, subjects, golden, step)
     return {**found, "seconds": time.monotonic() - started}
 
 
@@ -120,7 +122,7 @@ def show(found: dict[str, Any], target: Path) -> int:
     for row in found["planted"]:
         verdict = "named" if row not in missed else f"MISSED (named {row['named']})"
         print(f"{verdict}: {row['defect']}, planted in {row['planted_in']}")
-    print(f"written: {target.relative_to(GOLDEN.parent)}, measured in {found['seconds']:.0f} s")
+    print(f"written: {target.relative_to(target.parents[2])}, measured in {found['seconds']:.0f} s")
     return 1 if missed else 0
 
 

@@ -8,7 +8,6 @@ from fixtures.cells import EncoderKey
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import cached
 from fixtures.truth import BATCH, LARGE, REFERENCE
-from plugins.cells.matrix import model_of
 from plugins.measures.drift.answers.galleries import Gallery, Things, halves, pictures, shown, things
 from plugins.measures.latency.reference import reference_key
 from plugins.subjects import Subjects
@@ -38,7 +37,7 @@ def gallery(subjects: Subjects, count: int | None = None) -> Gallery:
 def _embed(subjects: Subjects, known: Things, count: int) -> tuple[Array, list[NDArray[np.int64]]]:
     resolution = subjects.model.resolution
     squares = halves(subjects.pixels(REFERENCE).rows(known.scenes.tolist()), resolution)
-    encoder = subjects.encoder(reference_key(EncoderKey(model_of(subjects.config), "", "", "cpu"))).encoder
+    encoder = subjects.encoder(reference_key(EncoderKey(subjects.model_id, "", "", "cpu"))).encoder
     line, vectors, chosen, batch = ProgressLine("larger gallery"), [], [], []
     for picture, scenes in pictures(squares, count, np.random.default_rng(SEED)):
         batch.append(picture[:, :resolution, :resolution])

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from plugins.report.layout import code, table
 from suites.studies.drift.page_ranges import ranges
-from suites.studies.markdown import code, table
 
 
 def markdown(found: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from suites.studies.markdown import code, table
+from plugins.report.layout import code, table
 
 SHOWN = 6  # rows of a table of extremes
 

@@ -8,6 +8,7 @@ from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.models import Model
 from fixtures.registry import backends
 from plugins.measures.drift.layers.layers import layers
+from suites.studies.half_norm import compute_in_fp16
 
 TARGET = 60_000.0  # 0.13 bits below the largest fp16
 
@@ -53,19 +54,8 @@ def fp8_weights(model: Model, layer: str) -> Model:
 
 
 def fp16_norm(encoder: TorchEncoder, layer: str) -> TorchEncoder:
-    """The cell with one LayerNorm that rounds each step to fp16: mean, difference, variance, root, quotient, scale, shift."""
-    import torch
-
-    norm = encoder.module.get_submodule(layer)
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        rows = x.half()
-        difference = rows - rows.mean(-1, keepdim=True)
-        variance = (difference * difference).mean(-1, keepdim=True)
-        scaled = difference / torch.sqrt(variance + norm.eps) * norm.weight.half() + norm.bias.half()
-        return scaled.to(x.dtype)
-
-    norm.forward = forward
+    """The cell with one LayerNorm that computes in fp16."""
+    compute_in_fp16(encoder.module.get_submodule(layer))
     return encoder
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from fixtures.backends._torch import TorchEncoder
 from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Backend, Encoder
+from suites.studies.half_norm import compute_in_fp16
 
 OVERFLOW = "visual.transformer.resblocks.3.attn"
 FP8 = "transformer.resblocks.1.mlp.c_fc"
@@ -31,25 +32,8 @@ def fp8(module: Any) -> None:
 
 
 def norm(module: Any) -> None:
-    """Compute a LayerNorm in fp16 as naive kernels do: sums value by value, the variance as the difference of two means."""
-    import torch
-
-    class Norm(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
-        def __init__(self, good: Any) -> None:
-            super().__init__()
-            self.weight, self.bias, self.eps = good.weight.half(), good.bias.half(), good.eps
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            rows = x.half()
-            total = squares = torch.zeros_like(rows[..., :1])
-            for value in rows.split(1, dim=-1):
-                total, squares = total + value, squares + value * value
-            mean = total / rows.shape[-1]
-            variance = squares / rows.shape[-1] - mean * mean
-            return ((rows - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias).to(x.dtype)
-
-    outer, _, name = NORM.rpartition(".")
-    setattr(module.get_submodule(outer), name, Norm(module.get_submodule(NORM)))
+    """Compute a LayerNorm in fp16 as naive kernels do."""
+    compute_in_fp16(module.get_submodule(NORM), one_pass=True)
 
 
 # What it is, the operation that has to stay in fp32, and how it is planted.

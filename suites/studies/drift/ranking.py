@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import pytest
 
 from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput, Unavailable
 from fixtures.truth import REFERENCE
-from plugins.cells.matrix import model_of
+from plugins.cells.given_back import BuildFailed, CannotRun
 from plugins.golden.verified import Golden
 from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
 from plugins.measures.drift.answers.certificate import Errors
@@ -45,10 +44,10 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
         found["no_gallery"] = str(reason)
     for backend, precision in cells:
         progress(f"rankings of {backend} {precision}")
-        cell = Cell(EncoderKey(model_of(subjects.config), backend, precision, "cpu"), REFERENCE)
+        cell = Cell(EncoderKey(subjects.model_id, backend, precision, "cpu"), REFERENCE)
         try:
             vectors = Vectors(subjects.text_embeddings(cell.encoder)[:q], subjects.image_embeddings(cell)[:n])
-        except (pytest.skip.Exception, pytest.fail.Exception) as reason:
+        except (CannotRun, BuildFailed) as reason:
             found["skipped"].append({"backend": backend, "precision": precision, "reason": str(reason)})
             continue
         row = {"backend": backend, "precision": precision}

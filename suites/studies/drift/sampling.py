@@ -1,21 +1,16 @@
 """Which inputs each part of the audit looks at, and the subjects that it shares with the suites."""
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+import shlex
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fixtures.capability import Tower
-from fixtures.datasets import DEFAULT
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 from fixtures.models import Model
 from fixtures.truth import LARGE, REFERENCE
 from plugins.subjects import Subjects
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 TOWERS: tuple[Tower, ...] = ("image", "text")
 
@@ -34,22 +29,11 @@ class Budget:
         self.tighter = not large  # whether a policy for a tighter budget is searched where none is needed
 
 
-class Options:
-    """What pytest's config is to Subjects, for a command that is no pytest run."""
-
-    def __init__(self, model: str, pretrained: str, golden: "Path") -> None:
-        self.chosen = {"--model": model, "--pretrained": pretrained, "--golden": golden, "--dataset": DEFAULT}
-        typed = [name for name, value in (("--model", model != DEFAULT_MODEL), ("--pretrained", pretrained)) if value]
-        self.invocation_params = SimpleNamespace(args=typed)  # what a command that is suggested has to repeat
-
-    def getoption(self, name: str) -> Any:
-        """The value of an option by its long name."""
-        return self.chosen[name]
-
-
-def subjects_of(model: str, pretrained: str, golden: "Path") -> Subjects:
+def subjects_of(model: str, pretrained: str, golden: Path) -> Subjects:
     """Model, data set, pixels and tokens, each made when first asked for."""
-    return Subjects(cast("pytest.Config", Options(model, pretrained, golden)))
+    chosen = (("model", model, DEFAULT_MODEL), ("pretrained", pretrained, ""))
+    options = [f"--{name}={shlex.quote(value)}" for name, value, usual in chosen if value != usual]
+    return Subjects(model, pretrained, golden=golden, options=options)
 
 
 def sample(subjects: Subjects, tower: Tower, count: int | None) -> Any:

@@ -1,4 +1,4 @@
-"""The hunt for worst inputs: from the kept finds on, for every lossy precision and both towers."""
+"""The search for worst inputs: from the kept finds on, for every lossy precision and both towers."""
 
 from pathlib import Path
 from typing import Any

@@ -1,14 +1,11 @@
 """`python -m suites.studies.faults` (make faults): plants every fault, prints the table, and writes the evidence of a whole run."""
 
 import argparse
-import json
 import sys
-from datetime import UTC, datetime
 
 from fixtures import ROOT
 from fixtures.errors import BadInput
-from fixtures.storage.atomic import write_text
-from plugins.run import environment
+from suites.studies import evidence
 from suites.studies.faults import campaign, page
 
 TARGET = ROOT / "golden" / "evidence" / "faults.json"
@@ -40,13 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         found = {
             "schema": 1,
             "command": COMMAND,
-            "commit": environment.commit(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "environment": environment.fingerprint(),
+            **evidence.stamp(),
             "rows": rows,
         }
-        write_text(TARGET, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        write_text(TARGET.with_suffix(".md"), page.markdown(found))
+        evidence.write(TARGET, found, page.markdown(found))
         print(f"written: {TARGET.name} and {TARGET.stem}.md in golden/evidence")
     return 1 if wrong else 0
 

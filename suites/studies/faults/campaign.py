@@ -59,10 +59,17 @@ def _row(name: str, fault: Fault, found: dict[str, Any]) -> Row:
     meant = [(promise, says) for promise, says in broken if promise in fault.caught_by]
     by, says = (meant or broken or [("", "")])[0]
     return {
-        "number": fault.number, "fault": fault.name, "strength": list(fault.strengths)[place], "must": place < fault.must,
-        "meant": list(fault.caught_by), "caught": bool(meant), "by": by, "says": says,
-        "broken": sorted({promise for promise, _ in broken}), "budget_used": found["used"].get(name),
-    }  # fmt: skip
+        "number": fault.number,
+        "fault": fault.name,
+        "strength": list(fault.strengths)[place],
+        "must": place < fault.must,
+        "meant": list(fault.caught_by),
+        "caught": bool(meant),
+        "by": by,
+        "says": says,
+        "broken": sorted({promise for promise, _ in broken}),
+        "budget_used": found["used"].get(name),
+    }
 
 
 def sessions(wanted: str) -> Iterator[Row]:
@@ -79,7 +86,14 @@ def sessions(wanted: str) -> Iterator[Row]:
 
 def _of(session: Session, place: int, label: str, found: Finding) -> Row:
     return {
-        "number": session.number, "fault": session.name, "strength": label, "must": place < session.must,
-        "meant": [found.by], "caught": found.caught, "by": found.by if found.caught else "", "says": found.says,
-        "broken": [found.by] if found.caught else [], "budget_used": None,
-    }  # fmt: skip
+        "number": session.number,
+        "fault": session.name,
+        "strength": label,
+        "must": place < session.must,
+        "meant": [found.by],
+        "caught": found.caught,
+        "by": found.by if found.caught else "",
+        "says": found.says,
+        "broken": [found.by] if found.caught else [],
+        "budget_used": None,
+    }

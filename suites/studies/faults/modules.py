@@ -7,6 +7,7 @@ import numpy as np
 
 from fixtures.capability import Encoder
 from suites.studies.faults.plants import Altered, Fault, encoder, module, source
+from suites.studies.half_norm import compute_in_fp16
 
 if TYPE_CHECKING:
     from fixtures.models import Model
@@ -86,16 +87,8 @@ def _positions_shifted(clip: Any, s: int) -> None:
 
 
 def _half_norm(clip: Any, s: float) -> None:
-    """LayerNorm wholly in fp16, its input `s` times as large: without overflow that changes nothing but rounding."""
-    norm = clip.visual.ln_post
-
-    def forward(x: Any) -> Any:
-        y = s * x.half()
-        y = y - y.mean(-1, keepdim=True)
-        y = y / (y.square().mean(-1, keepdim=True) + norm.eps).sqrt()
-        return (y * norm.weight.half() + norm.bias.half()).to(x.dtype)
-
-    norm.forward = forward
+    """LayerNorm wholly in fp16, its input `s` times as large."""
+    compute_in_fp16(clip.visual.ln_post, s)
 
 
 def _few_bits(model: "Model", device: str, s: int) -> Encoder:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from plugins.report.layout import columns, table
+
 WIDTH = 110  # of what a message says
 Row = dict[str, Any]
 
@@ -38,16 +40,14 @@ def weakest(rows: Sequence[Row]) -> dict[tuple[int, str], str]:
 
 def text(rows: Sequence[Row]) -> str:
     """Aligned columns."""
-    table = [("#", "fault", "strength", "caught by", "what it says")]
-    table += [(f"{row['number']:02d}", row["fault"], row["strength"], _by(row), _says(row)) for row in rows]
-    widths = [max(len(line[i]) for line in table) for i in range(4)]
-    return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[4]]) for line in table)
+    lines = [(f"{row['number']:02d}", row["fault"], row["strength"], _by(row), _says(row)) for row in rows]
+    return "\n".join(columns([("#", "fault", "strength", "caught by", "what it says"), *lines]))
 
 
 def markdown(found: dict[str, Any]) -> str:
     """The page golden/evidence/faults.md."""
     rows, environment = found["rows"], found["environment"]
-    last = weakest(rows)
+    head = ("#", "fault", "strength", "caught by", "also breaks", "what the failing test says")
     lines = [
         "# Planted faults",
         "",
@@ -55,17 +55,15 @@ def markdown(found: dict[str, Any]) -> str:
         f"{environment['cpu']}, torch {environment['packages']['torch']}. Every fault is planted in a backend or preprocessor that "
         "passes without it (rows 00); strengths fall from row to row, and the weakest that is still caught is in bold.",
         "",
-        "| # | fault | strength | caught by | also breaks | what the failing test says |",
-        "|---|---|---|---|---|---|",
+        table(head, [_cells(row, weakest(rows)) for row in rows]),
     ]
-    for row in rows:
-        strongest = row["strength"] == last.get((row["number"], row["fault"]))
-        strength = f"**{row['strength']}**" if strongest else row["strength"]
-        also = " ".join(promise for promise in row["broken"] if promise != row["by"])
-        lines.append(
-            f"| {row['number']:02d} | {row['fault']} | {strength} | {_by(row)} | {also} | {_says(row).replace('|', '∣')} |"
-        )
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
+
+
+def _cells(row: Row, last: dict[tuple[int, str], str]) -> tuple[str, ...]:
+    strength = f"**{row['strength']}**" if row["strength"] == last.get((row["number"], row["fault"])) else row["strength"]
+    also = " ".join(promise for promise in row["broken"] if promise != row["by"])
+    return f"{row['number']:02d}", row["fault"], strength, _by(row), also, _says(row).replace("|", "∣")
 
 
 def _by(row: Row) -> str:

@@ -10,6 +10,8 @@ import pytest
 
 from fixtures.capability import Backend
 from fixtures.registry import backends, preprocessors
+from fixtures.truth import REFERENCE
+from plugins.golden.verified import Golden
 from suites.studies.faults.table import PLANTED
 
 NAME = re.compile(r"\d\d\.[a-z0-9-]+\.\d+")
@@ -18,9 +20,6 @@ BROKEN: dict[str, list[tuple[str, str]]] = {}  # by name: promise and what its m
 
 def pytest_configure() -> None:
     """Plant; a faulty preprocessor is held to the budget of the one that it claims to be."""
-    from fixtures.truth import REFERENCE
-    from plugins.golden.verified import Golden  # not before pytest has loaded them as its plug-ins
-
     wanted = os.environ["PLANT"].split(",")
     for fault in PLANTED:
         for name, (_, strength) in fault.names().items():

@@ -1,4 +1,4 @@
-"""`python -m suites.studies.gate_power`: measures and prints; a whole run writes the evidence and the table in docs."""
+"""`python -m suites.studies.gate_power`: measures and prints; one of full length writes the evidence and the table in docs."""
 
 import argparse
 import json
@@ -14,14 +14,14 @@ from suites.studies.gate_power.campaign import measure
 from suites.studies.gate_power.page import fill, markdown
 from suites.studies.gate_power.plot import svg
 
-WHOLE = (100, 2.0)  # trials and seconds that make evidence; a shorter look stays in the cache
+TRIALS, SECONDS = 100, 2.0  # make evidence; a shorter look stays in the cache
 NAME = "gate-power"
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m suites.studies.gate_power", description=__doc__)
-    parser.add_argument("--trials", type=int, default=WHOLE[0], help="of each slowdown and condition (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=WHOLE[1], help="that each side may measure (default: %(default)s)")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of each slowdown and condition (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="that each side may measure (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all random orders (default: %(default)s)")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: plot and table of the evidence that is there")
     found = parser.parse_args(arguments)
@@ -33,15 +33,15 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """0 if every goal is reached, 1 if one is missed, 2 if the journal does not fit, 130 if interrupted."""
     wanted = options(arguments)
-    whole = wanted.trials >= WHOLE[0] and wanted.seconds >= WHOLE[1]
-    folder = ROOT / "golden" / "evidence" if whole or wanted.redraw else CACHE / NAME
+    as_evidence = wanted.trials >= TRIALS and wanted.seconds >= SECONDS
+    folder = ROOT / "golden" / "evidence" if as_evidence or wanted.redraw else CACHE / NAME
     journal = CACHE / NAME / f"{wanted.seconds:g}s-seed{wanted.seed}.jsonl"
     target = folder / f"{NAME}.json"
     try:
         if not wanted.redraw:
             found = measure(journal, wanted.trials, wanted.seconds, wanted.seed)
             write_text(target, json.dumps(found, indent=1) + "\n")
-        return show(json.loads(target.read_text(encoding="utf-8")), folder, whole or wanted.redraw)
+        return show(json.loads(target.read_text(encoding="utf-8")), folder, as_evidence or wanted.redraw)
     except (BadInput, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -50,11 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def show(found: dict[str, Any], folder: Path, whole: bool) -> int:
+def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
     """Table, plot, goals; 1 if a goal is missed."""
     table = markdown(found)
     print(table)
-    if whole:
+    if as_evidence:
         fill(ROOT / "docs" / "how-good-is-the-gate.md", table)
     try:
         write_text(folder / f"{NAME}.svg", svg(found))

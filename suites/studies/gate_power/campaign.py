@@ -1,7 +1,6 @@
 """The whole measurement: calibration, overhead, then every trial that the journal does not hold yet."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from fixtures.progress import ProgressLine
 from plugins.measures.latency.decision import LOOKS
 from plugins.measures.latency.paired import CALLS
 from plugins.run import environment
+from suites.studies.evidence import stamp
 from suites.studies.gate_power import calibration, rates
 from suites.studies.gate_power.cell import CALL_S, UNITS, bytes_of_a_unit
 from suites.studies.gate_power.journal import Journal
@@ -71,9 +71,8 @@ def evidence(journal: Journal) -> dict[str, Any]:
     return {
         "schema": 1,
         "command": COMMAND,
+        **stamp(),
         "commit": journal.lines[0]["commit"],
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment.fingerprint(),
         "settings": {**journal.lines[0], "unit_bytes": journal.named("unit_bytes")},
         "calibration": journal.named("calibration"),
         "overhead": overhead,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.storage.atomic import write_text
+from plugins.report.layout import table
 from suites.studies.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
 
 BEGIN, END = "<!-- gate-power: written by `make gate-power` -->", "<!-- end of gate-power -->"
@@ -15,15 +16,15 @@ def markdown(evidence: dict[str, Any]) -> str:
     found = {(row["condition"], row["percent"], row["method"]): row for row in evidence["rates"]}
     trials = sorted({row["trials"] for row in evidence["rates"]})
     names = [f"our gate, {evidence['settings']['seconds']:g} s", *(f"`{method}`" for method in METHODS if method != GATE)]
-    lines = [f"| machine | planted | {' | '.join(names)} |", "|---|---|" + "---|" * len(METHODS)]
+    lines = []
     for condition in CONDITIONS:
         for percent in PERCENTS:
             rows = [found.get((condition, percent, method)) for method in METHODS]
             if any(rows):
                 what = "nothing (false alarms)" if percent == 0 else f"{percent} %"
-                lines.append(f"| {condition} | {what} | {' | '.join(_share(row) for row in rows)} |")
+                lines.append((condition, what, *map(_share, rows)))
     counts = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
-    return "\n".join([*lines, "", f"{counts} trials a row; {_under(evidence)}", ""])
+    return "\n".join([table(("machine", "planted", *names), lines), f"{counts} trials a row; {_under(evidence)}", ""])
 
 
 def _share(row: dict[str, Any] | None) -> str:

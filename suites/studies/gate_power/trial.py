@@ -71,5 +71,5 @@ def run(trial: Trial, unit_bytes: int, seconds: float, seed: int, neighbour: Nei
         for method, alarm in peer.alarms(now, before).items()
         for field in [method.partition(":")[0]]
     }
-    others = {} if busy is None or after is None else {"others_cores": max(0.0, after - busy - own - noise) / wall}
-    return {**asdict(trial), "methods": {GATE: gate, **peers}, "neighbour_cores": noise / wall, **others}
+    load = {"neighbour_cores": noise / wall, "others_cores": max(0.0, after - busy - own - noise) / wall}
+    return {**asdict(trial), "methods": {GATE: gate, **peers}, **load}

@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
             elif not ready:
                 line.step(state)
                 found = evidence.add(*_measured(kind, name, backend, chosen, commit))
-                say(f"{state}: " + ", ".join(f"{row['encoder']} {row['verdict']}" for row in found["rows"]
-                    if row["processor"] == name and row["backend"] == backend))  # fmt: skip
+                own = [row for row in found["rows"] if (row["processor"], row["backend"]) == (name, backend)]
+                say(f"{state}: " + ", ".join(f"{row['encoder']} {row['verdict']}" for row in own))
     line.finish()
     if wanted.list:
         return 0

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
-from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.locks import locked
+from suites.studies import evidence
 from suites.studies.processors import page
 
 TARGET = ROOT / "golden" / "evidence" / "processors.json"
@@ -49,6 +49,5 @@ def add(rows: Sequence[Row], about: dict[str, Any], target: Path = TARGET) -> di
     lock.parent.mkdir(parents=True, exist_ok=True)
     with locked(lock):
         found = merged(read(target), rows, about)
-        write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        write_text(target.with_suffix(".md"), page.markdown(found))
+        evidence.write(target, found, page.markdown(found))
     return found

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from plugins.report.layout import table
 from suites.studies.processors.kinds import SELECTIONS
 
 Row = dict[str, Any]
@@ -32,10 +33,7 @@ def markdown(found: dict[str, Any]) -> str:
         "",
         *(_processor(letters[name], name, found["processors"][name], rows) for name in names),
         "",
-        f"| encoder | {' | '.join(letters[name] for name in names)} |",
-        f"|---|{'---|' * len(names)}",
-        *(f"| {e} | {' | '.join(_entry(at.get((name, e))) for name in names)} |" for e in encoders),
-        "",
+        table(("encoder", *letters.values()), [(e, *(_entry(at.get((name, e))) for name in names)) for e in encoders]),
         "## Deviations",
         "",
         *(deviations(rows, letters) or ["None."]),

@@ -6,15 +6,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.capability import Tower
 from fixtures.errors import Unavailable
 from fixtures.machine import devices
 from fixtures.storage.cache import ROOT as CACHE
+from plugins.report import form
+from suites.studies import evidence
 from suites.studies.processors import emulated
 from suites.studies.processors.kinds import Kind
 
@@ -22,9 +24,12 @@ LIMIT_S = 3 * 3600
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # verdicts under other numbers are `make proof`'s
 # An emulated run leaves out what asks nothing of the processor's arithmetic: 8 equal calls, and threads.
 SUITES: dict[str, Sequence[str]] = {
-    "real": (), "switches": (), "emulated": ("suites/embeddings", "-k", "not test_repeat and not test_threads"),
-}  # fmt: skip
+    "real": (),
+    "switches": (),
+    "emulated": ("suites/embeddings", "-k", "not test_repeat and not test_threads"),
+}
 Row = dict[str, Any]
+ON_GOLDEN_INPUTS: dict[Tower, form.Compared] = {"image": "image_encoder", "text": "text"}
 
 
 def run(kind: Kind, backend: str, selection: Sequence[str]) -> list[Row]:
@@ -36,9 +41,18 @@ def run(kind: Kind, backend: str, selection: Sequence[str]) -> list[Row]:
             variables = conditions(kind, folder)
         except Unavailable as reason:
             return [told(backend, str(reason))]
-        command = [sys.executable, "-m", "pytest", *SUITES[kind.how],
-                   "--benchmark-disable", "--device=cpu", f"--backend={backend}", "--preprocessor=original_clip",
-                   *selection, f"--report={report}"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *SUITES[kind.how],
+            "--benchmark-disable",
+            "--device=cpu",
+            f"--backend={backend}",
+            "--preprocessor=original_clip",
+            *selection,
+            f"--report={report}",
+        ]
         if kind.how == "emulated":
             command += ["-p", "suites.studies.processors.far", "--unsupervised"]
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LIMIT_S, check=False)
@@ -58,18 +72,27 @@ def conditions(kind: Kind, folder: Path) -> dict[str, str]:
     return {**left, **THREADS, "TORCHINDUCTOR_CACHE_DIR": str(compiled), **played}
 
 
-def row_of(cell: Mapping[str, Any]) -> Row:
+def row_of(cell: form.Row) -> Row:
     """What the evidence keeps of a row of report.json."""
-    drift, how = cell.get("drift", {}), cell.get("evidence", {}).get("image", {}).get("how", "")
+    drift, seen = cell.get("drift", {}), cell.get("evidence", {}).get("image")
     shares = {
-        tower: {"share": drift[key]["share_of_tolerance"], "largest": drift[key]["cosine_distance"]["max"],
-                "input": drift[key]["worst_input"]}
-        for tower, key in (("image", "image_encoder"), ("text", "text")) if key in drift
-    }  # fmt: skip
+        tower: {
+            "share": drift[key]["share_of_tolerance"],
+            "largest": drift[key]["cosine_distance"]["max"],
+            "input": drift[key]["worst_input"],
+        }
+        for tower, key in ON_GOLDEN_INPUTS.items()
+        if key in drift
+    }
     return {
-        "encoder": f"{cell['backend']}-{cell['precision']}", "verdict": cell["verdict"], "reason": cell["reason"][:400],
-        "broken": cell["broken_promises"], "declared": cell.get("reasons", {}), "drift": shares, "ran": how,
-    }  # fmt: skip
+        "encoder": f"{cell['backend']}-{cell['precision']}",
+        "verdict": cell["verdict"],
+        "reason": cell["reason"][:400],
+        "broken": cell["broken_promises"],
+        "declared": cell.get("reasons", {}),
+        "drift": shares,
+        "ran": seen.get("how", "") if seen else "",
+    }
 
 
 def told(backend: str, why: str) -> Row:
@@ -79,5 +102,5 @@ def told(backend: str, why: str) -> Row:
 
 def stamped(rows: Sequence[Row], column: str, selection: str, commit: str) -> list[Row]:
     """The same with where, on what, at which commit and when."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [{"processor": column, "selection": selection, **row, "commit": commit, "date": now} for row in rows]
+    date = evidence.now()
+    return [{"processor": column, "selection": selection, **row, "commit": commit, "date": date} for row in rows]

@@ -77,7 +77,9 @@ def _golden(target: Path, folder: Path, rows: dict[str, list[int]]) -> None:
     tokens = load_model(MODEL, "").tokenize(dataset.texts)
     files = sorted(path for path in target.rglob("*") if path.is_file())
     manifest |= {
-        "dataset_sha256": dataset.sha256, "tokens_sha256": hashlib.sha256(tokens.tobytes()).hexdigest(), "pixel_names": names,
+        "dataset_sha256": dataset.sha256,
+        "tokens_sha256": hashlib.sha256(tokens.tobytes()).hexdigest(),
+        "pixel_names": names,
         "files": {str(path.relative_to(target)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-    }  # fmt: skip
+    }
     (target / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), "utf-8")

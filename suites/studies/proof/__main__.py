@@ -5,15 +5,15 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
 from fixtures.progress import ProgressLine
-from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
+from fixtures.storage.lines import Lines
 from plugins.run import environment
+from suites.studies import evidence
 from suites.studies.proof import clean, examples, kills, page
 
 TARGET = ROOT / "golden" / "evidence" / "proof.json"
@@ -49,10 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = options(arguments)
     found: dict[str, Any] = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
     for part in wanted.parts or PARTS:
-        found[part] = {**_measured(part, wanted), "date": datetime.now(UTC).isoformat(timespec="seconds")}
-        found[part] |= {"commit": environment.commit(), "environment": environment.fingerprint()}
-        write_text(TARGET, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        write_text(TARGET.with_suffix(".md"), page.markdown(found))
+        found[part] = {**_measured(part, wanted), **evidence.stamp()}
+        evidence.write(TARGET, found, page.markdown(found))
     print(page.markdown(found))
     return 1 if any(page.problems(found)) else 0
 
@@ -60,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
     if part == "clean":
         plan = clean.plan(wanted.runs, wanted.seed, clean.installed())
-        kept = CACHE / "proof" / f"clean-{environment.commit()}-seed{wanted.seed}.jsonl"
+        kept = Lines(CACHE / "proof" / f"clean-{environment.commit()}-seed{wanted.seed}.jsonl")
         command = f"make proof ARGS='clean --runs {wanted.runs}'"
         return {"command": command, "runs": clean.runs(plan, kept, counted("clean runs", len(plan)))}
     if part == "kills":

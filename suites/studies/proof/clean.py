@@ -18,6 +18,7 @@ from fixtures import ROOT
 from fixtures.machine.devices import cores
 from fixtures.registry import backends, preprocessors
 from fixtures.storage.cache import ROOT as CACHE
+from fixtures.storage.lines import Lines
 from plugins.run import environment
 
 ENCODERS = ("suites/preprocessing", "suites/embeddings/test_encoder.py")
@@ -88,36 +89,49 @@ def run(under: Conditions) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         report = Path(folder) / "report.json"
         suites = WHOLE if under.whole else ENCODERS
-        command = [sys.executable, "-m", "pytest", "-p", "suites.studies.proof.shuffled", *suites,
-                   "--benchmark-disable", "--whole", "--device=cpu",
-                   f"--backend={under.backend}", f"--precision={under.precision}",
-                   f"--preprocessor={under.preprocessor}", f"--report={report}"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "suites.studies.proof.shuffled",
+            *suites,
+            "--benchmark-disable",
+            "--whole",
+            "--device=cpu",
+            f"--backend={under.backend}",
+            f"--precision={under.precision}",
+            f"--preprocessor={under.preprocessor}",
+            f"--report={report}",
+        ]
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         cells = json.loads(report.read_text())["cells"] if report.exists() else []
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     verdicts = [cell["verdict"] for cell in cells]
     return {
-        **asdict(under), "exit": done.returncode, "cells": len(cells), "seconds": round(time.monotonic() - started, 1),
-        "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}, "failed": failed,
-        "clean": done.returncode == 0, "skipped": set(verdicts) == {"skipped"},  # a processor may lack a precision
+        **asdict(under),
+        "exit": done.returncode,
+        "cells": len(cells),
+        "seconds": round(time.monotonic() - started, 1),
+        "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+        "failed": failed,
+        "clean": done.returncode == 0,
+        "skipped": set(verdicts) == {"skipped"},  # a processor may lack a precision
         "commit": environment.commit(),
-    }  # fmt: skip
+    }
 
 
-def runs(wanted: Sequence[Conditions], kept: Path, told: Callable[[Any], Any]) -> list[dict[str, Any]]:
+def runs(wanted: Sequence[Conditions], kept: Lines, told: Callable[[Any], Any]) -> list[dict[str, Any]]:
     """All of them: those of one thread side by side, those of more alone, because they would only wait for one another.
 
-    What was run before by an interrupted command is in `kept`, a line each, and not run again.
+    What was run before by an interrupted command is in `kept` and not run again.
     """
-    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    done = {Conditions(**{field: line[field] for field in Conditions.__dataclass_fields__}): line for line in lines}
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    done = {Conditions(**{field: line[field] for field in Conditions.__dataclass_fields__}): line for line in kept.read()}
 
     def one(under: Conditions) -> dict[str, Any]:
         if under not in done:
             found = run(under)
-            with kept.open("a") as file:
-                file.write(json.dumps(found) + "\n")
+            kept.append(found)
             done[under] = found
         return dict(told(done[under]))
 

@@ -1,6 +1,5 @@
 """The properties of suites/selftest, tried on more examples than `make test` has time for, and counted."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.storage.lines import Lines
 
 TIMES = 3  # as many examples as in `make test`
 
@@ -18,7 +18,6 @@ def counts(seed: int) -> dict[str, Any]:
     """Examples by property, and the tests that failed."""
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         file = Path(folder) / "counts.jsonl"
-        file.touch()
         tests = sorted(
             str(path.relative_to(ROOT)) for path in (ROOT / "suites" / "selftest" / "properties").glob("test_properties_*.py")
         )
@@ -26,8 +25,7 @@ def counts(seed: int) -> dict[str, Any]:
         command = [sys.executable, "-m", "pytest", *tests, "--benchmark-disable", "-q"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         tried: Counter[str] = Counter()
-        for line in file.read_text(encoding="utf-8").splitlines():
-            found = json.loads(line)
-            tried[found["property"]] += found["examples"]
+        for line in Lines(file).read():
+            tried[line["property"]] += line["examples"]
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return {"properties": dict(sorted(tried.items())), "seed": seed, "exit": done.returncode, "failed": failed}

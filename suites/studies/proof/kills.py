@@ -64,16 +64,25 @@ class Sandbox:
         if writer.writes:
             shutil.rmtree(self.folder / writer.writes, ignore_errors=True)
         options = [
-            f"--dataset={self.folder}/mine", f"--golden={self.folder}/golden", f"--report={self.folder}/report.json",
-            f"--benchmark-storage=file://{self.folder}/history", "--device=cpu", "--preprocessor=original_clip",
-        ]  # fmt: skip
+            f"--dataset={self.folder}/mine",
+            f"--golden={self.folder}/golden",
+            f"--report={self.folder}/report.json",
+            f"--benchmark-storage=file://{self.folder}/history",
+            "--device=cpu",
+            "--preprocessor=original_clip",
+        ]
         cache = {"CLIP_CONFORMANCE_CACHE": f"{self.folder}/cache", "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *writer.arguments, *options], cwd=ROOT, env={**os.environ, **cache}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0,
-        )  # fmt: skip
+            [sys.executable, "-m", "pytest", *writer.arguments, *options],
+            cwd=ROOT,
+            env={**os.environ, **cache},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
 
-    def whole(self, writer: Writer) -> dict[str, Any]:
+    def undisturbed(self, writer: Writer) -> dict[str, Any]:
         """One run that nobody kills: its seconds, and what is wrong with it, if anything."""
         started = time.monotonic()
         process = self.start(writer)
@@ -114,11 +123,11 @@ class Sandbox:
 def campaign(folder: Path, kills: int, seed: int, told: Any) -> dict[str, Any]:
     """So many kills over all writers in turn, at uniformly random moments of their run; after all of them, each runs whole."""
     sandbox, rng = Sandbox(folder), np.random.default_rng(seed)
-    first = {writer.name: told(sandbox.whole(writer)) for writer in WRITERS}
+    first = {writer.name: told(sandbox.undisturbed(writer)) for writer in WRITERS}
     found = []
     for number in range(kills):
         writer = WRITERS[number % len(WRITERS)]
         found.append(told(sandbox.killed(writer, float(rng.uniform(0, first[writer.name]["seconds"])))))
-    last = {writer.name: told(sandbox.whole(writer)) for writer in WRITERS}
+    last = {writer.name: told(sandbox.undisturbed(writer)) for writer in WRITERS}
     left = [path.name for path in (folder / "golden").glob(".*")] + [path.name for path in (folder / "cache").glob("*.*[!k]")]
     return {"kills": found, "before": first, "after": last, "left_behind": left}

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from plugins.subjects import LoadedEncoder, Subjects
+
 BATCHES = (3, 8, 16, 32, 64)
 
 
 def pytest_configure() -> None:
     """Every encoder of this run; what tests ask of an encoder themselves stays as they ask it."""
-    from plugins.subjects import LoadedEncoder, Subjects
-
     rng = np.random.default_rng(int(os.environ["SHUFFLE"]))
     size, own, patch = int(rng.choice(BATCHES)), Subjects.image_embeddings, pytest.MonkeyPatch()
 

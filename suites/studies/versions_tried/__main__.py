@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from fixtures import ROOT
 from fixtures.errors import BadInput
 from fixtures.machine.devices import processor
 from fixtures.progress import say
-from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
+from fixtures.storage.lines import Lines
 from plugins.run import environment
+from suites.studies import evidence
 from suites.studies.versions_tried import page
 from suites.studies.versions_tried.combinations import Combination, combinations
 from suites.studies.versions_tried.trial import interpreter, trial
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"no combination is called '{wanted.only}', expected a part of {names}", file=sys.stderr)
         return 2
     rows: dict[str, Any] = {row["name"]: row for row in (json.loads(TARGET.read_text())["rows"] if TARGET.exists() else [])}
-    kept = PLACE / f"tried-{environment.commit()}.jsonl"
+    kept = Lines(PLACE / f"tried-{environment.commit()}.jsonl")
     before = {} if wanted.again else tried(kept)
     pythons = dict(pair.split("=", 1) for pair in wanted.python)
     try:
@@ -54,32 +54,32 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     order = [one.name for one in combinations()]
     found = {"schema": 1, "command": "make versions", "rows": [rows[name] for name in order if name in rows]}
-    write_text(TARGET, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    write_text(TARGET.with_suffix(".md"), page.markdown(found))
+    evidence.write(TARGET, found, page.markdown(found))
     print(page.markdown(found))
     return 0 if all(page.works(rows[one.name]) for one in chosen) else 1
 
 
-def tried(kept: Path) -> dict[str, Any]:
+def tried(kept: Lines) -> dict[str, Any]:
     """The last row of each combination that an interrupted run has tried, or begun to try, by name."""
-    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    return {line["name"]: line for line in lines if "reason" not in line}
+    return {line["name"]: line for line in kept.read() if "reason" not in line}
 
 
-def _row(one: Combination, python: Path | None, kept: Path, before: dict[str, Any]) -> dict[str, Any]:
+def _row(one: Combination, python: Path | None, kept: Lines, before: dict[str, Any]) -> dict[str, Any]:
     """Try it, and keep what there is after each check: an hour's work must not hang on the last minute."""
     if before.get("whole"):
         return before
     say(f"{one.name}: {'installing and checking' if python else 'no such Python'}")
     row = {
-        "name": one.name, "python": one.python, "asked": dict(one.pins), "commit": environment.commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "cpu": processor("model name"),
-    }  # fmt: skip
+        "name": one.name,
+        "python": one.python,
+        "asked": dict(one.pins),
+        "commit": environment.commit(),
+        "date": evidence.now(),
+        "cpu": processor("model name"),
+    }
     for found in trial(one, python, PLACE / one.name, before):
         row |= found
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with kept.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        kept.append(row)
         say(f"{one.name}: {page.progress(row)}")
     return row
 

@@ -38,8 +38,17 @@ class Check:
 def checks(storage: Path) -> tuple[Check, ...]:
     """In order; `storage` is a new folder for stored runs."""
     stored = f"--benchmark-storage=file://{storage}"
-    accuracy = ("suites/preprocessing", "suites/embeddings", "suites/retrieval", "--device=cpu", f"--backend={ENCODERS}",
-                "--precision=fp32,bf16,int8", "--preprocessor=original_clip,opencv-cubic", "-k", CHOSEN)  # fmt: skip
+    accuracy = (
+        "suites/preprocessing",
+        "suites/embeddings",
+        "suites/retrieval",
+        "--device=cpu",
+        f"--backend={ENCODERS}",
+        "--precision=fp32,bf16,int8",
+        "--preprocessor=original_clip,opencv-cubic",
+        "-k",
+        CHOSEN,
+    )
     compiled = ("suites/embeddings/test_encoder.py", "--device=cpu", "--backend=torch-compile", "--precision=fp32")
     return (
         Check("collection", ("--collect-only",)),

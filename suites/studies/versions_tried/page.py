@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from plugins.report.layout import table
 from suites.studies.versions_tried.combinations import COLUMNS
 
 Row = dict[str, Any]
@@ -45,16 +46,18 @@ def markdown(found: Row) -> str:
     """The page golden/evidence/versions.md."""
     rows = found["rows"]
     names = list(dict.fromkeys(name for row in rows for name in row.get("checks", {})))
-    header = ["python", *COLUMNS, *names, "verdict"]
+    cells = [
+        (row["python"], *(_version(row, name) for name in COLUMNS), *(_counts(row, name) for name in names), _verdict(row))
+        for row in rows
+    ]
     lines = [
-        "# The versions that were tried", "",
-        f"{verdict(rows)}. {WHAT.format(found['command'])}", "",
-        f"| {' | '.join(header)} |", f"|{'---|' * len(header)}",
-    ]  # fmt: skip
-    for row in rows:
-        cells = [row["python"], *(_version(row, name) for name in COLUMNS), *(_counts(row, name) for name in names)]
-        lines.append(f"| {' | '.join([*cells, _verdict(row)])} |")
-    lines += ["", *(f"- {_made(row)}" for row in rows if "checks" in row)]
+        "# The versions that were tried",
+        "",
+        f"{verdict(rows)}. {WHAT.format(found['command'])}",
+        "",
+        table(("python", *COLUMNS, *names, "verdict"), cells),
+        *(f"- {_made(row)}" for row in rows if "checks" in row),
+    ]
     lines += [f"- PROBLEM: {problem}" for problem in problems(rows)]
     for warning in sorted({line for row in rows for line in row.get("warnings", [])}):
         where = ", ".join(row["name"] for row in rows if warning in row.get("warnings", []))

@@ -12,7 +12,6 @@ from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import Ints
 
 KINDS = ("first", "top5", "top10", "hit")
-MEANING = {"first": "first answer", "top5": "first five, as a set", "top10": "first ten, as a set", "hit": "hit or miss of R@1"}
 SIDES = ("queries", "items", "both")
 SIDE_MEANING = {
     "queries": "old fp32 index, this cell's queries",

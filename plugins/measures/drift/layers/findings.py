@@ -3,21 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from plugins.measures.drift.layers.profile import LayerError
 
-EPSILON = {"float16": 2.0**-11, "bfloat16": 2.0**-8}  # half a unit in the last place, relative; fp32's where nothing is said
-LARGEST = {"float16": 65504.0, "bfloat16": 2.0**127 * (2 - 2**-7), "float32": 2.0**127 * (2 - 2**-23)}
+if TYPE_CHECKING:
+    import torch
+
 HEADROOM = 1.0  # bits: with less, an input that doubles the activation overflows
 RATIO = 1.6  # of a jump: a clean first attention reaches 1.41 times its neighbours
 RATIO_OF = {"norm": 1.4}  # norms are alike; one computed in fp16 has 1.5 to 2.6 times the error of its neighbours
 FEW, RATIO_OF_FEW = 5, 2.0  # fewer neighbours than that say little about their spread
 SPREADS = 6.0  # and by so many times their own spread
 LEAST_SPREAD = 0.03  # of logarithms: what sampling other inputs changes
-ROUNDING = 0.55  # what rounding one random output costs, in EPSILON: 0.42 measured, 0.58 at most
+ROUNDING = 0.55  # what rounding one random output costs, in halves of a unit in the last place: 0.42 measured, 0.58 at most
 ROUNDINGS = {"norm": 1, "residual": 2}  # that a layer of this kind cannot do without
 INSIDE = 12  # of a norm in fp32, whose steps round as its output does; halves are computed in fp32 inside
 MATTERS = 0.5  # an own error smaller than this share of what products have does not show in the embedding
@@ -67,7 +68,7 @@ def headroom(row: LayerError) -> float:
     """Bits between the largest magnitude and the largest finite number of the output's own type; -inf after an overflow."""
     if not np.isfinite(row.largest):
         return -math.inf
-    return math.log2(LARGEST.get(row.dtype, LARGEST["float32"]) / max(row.largest, 1e-300))
+    return math.log2(_type(row).max / max(row.largest, 1e-300))
 
 
 def neighbours(row: LayerError, rows: Sequence[LayerError]) -> tuple[list[float], bool]:
@@ -106,7 +107,14 @@ def _of_products(row: LayerError, rows: Sequence[LayerError]) -> float:
 def unavoidable(row: LayerError) -> float:
     """The relative error that rounding the output (and, in a residual, the sum before it) to its type explains."""
     roundings = INSIDE if row.kind == "norm" and row.dtype == "float32" else ROUNDINGS.get(row.kind, 1)
-    return ROUNDING * EPSILON.get(row.dtype, 2.0**-24) * math.sqrt(roundings)
+    return float(ROUNDING * _type(row).eps / 2 * math.sqrt(roundings))
+
+
+def _type(row: LayerError) -> "torch.finfo":
+    """Of a layer's output: fp32's where it is none of the two halves."""
+    import torch
+
+    return torch.finfo({"float16": torch.float16, "bfloat16": torch.bfloat16}.get(row.dtype, torch.float32))
 
 
 def _said(found: list[Finding], what: str) -> bool:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from fixtures.capability import Tower
 from fixtures.errors import Unavailable
+from fixtures.layers import TAP
 
 if TYPE_CHECKING:
     import torch
 
 INPUT = "input"  # pixels [N, 3, R, R] or tokens [N, L]
-TAP = ":input"  # "LAYER:input" is what LAYER is given, where no layer is called by that name
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Layer:
     compute: Callable[..., "torch.Tensor"]
     block: int | None = None
     pool: Callable[["torch.Tensor"], "torch.Tensor"] | None = None
+
+    @property
+    def needed(self) -> bool:
+        """False for a step within a layer, which a cell may hide."""
+        return self.kind != "inner"
 
 
 def layers(module: Any, tower: Tower) -> list[Layer]:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
-from plugins.measures.drift.layers.capture import watch
 from plugins.measures.drift.layers.layers import INPUT, Layer, layers
 
 if TYPE_CHECKING:
@@ -61,22 +60,22 @@ def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -
     import torch
 
     known = layers(exact, tower)
-    look, how = watch(encoder, tower, known)
+    capture = encoder.layers(tower, known)
     step = min(ROWS, encoder.max_batch or ROWS)
     parts: dict[str, list[Any]] = {layer.name: [] for layer in known}
     changed = []
     with torch.inference_mode():
         for start in range(0, len(batch), step):
             rows = batch[start : start + step]
-            found = look(rows)
-            if "compilation" not in how:
+            found = capture.outputs(rows)
+            if capture.as_it_runs:
                 changed.append(_change(found[known[-1].name], encoder.encode(rows, tower)))
             for name, part in _compare(known, found, rows, exact, tower).items():
                 parts[name].append(part)
     found_rows = [_row(layer, parts[layer.name]) for layer in known if parts[layer.name]]
     for row, after in zip(found_rows[-2::-1], found_rows[:0:-1], strict=True):
         row.dtype = row.dtype or after.dtype  # a step that the cell hides computes in what the layer around it gives
-    return Profile(found_rows, how, max(changed, default=0.0), len(batch))
+    return Profile(found_rows, capture.how, max(changed, default=0.0), len(batch))
 
 
 def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, tower: Tower) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from plugins.measures.drift.layers.profile import ROWS, used_tokens
 from plugins.measures.drift.layers.scores import scores
 
 if TYPE_CHECKING:
+    import torch
+
     from fixtures.models import Model
 
 Float64 = NDArray[np.float64]
@@ -21,19 +23,14 @@ OUTLIER = 6.0  # a channel or token is one when its largest magnitude is so many
 LISTED = 3  # outliers that are named; the largest is, outlier or not
 
 
-@dataclass(frozen=True)
-class Format:
-    """What a floating-point format can hold."""
-
-    largest: float
-    smallest_normal: float
-    smallest: float  # subnormal; half of it rounds to 0
+FORMATS = {"fp16": "float16", "bf16": "bfloat16"}  # torch's names
 
 
-FORMATS = {
-    "fp16": Format(65504.0, 2.0**-14, 2.0**-24),
-    "bf16": Format(2.0**127 * (2 - 2**-7), 2.0**-126, 2.0**-133),
-}
+def holds(name: str) -> "torch.finfo":
+    """What a format can hold."""
+    import torch
+
+    return torch.finfo(getattr(torch, FORMATS[name]))
 
 
 @dataclass
@@ -62,9 +59,11 @@ class Range:
         self.largest = max(self.largest, float(size.max()))
         self.squares += float((size**2).sum())
         self.count += int((size > 0).sum())
-        for name, limits in FORMATS.items():
-            self.subnormal[name] += int(((size < limits.smallest_normal) & (size >= limits.smallest / 2)).sum())
-            self.flushed[name] += int(((size > 0) & (size < limits.smallest / 2)).sum())
+        for name in FORMATS:
+            normal = holds(name).smallest_normal
+            zero = normal * holds(name).eps / 2  # what is smaller than half the smallest subnormal rounds to 0
+            self.subnormal[name] += int(((size < normal) & (size >= zero)).sum())
+            self.flushed[name] += int(((size > 0) & (size < zero)).sum())
         self.channels = _larger(self.channels, size.flatten(0, -2).max(dim=0).values.numpy())
         if x.ndim == 3:
             self.tokens = _larger(self.tokens, size.max(dim=0).values.max(dim=-1).values.numpy())
@@ -77,11 +76,11 @@ class Range:
             "largest": self.largest,
             "rms": rms,
             **{name: {
-                "headroom_bits": math.log2(limits.largest / max(self.largest, 1e-300)),
-                "rms_over_smallest_normal_bits": math.log2(max(rms, 1e-300) / limits.smallest_normal),
+                "headroom_bits": math.log2(holds(name).max / max(self.largest, 1e-300)),
+                "rms_over_smallest_normal_bits": math.log2(max(rms, 1e-300) / holds(name).smallest_normal),
                 "subnormal_share": self.subnormal[name] / count,
                 "flushed_share": self.flushed[name] / count,
-            } for name, limits in FORMATS.items()},
+            } for name in FORMATS},
             "int8": {"rounds_to_zero_share": self.int8_zero / count, "levels_of_rms": 127.5 * rms / max(self.largest, 1e-300)},
             "outlier_channels": outliers(self.channels),
             "outlier_tokens": outliers(self.tokens),

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fixtures.backends._torch import TorchEncoder
 from fixtures.capability import Encoder, Tower
 from plugins.measures.drift.layers.ranges import Range
 
@@ -39,13 +38,10 @@ def int8_error(weight: Any) -> dict[str, Any]:
 
 
 def cell_errors(model: "Model", encoder: Encoder) -> dict[str, float]:
-    """Relative error (Euclidean) of the matrices that a torch cell multiplies with, by name; empty where they are hidden."""
+    """Relative error (Euclidean) of the matrices that a cell multiplies with, by name; empty where they are hidden."""
     found = {}
-    if isinstance(encoder, TorchEncoder):
-        for name, tensor in encoder.module.named_parameters():
-            wanted = model.state.get(name)
-            if wanted is None or wanted.ndim != 2:
-                continue
-            used = (tensor.dequantize() if hasattr(tensor, "qdata") else tensor).detach().cpu().double()
-            found[name] = float((used - wanted).norm() / wanted.norm())
+    for name, used in encoder.weights():
+        wanted = model.state.get(name)
+        if wanted is not None and wanted.ndim == 2:
+            found[name] = float((used.double() - wanted).norm() / wanted.norm())
     return found

@@ -1,6 +1,7 @@
 """One cell's drift and latency with any operations kept in fp32: what a policy search measures."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fixtures.backends._kept import keeping
-from fixtures.backends._torch import TorchEncoder
 from fixtures.capability import Array, Backend, Encoder, Tokens, Tower
 from fixtures.models import Model
 from fixtures.policies.operations import operations
@@ -76,12 +75,10 @@ class Trial:
         return self.backend.load_policy(self.model, self.policy(kept), self.device, self.builds)
 
     def encode(self, kept: Kept, batch: Array | Tokens, tower: Tower) -> Array:
-        """Raw embeddings [N, D]; operations of a torch module are swapped in place, which costs nothing."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not isinstance(self.low, TorchEncoder):
-                return _all(self.encoder(kept), batch, tower)
-            with keeping(self.low, self.exact, sorted(kept)):
-                return _all(self.low, batch, tower)
+        """Raw embeddings [N, D]; operations are swapped in place where the cell can do that, which costs nothing."""
+        in_place = self.low.keeping(self.exact, sorted(kept))
+        with np.errstate(over="ignore", invalid="ignore"), in_place or nullcontext():
+            return _all(self.low if in_place else self.encoder(kept), batch, tower)
 
     def drift(self, kept: Kept, target: Target, tower: Tower) -> tuple[float, float]:
         """See Target.drift."""
@@ -106,5 +103,5 @@ class Trial:
 
 
 def _all(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Array:
-    encoder.resume()
+    encoder.restore_settings()
     return np.concatenate([encoder.encode(batch[i : i + BATCH], tower) for i in range(0, len(batch), BATCH)])

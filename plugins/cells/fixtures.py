@@ -1,0 +1,71 @@
+"""What tests take by name: subjects, golden data, an encoder, a preprocessor; what cannot be had is a skip or a failure."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fixtures.capability import Encoder, Preprocessor
+from fixtures.cells import EncoderKey
+from plugins.cells.given_back import BuildFailed, CannotRun
+from plugins.cells.pixels import CannotRead
+from plugins.command_line.options import given
+from plugins.golden.verified import Golden, load_golden
+from plugins.subjects import Subjects
+
+SUBJECTS = pytest.StashKey[Subjects]()
+
+
+@contextmanager
+def outcomes() -> Iterator[None]:
+    """A skip, or a failure without traceback; nothing declared excuses a failure."""
+    try:
+        yield
+    except CannotRun as reason:
+        raise pytest.skip.Exception(str(reason)) from None
+    except (BuildFailed, CannotRead) as reason:
+        raise pytest.fail.Exception(str(reason), pytrace=False) from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Fixtures ask for subjects too."""
+    with outcomes():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """The test itself."""
+    with outcomes():
+        return (yield)
+
+
+def chosen(config: pytest.Config) -> Subjects:
+    """What the options choose."""
+    model, pretrained, dataset, golden = map(config.getoption, ("--model", "--pretrained", "--dataset", "--golden"))
+    return Subjects(model, pretrained, dataset, golden, given(config))
+
+
+@pytest.fixture(scope="session")
+def subjects(pytestconfig: pytest.Config) -> Subjects:
+    """The session's subjects."""
+    return pytestconfig.stash.setdefault(SUBJECTS, chosen(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def golden(subjects: Subjects) -> Golden:
+    """Verified golden data of this run's model and data set."""
+    return load_golden(subjects)
+
+
+@pytest.fixture
+def encoder(subjects: Subjects, encoder_key: EncoderKey) -> Encoder:
+    """The encoder under test, warmed up; what it returns is looked at."""
+    return subjects.encoder(encoder_key).formed
+
+
+@pytest.fixture
+def preprocessor(subjects: Subjects, preprocessor_name: str) -> Preprocessor:
+    """The preprocessor under test."""
+    return subjects.preprocessor(preprocessor_name)

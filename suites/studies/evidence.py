@@ -1,0 +1,35 @@
+"""What every study's evidence says of itself, and how it is written: figures as JSON, and beside them a page."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from fixtures.storage.atomic import write_text
+from plugins.run import environment
+
+
+class Stamp(TypedDict):
+    """The code that measured, when, and on what."""
+
+    commit: str
+    date: str  # ISO 8601, UTC
+    environment: environment.Fingerprint
+
+
+def stamp() -> Stamp:
+    """Of this checkout and this machine, now."""
+    return {"commit": environment.commit(), "date": now(), "environment": environment.fingerprint()}
+
+
+def now() -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write(target: Path, found: dict[str, Any], page: str) -> None:
+    """NAME.json and NAME.md, each whole or not at all."""
+    write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    write_text(target.with_suffix(".md"), page)
