@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -243,8 +244,8 @@ class Subjects:
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
             first: dict[str, Array] = {}
             calls = {
-                "image": lambda: first.setdefault("image", encoder.encode_image(pixels)),
-                "text": lambda: first.setdefault("text", encoder.encode_text(tokens)),
+                "image": lambda: first.setdefault("image", copy(encoder.encode_image(pixels))),
+                "text": lambda: first.setdefault("text", copy(encoder.encode_text(tokens))),
             }
             warm = {tower: warm_up(call) for tower, call in calls.items()}
             return LoadedEncoder(key, encoder, self.model.embed_dim, load_s, warm, first, warned=warned)
