@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from fixtures import PYTEST
 from fixtures.bounds import beyond
 from fixtures.capability import TOWERS, KnownFailure, Size
 from fixtures.cells import Cell, EncoderKey
@@ -15,7 +16,7 @@ from fixtures.errors import BadInput
 from fixtures.models import family
 from fixtures.registry import preprocessors
 from plugins.cells.matrix import model_of, subject, tower_of
-from plugins.command_line.options import PYTEST, given
+from plugins.command_line.options import given
 from plugins.command_line.outside import again
 from plugins.latency.benchmark_options import compared
 from plugins.measures.vectors.metrics import Comparison

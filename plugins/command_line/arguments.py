@@ -20,12 +20,12 @@ def arguments(config: pytest.Config) -> list[str]:
     - With --promises, the suites that are no part of the matrix join it: the list has the promises of all.
     - A part of the matrix, and every other path, means itself.
     """
-    root, here = config.rootpath.resolve(), config.invocation_params.dir
+    root, here = config.rootpath, config.invocation_params.dir
     whole = [root / path for path in config.getini("testpaths")]
     typed: list[str] = []
     for arg in config.args:
-        typed += map(str, whole) if (here / arg).resolve() == root else [arg]
-    rest = [arg for arg in typed if (here / arg).resolve() not in whole]
+        typed += map(str, whole) if (here / arg).resolve() == root.resolve() else [arg]
+    rest = [arg for arg in typed if (here / arg).resolve() not in [path.resolve() for path in whole]]
     if len(typed) - len(rest) < len(whole):
         return typed
     if asked(config):

@@ -12,7 +12,6 @@ from fixtures.machine.devices import DEVICES
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 
 GOLDEN = ROOT / "golden"
-PYTEST = "clip-conformance audit" if INSTALLED else "pytest"  # what a person types to run tests
 TYPED = pytest.StashKey[dict[str, str]]()  # by part of a cell's id: the option that brought it
 
 

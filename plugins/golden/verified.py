@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fixtures import PYTEST
 from fixtures.capability import Array
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.errors import BadInput
@@ -18,7 +19,6 @@ from fixtures.preprocessors._shared import normalise
 from fixtures.progress import say
 from fixtures.storage.replace import previous, turn
 from plugins.cells.shared import frozen, shared
-from plugins.command_line.options import PYTEST
 from plugins.subjects import Subjects
 
 COMMAND = f"{PYTEST} --update-golden"

@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired
 
-from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12; torch requires it
 
 from fixtures.capability import Tower
 from plugins.measures.growth import GrowthFigures

@@ -8,7 +8,7 @@ from fixtures.registry import backends
 
 How = Literal["real", "switches", "emulated"]
 # Libraries that take their kernels from the processor and have no switch: an older one has to be emulated for them.
-SWITCHLESS = ("deepsparse", "onnxruntime", "onnxruntime-full-range", "onnxruntime-optimized")
+SWITCHLESS = ("onnxruntime", "onnxruntime-full-range", "onnxruntime-optimized")
 # openvino looks at the real processor too: played as SSE4.1 it stops, as AVX2 it offers bf16 and then has none.
 EMULATED = {"x86_64": (*SWITCHLESS, "openvino"), "aarch64": ("onnxruntime",)}
 
@@ -29,6 +29,8 @@ class Kind:
         if self.how == "real":
             return not backends()[backend].nowhere()
         if self.how == "switches":
+            if backend == "deepsparse":  # it has no kernels from before AVX2
+                return "NM_ARCH" in self.variables
             return backend not in SWITCHLESS and (backend != "openvino" or self.name.startswith("AVX-512"))
         return backend in EMULATED[self.machine]
 
@@ -61,6 +63,7 @@ def kinds(flags: str, numpy_features: list[str]) -> list[Kind]:
     for name, _, values, too_new in able[:-1]:
         left = " ".join(feature for feature in numpy_features if feature.startswith(too_new))
         variables = {**dict(zip(SWITCHES, values, strict=True)), "NPY_DISABLE_CPU_FEATURES": left}
+        variables["NM_ARCH"] = variables["ATEN_CPU_CAPABILITY"].replace("default", "")  # DeepSparse has the same names
         played.append(Kind(name, "switches", {k: v for k, v in variables.items() if v}, selection="middle"))
     emulated = [Kind(f"{cpu} ({machine})", "emulated", cpu=cpu, machine=machine, selection="small") for cpu, machine in QEMU]
     return [Kind("itself", "real"), *played, *emulated]
