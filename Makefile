@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test fix golden matrix gate-power faults proof processors versions drift train scenes lock clean
+.PHONY: setup audit test fix golden matrix gate-power faults mutants proof processors versions drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -65,6 +65,9 @@ gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--tri
 
 faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 	$(RUN) -m suites.studies.faults $(ARGS)
+
+mutants: $(READY)  # some hours for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
+	$(RUN) -m suites.studies.mutants $(ARGS)
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples
 	$(RUN) -m suites.studies.proof $(ARGS)

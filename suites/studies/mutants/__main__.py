@@ -1,0 +1,70 @@
+"""`python -m suites.studies.mutants` (make mutants): draws faults from the grammar and says which of them the suite finds.
+
+An interrupted campaign goes on where it was: each row is kept as it ends, by commit and seed.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+from fixtures import ROOT
+from fixtures.progress import ProgressLine
+from fixtures.storage.cache import ROOT as CACHE
+from fixtures.storage.lines import Lines
+from plugins.run import environment
+from suites.studies import evidence
+from suites.studies.mutants import page, runs
+from suites.studies.mutants.grammar import Draw, draw
+
+TARGET = ROOT / "golden" / "evidence" / "mutants.json"
+DRAWS, SOUND = 1000, 20
+
+
+def options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m suites.studies.mutants", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="of the campaign (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="how many (default: %(default)s)")
+    parser.add_argument("--sound", type=int, default=SOUND, help="runs without a fault, against alarms (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at once (default: the processors)")
+    parser.add_argument("--number", type=int, help="only this draw: print what the suite says of it")
+    parser.add_argument("--evidence", action="store_true", help="write golden/evidence/mutants.json and .md")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 if every drawn fault that changes an output is found and no sound encoder is blamed; 1 if not."""
+    wanted = options(arguments)
+    if wanted.number is not None:
+        rows = list(runs.every([draw(wanted.seed, wanted.number)], 1))
+        print(json.dumps(rows[0], indent=1))
+        return 0 if rows[0]["broken"] or not rows[0]["effect"] else 1
+    rows = measure(wanted.seed, wanted.draws, wanted.sound, wanted.jobs)
+    text = page.text(rows)
+    print(text)
+    if wanted.evidence:
+        head = f'# Faults drawn at random\n\nMade by `make mutants ARGS="--seed {wanted.seed} --evidence"`.\n\n'
+        found = {"schema": 1, "command": "make mutants", "seed": wanted.seed, **evidence.stamp(), "rows": rows}
+        evidence.write(TARGET, found, head + text)
+    real = [row for row in rows if row["draw"] is None or row["effect"]]
+    return 0 if all(bool(row["broken"]) == (row["draw"] is not None) for row in real) else 1
+
+
+def measure(seed: int, draws: int, sound: int, jobs: int) -> list[runs.Row]:
+    """All rows, those of an interrupted campaign of the same commit first."""
+    journal = Lines(CACHE / "mutants" / f"{environment.commit()}-seed{seed}.jsonl")
+    rows = journal.read()
+    done = {row["draw"]["number"] for row in rows if row["draw"]}
+    waiting: list[Draw | None] = [draw(seed, number) for number in range(draws) if number not in done]
+    waiting += [None] * max(0, sound - sum(row["draw"] is None for row in rows))
+    line = ProgressLine("mutants")
+    for row in runs.every(waiting, jobs):
+        rows.append(row)
+        journal.append(row)
+        line.step(f"{len(rows)} of {draws + sound}, {sum(bool(r['broken']) for r in rows)} found")
+    line.finish()
+    return sorted(rows, key=lambda row: row["draw"]["number"] if row["draw"] else -1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""A process a draw, forked from one that has imported everything: the probe, then the suite with the mutant in it."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fixtures import ROOT
+from suites.studies.mutants.grammar import Draw
+from suites.studies.mutants.mutant import VARIABLE
+
+Row = dict[str, Any]
+LIMIT_S = 900  # a draw that has not ended by then is counted as found: no merge gets past a run that hangs
+BACKEND = "suites.studies.mutants.mutant:Mutant"
+SUITES = (
+    "suites/embeddings/test_encoder.py", "suites/embeddings/test_calls.py", "suites/embeddings/test_cell.py",
+    "suites/embeddings/test_left_behind.py",
+)  # fmt: skip
+# open_clip imports anyio, a plugin of pytest's whose asserts can then no longer be rewritten.
+EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+
+
+def command(options: Sequence[str] = ()) -> list[str]:
+    """What a user types for the mutant in $MUTANT."""
+    cells = (f"--backend={BACKEND}", "--precision=fp32", "--preprocessor=original_clip", "--device=cpu", "--benchmark-disable")
+    return [*SUITES, *cells, *options]
+
+
+def every(draws: Sequence[Draw | None], jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
+    """A row a draw, as they end; None is a sound encoder. `jobs` run at once."""
+    import open_clip  # noqa: F401 - the forks have it then
+
+    waiting, running = list(draws), dict[int, tuple[Draw | None, Path]]()
+    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    draw = waiting.pop(0)
+                    folder = Path(tempfile.mkdtemp(dir=place))
+                    running[_fork(draw, folder, options)] = (draw, folder)
+                child, status = os.wait()
+                draw, folder = running.pop(child)
+                yield row(draw, folder, os.waitstatus_to_exitcode(status))
+        finally:
+            for child in running:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
+
+def row(draw: Draw | None, folder: Path, code: int) -> Row:
+    """What became of it. `broken`: promise to the first line that its message has of the fault."""
+    found = folder / "found.json"
+    result: Row = json.loads(found.read_text()) if found.exists() else {"broken": {}, "effect": None, "shown": None}
+    if code < 0:
+        result["broken"] = {"ended": f"the process ended with {signal.Signals(-code).name}"}
+    elif not found.exists():
+        result["broken"] = {"ended": (folder / "output").read_text(errors="replace")[-300:]}
+    return {"draw": asdict(draw) if draw else None, "text": str(draw) if draw else "sound", "exit": code, **result}
+
+
+def _fork(draw: Draw | None, folder: Path, options: Sequence[str]) -> int:
+    child = os.fork()
+    if child:
+        return child
+    try:
+        _child(draw, folder, options)
+    except BaseException:
+        (folder / "output").write_text(traceback.format_exc())
+    os._exit(97)
+
+
+def _child(draw: Draw | None, folder: Path, options: Sequence[str]) -> None:
+    output = os.open(folder / "output", os.O_RDWR | os.O_CREAT)
+    for number in (1, 2):
+        os.dup2(output, number)
+    signal.alarm(LIMIT_S)
+    os.chdir(ROOT)
+    import pytest
+
+    from fixtures.models import DEFAULT, load_model
+    from suites.studies.mutants import mutant, probe
+
+    effect = probe.largest_effect(load_model(DEFAULT, ""), draw) if draw else 0.0
+    os.environ[VARIABLE] = json.dumps(asdict(draw)) if draw else ""
+    broken = Broken()
+    sys.argv = ["pytest", *EARLY, f"--report={folder}/report.json", "-q", *command(options)]
+    code = int(pytest.main(sys.argv[1:], plugins=[broken]))
+    shown = max([encoder.shown for encoder in mutant.LOADED], default=0.0)
+    if draw and draw.where in ("layer", "buffer"):
+        shown = effect  # weights: the encoder beside it is changed too; buffers: what was returned changes later
+    found = {"broken": broken.promises, "effect": max(effect, shown), "shown": shown}
+    (folder / "found.json").write_text(json.dumps(found))
+    sys.stdout.flush()
+    os._exit(code)
+
+
+class Broken:
+    """A plug-in: which promises failed, and in which words."""
+
+    def __init__(self) -> None:
+        self.promises: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """The line after the promise's own sentence."""
+        if report.failed:
+            promise = str(dict(report.user_properties).get("promise", report.when)).split(" ")[0]
+            lines = [line for line in report.longreprtext.strip().splitlines() if not line.startswith(("in ", "again: "))]
+            self.promises.setdefault(promise, (lines[1:] or lines or [""])[0][:300])
