@@ -21,7 +21,8 @@ TARGET = ROOT / "golden" / "evidence" / "mutants.json"
 DRAWS, SOUND = 1000, 20
 
 
-def options(arguments: list[str] | None) -> argparse.Namespace:
+def options(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """The campaign's own, and what goes on to pytest."""
     parser = argparse.ArgumentParser(prog="python -m suites.studies.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=DRAWS, help="how many (default: %(default)s)")
@@ -29,16 +30,19 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at once (default: the processors)")
     parser.add_argument("--number", type=int, help="only this draw: print what the suite says of it")
     parser.add_argument("--evidence", action="store_true", help="write golden/evidence/mutants.json and .md")
-    return parser.parse_args(arguments)
+    return parser.parse_known_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 if every drawn fault that changes an output is found and no sound encoder is blamed; 1 if not."""
-    wanted = options(arguments)
+    wanted, more = options(arguments)
     if wanted.number is not None:
-        rows = list(runs.every([draw(wanted.seed, wanted.number)], 1))
+        rows = list(runs.every([draw(wanted.seed, wanted.number)], 1, more))
         print(json.dumps(rows[0], indent=1))
-        return 0 if rows[0]["broken"] or not rows[0]["effect"] else 1
+        return 0 if rows[0]["broken"] or not page.is_fault(rows[0]) else 1
+    if more:
+        print(f"{' '.join(more)}: expected with --number alone, because shares are those of all tests", file=sys.stderr)
+        return 2
     rows = measure(wanted.seed, wanted.draws, wanted.sound, wanted.jobs)
     text = page.text(rows)
     print(text)
@@ -46,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         head = f'# Faults drawn at random\n\nMade by `make mutants ARGS="--seed {wanted.seed} --evidence"`.\n\n'
         found = {"schema": 1, "command": "make mutants", "seed": wanted.seed, **evidence.stamp(), "rows": rows}
         evidence.write(TARGET, found, head + text)
-    real = [row for row in rows if row["draw"] is None or row["effect"]]
+    real = [row for row in rows if row["draw"] is None or page.is_fault(row)]
     return 0 if all(bool(row["broken"]) == (row["draw"] is not None) for row in real) else 1
 
 

@@ -76,7 +76,8 @@ def tokens_changed(tokens: Any, hit: Rows, draw: Draw) -> Any:
                 found[row, end + 1 :] = tokens[row, end] if rng.random() < 0.5 else 1
                 found[row, min(place, end - 1)] = 0 if end > 1 else found[row, 0]
             case "swap":
-                if place + 1 < end:
+                if end > 2:  # two words at least
+                    place = min(place, end - 2)
                     found[row, [place, place + 1]] = tokens[row, [place + 1, place]]
             case "neighbour":
                 found[row] = tokens[(row + 1) % len(tokens)]
