@@ -29,7 +29,7 @@ class Limit:
     """What is allowed, and how sure a verdict must be."""
 
     slowdown: float  # 0.02 allows 2 %
-    false_alarms: float = FALSE_ALARMS  # of the whole run
+    false_alarms: float = FALSE_ALARMS  # of the entire run
     cells: int = 1  # comparisons that the whole run makes
 
     @property

@@ -11,7 +11,7 @@ from plugins.measures.vectors.metrics import METRICS, Comparison, Differences, a
 
 
 class Quantiles(TypedDict):
-    """Over the inputs."""
+    """Statistics over the inputs."""
 
     median: float
     p99: float
