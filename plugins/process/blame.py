@@ -49,11 +49,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         subjects.end()
     if promise(item)[0] in PROMISES:
         found.to_come.discard(about)
-    for owner in dict.fromkeys(owner for owner, _ in found.untold):
+    for owner in dict.fromkeys(owner for owner, _ in found.unreported):
         if owner not in found.to_come:
-            things = [thing for who, thing in found.untold if who == owner]
+            things = [thing for who, thing in found.unreported if who == owner]
             _tell(item, owner, [found.found[owner][thing] for thing in things])
-            found.told(owner)
+            found.take_findings(owner)
     return result
 
 

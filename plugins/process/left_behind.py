@@ -26,7 +26,7 @@ class LeftBehind:
         self.during = ""  # the running test
         self.started = time.time()
         self.found: dict[Owner, dict[str, str]] = defaultdict(dict)
-        self.untold: list[tuple[Owner, str]] = []
+        self.unreported: list[tuple[Owner, str]] = []
         self.to_come: set[Owner] = set()  # owners whose own test of this follows later
         self._owners: list[Owner] = [NOBODY]
         self._state = process_state.seen()
@@ -54,7 +54,7 @@ class LeftBehind:
         for name, (was, now) in changed.items():
             if not process_state.harmless(name, was, now):
                 stays = ", and cannot be restored" if name in stuck else ""
-                self.note(owner, name, f"{process_state.told(name, was, now)}{stays}")
+                self.note(owner, name, f"{process_state.described(name, was, now)}{stays}")
         self._state = process_state.seen()
 
     def note(self, owner: Owner, thing: str, sentence: str) -> None:
@@ -62,12 +62,12 @@ class LeftBehind:
         parts: list[Owner] = [owner, owner.encoder, owner.preprocessor] if isinstance(owner, Cell) else [owner]
         if not any(thing in self.found[part] for part in parts):
             self.found[owner][thing] = f"{sentence} (seen in {self.during})"
-            self.untold.append((owner, thing))
+            self.unreported.append((owner, thing))
 
-    def told(self, owner: Owner) -> list[str]:
+    def take_findings(self, owner: Owner) -> list[str]:
         """Return and remove an owner's findings, so that they are reported once."""
         self.look()
-        self.untold = [(who, thing) for who, thing in self.untold if who != owner]
+        self.unreported = [(who, thing) for who, thing in self.unreported if who != owner]
         return list(self.found[owner].values())
 
     def begin(self) -> Holdings:

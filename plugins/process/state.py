@@ -240,7 +240,7 @@ def harmless(name: str, before: Any, after: Any) -> bool:
     return SETTINGS[name].harmless(before, after)
 
 
-def told(name: str, before: Any, after: Any) -> str:
+def described(name: str, before: Any, after: Any) -> str:
     """One change as a short sentence."""
     if "random" in name:
         return f"{name} was seeded again"

@@ -99,7 +99,7 @@ def test_the_kept_inputs_are_small_and_worse_than_the_data_set() -> None:
 
 
 def test_the_suite_runs_in_a_process_of_its_own(run: Run, tmp_path: Path) -> None:
-    """`pytest suites/drift`: bf16 that says fp16 fails on worst inputs; one that cannot be inspected is skipped with the reason.
+    """`pytest suites/drift`: bf16 that claims fp16 fails on worst inputs; one that cannot be inspected is skipped.
 
     Without rankings, which embed the whole data set three times, in minutes where fp16 is slow.
     """
