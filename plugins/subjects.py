@@ -1,4 +1,4 @@
-"""What is under test, for a run of pytest as for any other program: pixels per preprocessor, embeddings per cell, each once."""
+"""What is under test, for pytest and other programs: pixels per preprocessor, embeddings per cell, each computed once."""
 
 import hashlib
 import time
@@ -35,13 +35,13 @@ from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.process.left_behind import watch
 from plugins.process.leftovers import Holdings
 
-ROTATED = 8  # inputs that take turns while latency is measured
+ROTATED = 8  # inputs that latency measurements rotate through
 T = TypeVar("T")
 
 
 @dataclass
 class LoadedEncoder:
-    """The one encoder that is alive, what its first calls cost, and every embedding it has computed."""
+    """The one encoder that is loaded, the time of its first calls, and every embedding that it has computed."""
 
     key: EncoderKey
     encoder: Encoder
@@ -50,20 +50,20 @@ class LoadedEncoder:
     warm_up: dict[str, WarmUp]
     first: dict[str, Array]  # what each tower's very first call returned, for one image and one text [1, D]
     rows: dict[bytes, Array] = field(default_factory=dict)
-    warned: list[str] = field(default_factory=list)  # by libraries, while it was built
-    changed: dict[str, str] = field(default_factory=dict)  # by tower: results that did not stay as they were returned
+    warned: list[str] = field(default_factory=list)  # warnings of libraries during the build
+    changed: dict[str, str] = field(default_factory=dict)  # by tower: results that later calls changed
 
     @property
     def formed(self) -> Encoder:
-        """The encoder for all that is not timed: what it returns is looked at."""
+        """The encoder for everything that is not timed: the form of its results is checked."""
         return cast(Encoder, Formed(self.encoder, self.width))
 
     def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
-        """All rows, in calls of changing sizes, as each call returned them; results that a later call changes are noted."""
+        """Embeddings of all rows, in calls of different sizes; results that a later call changes are recorded."""
         return np.concatenate(self.held([batch[rows] for rows in batches(len(batch))], tower))
 
     def held(self, parts: Iterable[Array | Tokens], tower: Tower) -> list[Array]:
-        """One result a call, copied at once. Results are held until the last call, and `changed` says which did not last."""
+        """One copied result per call. Results are held until the last call; `changed` records those that later calls changed."""
         results, copies = [], []
         for part in parts:
             results.append(self.formed.encode(part, tower))
@@ -75,9 +75,9 @@ class LoadedEncoder:
 
 
 class Subjects:
-    """Everything under test, made when first asked for.
+    """Everything under test, made on first use.
 
-    What cannot be had raises CannotRun, BuildFailed or CannotRead; bad input raises BadInput.
+    Raises CannotRun, BuildFailed or CannotRead for what is not available, BadInput for bad input.
     """
 
     def __init__(
@@ -90,17 +90,17 @@ class Subjects:
     ) -> None:
         """`golden` is the folder of all models' golden data; `options` repeat the choice in commands that messages suggest."""
         self.name, self.pretrained, self.dataset_folder, self.golden, self.options = model, pretrained, dataset, golden, options
-        self._pixels: dict[str, Pixels | str] = {}  # or why a file has none
+        self._pixels: dict[str, Pixels | str] = {}  # or the reason why a file has no pixels
         self._store: dict[bytes, Array] = {}
         self._made: dict[Hashable, Any] = {}
         self._alive: LoadedEncoder | NotBuilt | None = None
         self._alive_key: EncoderKey | None = None
-        self._before: Holdings | None = None  # what the process held when the encoder that is alive was begun
+        self._before: Holdings | None = None  # what the process held before the loaded encoder was built
         self._references: dict[EncoderKey, LoadedEncoder | NotBuilt] = {}
 
     @property
     def model_id(self) -> str:
-        """The model's part of every id; loads nothing."""
+        """The model's part of every id; does not load the model."""
         return model_id(self.name, self.pretrained)
 
     @cached_property
@@ -110,8 +110,8 @@ class Subjects:
 
         with watch().kept():
             model = load_model(self.name, self.pretrained)
-            use_tf32(False)  # for backends that do not set it themselves: torch's own lets convolutions use it
-            self._weights = model.weights_sha256, model.fingerprint()  # from before any backend had them
+            use_tf32(False)  # for backends that do not set it: torch's default lets convolutions use it
+            self._weights = model.weights_sha256, model.fingerprint()  # taken before any backend had access to them
             return model
 
     @cached_property
@@ -121,7 +121,7 @@ class Subjects:
 
     @cached_property
     def tokens(self) -> Tokens:
-        """Queries as the model's tokeniser gives them, int64 [Q, L]."""
+        """All queries, tokenised by the model's tokeniser, int64 [Q, L]."""
         model = self.model
         with watch().kept():
             return shared(model.tokenize(self.dataset.texts))
@@ -156,11 +156,11 @@ class Subjects:
         return found
 
     def raw_pixels(self, name: str, image: str) -> object:
-        """What one preprocessor makes of one image, unchecked and not kept; raises as `pixels` does."""
+        """One preprocessor's output for one image, unchecked and not cached; raises as `pixels` does."""
         return raw(self.preprocessor(name), preprocessors()[REFERENCE], self.dataset, image, self.model.geometry)
 
     def encoder(self, key: EncoderKey) -> LoadedEncoder:
-        """The encoder, built when it is not the one alive; the previous one is freed first. Raises CannotRun or BuildFailed."""
+        """The encoder; if another one is loaded, that one is freed first. Raises CannotRun or BuildFailed."""
         if self._alive_key != key:
             self.end()
             self._references = {other: found for other, found in self._references.items() if not _no_room(found)}
@@ -175,7 +175,7 @@ class Subjects:
         raise BuildFailed(f"{key} could not be built: {self._alive.why}")
 
     def end(self) -> None:
-        """Free the encoder that is alive, and look at what it leaves behind."""
+        """Free the loaded encoder, and check what it leaves behind."""
         if self._alive_key is None or self._before is None:
             return
         key, before = self._alive_key, self._before
@@ -184,7 +184,7 @@ class Subjects:
         self._look_at_weights(key)
 
     def _look_at_weights(self, key: EncoderKey) -> None:
-        """Every backend builds from them: read them again where one has changed them."""
+        """All backends build from the same weights: load them again if a backend has changed them."""
         if "model" not in vars(self) or self.model.fingerprint() == self._weights[1]:
             return
         if self.model.digest() != self._weights[0]:
@@ -192,9 +192,9 @@ class Subjects:
             del self.model
 
     def reference_encoder(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
-        """What `key` is compared with, alive beside it: `key` itself where it is the reference; else built once a device.
+        """The reference of `key`, loaded together with it: `key` itself if it is the reference; else built once per device.
 
-        One that cannot be built is not tried again, except where memory ran out: once more beside the next encoder, which may
+        A failed build is not tried again, unless memory ran out: then it is tried once more with the next encoder, which may
         be smaller.
         """
         other, loaded = reference_key(key), self.encoder(key)
@@ -208,7 +208,7 @@ class Subjects:
         return self._references[other]
 
     def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
-        """Name and blocks of what `key` is timed against; raises CannotRun where there is nothing."""
+        """The name and the timed blocks of the reference of `key`; raises CannotRun if there is no reference."""
         found = self.reference_encoder(key)
         if isinstance(found, NotBuilt):
             raise CannotRun(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
@@ -217,14 +217,14 @@ class Subjects:
         return str(found.key), calls_of(found.encoder, self.rotating_inputs(tower), tower)
 
     def rotating_inputs(self, tower: Tower) -> list[Array | Tokens]:
-        """The inputs of latency figures, one a call: not the same one again and again, or an encoder that remembers its last
-        answers would be timed at remembering."""
+        """The inputs of latency measurements, one a call. They rotate, because an encoder that caches its last
+        answer would be timed at cache hits."""
         if tower == "text":
             return [self.tokens[i : i + 1] for i in range(min(ROTATED, len(self.dataset.queries)))]
         return [self.pixels(REFERENCE).rows([i]) for i in range(min(ROTATED, len(self.dataset.scenes)))]
 
     def _tried(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
-        """Built, or why not: that costs this encoder's cells, once, and not the run. Raises BadInput."""
+        """The built encoder, or the reason why it was not built, which costs this encoder's cells only. Raises BadInput."""
         try:
             require_usable(backends()[key.backend], key.base, key.device)
             return self._load(key)
@@ -251,22 +251,22 @@ class Subjects:
             return LoadedEncoder(key, encoder, self.model.embed_dim, load_s, warm, first, warned=warned)
 
     def warned(self, key: EncoderKey) -> list[str]:
-        """What libraries warned about while the living encoder was built, at first or by a later call; else nothing."""
+        """Warnings of libraries while the loaded encoder was built, at first or by a later call."""
         loaded = self._alive if self._alive_key == key else None
         return list(dict.fromkeys([*loaded.warned, *loaded.encoder.warned])) if isinstance(loaded, LoadedEncoder) else []
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The result of `make`, kept for the session."""
+        """The result of `make`, cached for the session."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]  # type: ignore[no-any-return]
 
     def traits(self, image: str) -> tuple[str, ...]:
-        """The data set's traits of an image, what its promise goes by first."""
+        """The data set's traits of an image; the first one decides which promise judges it."""
         return self.once(("traits", image), lambda: self.dataset.traits(image, self.model.geometry))
 
     def trait(self, image: str) -> str:
-        """The one that its promise goes by."""
+        """The trait that decides which promise judges the image."""
         return self.traits(image)[0]
 
     def image_embeddings(self, cell: Cell, rows: Sequence[int] | None = None) -> Array:
@@ -282,7 +282,7 @@ class Subjects:
         return np.stack([loaded.rows[pixels.keys[row]] for row in wanted])
 
     def unknown(self, cell: Cell) -> int:
-        """How many different images its encoder has not encoded yet."""
+        """The number of different images that the encoder has not encoded yet."""
         return len({*self.pixels(cell.preprocessor).keys} - self.encoder(cell.encoder).rows.keys())
 
     def text_embeddings(self, key: EncoderKey) -> Array:
@@ -298,6 +298,6 @@ def _no_room(found: LoadedEncoder | NotBuilt) -> bool:
 
 
 def built(key: EncoderKey, model: Model) -> Encoder:
-    """What the key's backend builds, under the key's policy if it has one."""
+    """Build the key's encoder, with its policy if it has one."""
     backend = backends()[key.backend]
     return backend.load_policy(model, key.policy, key.device) if key.policy else backend.load(model, key.precision, key.device)

@@ -1,4 +1,4 @@
-"""`--against` and `--against-python`: what they mean to a run, and the table of what was found."""
+"""`--against` and `--against-python`: how they change a run, and the table of its results."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,23 +26,23 @@ COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What to compare with, and how long to wait for it."""
+    """Options: what to compare with, and how long to wait for a worker."""
     group = parser.getgroup("clip-conformance")
     group.addoption("--against", metavar="REV", help="compare with a git revision of the backend's repository, side by side")
     group.addoption("--against-python", type=Path, metavar="PYTHON", help="run the other side in this interpreter")
     group.addoption("--against-repository", type=Path, metavar="DIR", help="where REV is [the repository the backend is in]")
     group.addoption(
-        "--against-limit", type=float, default=ANSWER_S, metavar="S", help="a worker that takes longer hangs [%(default)s s]"
+        "--against-limit", type=float, default=ANSWER_S, metavar="S", help="longest wait for a worker's answer [%(default)s s]"
     )
 
 
 def asked(config: pytest.Config) -> bool:
-    """True when there is something to compare with."""
+    """True if --against or --against-python names the other side."""
     return bool(config.getoption("--against") or config.getoption("--against-python"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Without something to compare with, the suite is no part of a run."""
+    """The suite is collected only if there is another side to compare with."""
     if collection_path == config.rootpath / SUITE and not asked(config) and not config.getoption("--promises"):
         return True
     return None
@@ -50,7 +50,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Nothing to compare with, unknown revisions and interpreters end the run here."""
+    """End the run if the other side is missing, or is an unknown revision or interpreter."""
     chosen = [item for item in items if item.path.is_relative_to(config.rootpath / SUITE)]
     if not chosen or config.getoption("--promises"):
         return
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def side_by_side(subjects: Subjects, golden: Golden, request: pytest.FixtureRequest) -> Iterator[SideBySide]:
     """Both sides of every encoder, one encoder at a time; no worker outlives the session.
 
-    The comparisons of latency that were not deselected share the run's false alarms.
+    The selected latency comparisons share the run's false-alarm rate.
     """
     comparisons = sum(promise(item)[0] == LATENCY for item in request.session.items)
     with (
@@ -76,7 +76,7 @@ def side_by_side(subjects: Subjects, golden: Golden, request: pytest.FixtureRequ
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line an encoder and tower."""
+    """Print one line for each encoder and tower."""
     rows = [row for row in config.stash[RESULTS].rows() if "against" in row]
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""The files of a git revision in a folder of their own; the repository they come from is only read."""
+"""Extracts the files of a git revision into a folder of its own; the repository itself is only read."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from fixtures.errors import BadInput
 
 
 def top(folder: Path) -> Path:
-    """The top folder of the repository that `folder` belongs to; raises BadInput when git knows of none."""
+    """The top folder of the repository that `folder` belongs to; raises BadInput if it belongs to none."""
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder: expected one in a git repository")
     found = _git(folder, "rev-parse", "--show-toplevel")
@@ -19,7 +19,7 @@ def top(folder: Path) -> Path:
 
 
 def resolve(repository: Path, revision: str) -> str:
-    """The commit that a revision means; raises BadInput when it means none."""
+    """The commit hash of a revision; raises BadInput if there is no such revision."""
     found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found.returncode != 0:
         raise BadInput(f"no revision '{revision}' in {repository.name}: expected a commit, branch or tag that `git log` knows")
@@ -27,12 +27,12 @@ def resolve(repository: Path, revision: str) -> str:
 
 
 def holds(repository: Path, commit: str, path: Path) -> bool:
-    """True when that commit has this file."""
+    """True if the commit has this file."""
     return _git(repository, "cat-file", "-e", f"{commit}:{path.as_posix()}").returncode == 0
 
 
 def write_files(repository: Path, commit: str, target: Path) -> None:
-    """Every file of the commit under `target`, through an index of its own; raises BadInput when git cannot do that."""
+    """Write every file of the commit below `target`, using a separate git index; raises BadInput if git fails."""
     target.mkdir(parents=True)
     index = {"GIT_INDEX_FILE": str(target.with_suffix(".index"))}
     for command in (["read-tree", commit], ["checkout-index", "--all", "--quiet", f"--prefix={target}/"]):
@@ -42,7 +42,7 @@ def write_files(repository: Path, commit: str, target: Path) -> None:
 
 
 def _git(folder: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Git in a folder; variables that git's own hooks set for another repository are dropped."""
+    """Run git in a folder, without the variables that git's hooks set for another repository."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""One encoder in two workers, each with its side's code and interpreter: the same inputs, embeddings and calls of both."""
+"""Runs one encoder in two workers, each with its own code and interpreter, on the same inputs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class Two:
         self.encoders: list[WorkerEncoder] = []
         self.opened: list[dict[str, Any]] = []
         try:
-            for side in reversed(sides):  # the other first: it is the one that may lack the backend
+            for side in reversed(sides):  # the other side first: it may lack the backend
                 self.workers.append(side.start(str(key), code))
                 opened = self.workers[-1].ask("open_cell", code.spec, model, key.precision, key.device)
                 if not Path(opened["file"]).resolve().is_relative_to(side.root):
@@ -53,13 +53,13 @@ class Two:
             raise
 
     def encode(self, batch: Array | Tokens, tower: Tower) -> tuple[Array, Array]:
-        """Both sides' embeddings of the same inputs."""
+        """Return both sides' embeddings of the same inputs."""
         parts = [batch[i : i + BATCH] for i in range(0, len(batch), BATCH)]
         ours, other = (np.concatenate([encoder.encode(part, tower) for part in parts]) for encoder in self.encoders)
         return ours, other
 
     def blocks(self, batch: Array | Tokens, tower: Tower) -> tuple[Block, Block]:
-        """Both sides' blocks of calls with this batch, warmed up, each timed by its worker's own clock."""
+        """Return both sides' timed blocks of calls with this batch; each worker warms up and uses its own clock."""
         ours, other = (_block(encoder.worker, batch, tower) for encoder in self.encoders)
         for block in (ours, other):
             warm_up(lambda block=block: block(1))  # type: ignore[misc]
@@ -72,7 +72,7 @@ class Two:
         return {name: f"{other.get(name, 'absent')} -> {ours.get(name, 'absent')}" for name in names}
 
     def end(self) -> None:
-        """Hang up on both."""
+        """End both workers."""
         for worker in self.workers:
             worker.end()
 
@@ -83,7 +83,7 @@ def _block(worker: Worker, batch: Array | Tokens, tower: Tower) -> Block:
 
 
 class SideBySide:
-    """The comparisons of this run; one encoder's workers are alive at a time."""
+    """The comparisons of this run; the workers of only one encoder are alive at a time."""
 
     def __init__(self, config: pytest.Config, subjects: Subjects, golden: Golden, choice: Choice, comparisons: int) -> None:
         self.config, self.subjects, self.golden, self.choice = config, subjects, golden, choice
@@ -94,7 +94,7 @@ class SideBySide:
 
     @contextmanager
     def two(self, key: EncoderKey) -> Iterator[Two]:
-        """An encoder's two workers; trouble with them fails or skips this test and the encoder's others, in one sentence."""
+        """Return an encoder's two workers; if they fail, this and the encoder's other tests fail or skip in one sentence."""
         try:
             yield self._two(key)
         except (Unavailable, RuntimeError) as trouble:
@@ -102,14 +102,14 @@ class SideBySide:
             self._key, self._trouble = key, trouble.with_traceback(None)
             if isinstance(trouble, Unavailable):
                 raise pytest.skip.Exception(str(trouble)) from None
-            raise pytest.fail.Exception(str(trouble), pytrace=False) from None  # one sentence, not the chain that led to it
+            raise pytest.fail.Exception(str(trouble), pytrace=False) from None  # one sentence, no chain of exceptions
 
     def _two(self, key: EncoderKey) -> Two:
         if self._key != key:
             self.close()
             self._key = key
             if key.policy:
-                raise Unavailable(f"{key} is not compared side by side: the other side may know no policies; name {key.base}")
+                raise Unavailable(f"{key} is not compared: the other side may lack policies; select {key.base}")
             require_usable(backends()[key.backend], key.precision, key.device)
             sides, limit_s = self.choice.sides(Code.of(key.backend)), self.config.getoption("--against-limit")
             with ticking(f"building {key} on both sides"):
@@ -120,7 +120,7 @@ class SideBySide:
         return self._alive
 
     def _model(self) -> tuple[str, str]:
-        """Name and tag; a file keeps its meaning in another folder."""
+        """Model name and tag; the path of a file becomes absolute, because workers run in another folder."""
         name, tag = self.subjects.name, self.subjects.pretrained
         return name, str(Path(tag).absolute()) if tag and Path(tag).exists() else tag
 
@@ -131,13 +131,13 @@ class SideBySide:
             return {"what": two.what, **({"packages": packages} if packages else {})}
 
     def weights(self, key: EncoderKey) -> tuple[str, str]:
-        """The hash of each side's weights."""
+        """The sha256 of each side's weights."""
         with self.two(key) as two:
             ours, other = (str(opened["weights"]) for opened in two.opened)
             return ours, other
 
     def drift(self, key: EncoderKey, tower: Tower) -> Drift:
-        """Our embeddings of golden's inputs beside the other side's, with the precision's tolerance."""
+        """Compare both sides' embeddings of the golden inputs, with the precision's tolerance."""
         image = tower == "image"
         inputs, names = (self.golden.pixels, list(self.golden.pixel_names)) if image else (
             self.subjects.tokens, names_of(self.subjects, "text"))  # fmt: skip
@@ -146,7 +146,7 @@ class SideBySide:
             return Drift(inputs, *two.encode(inputs, tower), names, limits)
 
     def decision(self, key: EncoderKey, tower: Tower) -> Decision:
-        """Batch-1 latency of both sides in alternation."""
+        """Measure batch-1 latency of both sides in alternation."""
         batch = self.golden.pixels[:1] if tower == "image" else self.subjects.tokens[:1]
         budget = self.config.getoption("--latency-budget", BUDGET_S)
         limit = Limit(self.limits.of(str(key)), self.limits.false_alarms, self.comparisons)
@@ -154,7 +154,7 @@ class SideBySide:
             return decide(*two.blocks(batch, tower), limit, budget, np.random.default_rng(0))
 
     def close(self) -> None:
-        """No worker is left."""
+        """End all workers."""
         if self._alive:
             self._alive.end()
         self._alive, self._key, self._trouble = None, None, None

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: which code and which interpreter each runs, and where."""
+"""The two sides of a comparison: which code and interpreter each one runs, and in which folder."""
 
 import hashlib
 import os
@@ -20,22 +20,22 @@ from fixtures.storage.cache import ROOT as CACHE
 from fixtures.worker.client import Worker
 from plugins.against import revision
 
-OLDEST = (3, 11)  # the Python that the code asks for
+OLDEST = (3, 11)  # the Python version that the code requires
 PROBE = "import sys; print(*sys.version_info[:2])"
-OWN = PLACE / "registry.py"  # stands for all backends of the suite itself
+OWN = PLACE / "registry.py"  # marks a backend of the suite itself
 
 
 @dataclass(frozen=True)
 class Code:
     """Where a backend's class comes from."""
 
-    spec: str  # what a worker is told: a name of the registry, or module:Class
+    spec: str  # the worker's argument: a name of the registry, or module:Class
     root: Path  # the folder that its module is imported from
     file: Path  # that module's file, relative to it; OWN for the suite's own
 
     @classmethod
     def of(cls, name: str) -> "Code":
-        """The code of a backend that is in the registry."""
+        """Return where the code of a registered backend is."""
         kind = type(backends()[name])
         file = Path(str(sys.modules[kind.__module__].__file__)).resolve()
         if kind.__module__.startswith(f"{'.'.join(PLACE.parts)}."):
@@ -50,7 +50,7 @@ class SideWorker(Worker):
     what: str
 
     def ask(self, operation: str, *arguments: Any, batch: np.ndarray | None = None) -> Any:
-        """As any worker."""
+        """Start the worker."""
         try:
             return super().ask(operation, *arguments, batch=batch)
         except Unavailable as reason:
@@ -63,16 +63,16 @@ class SideWorker(Worker):
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: an interpreter and folders to import from."""
+    """One side: an interpreter and the folders that it imports from."""
 
-    what: str  # for a person
+    what: str  # shown to the user
     python: Path
     paths: tuple[Path, ...]  # searched first
     root: Path  # where the backend must come from
     folder: Path  # where it runs; searched last, as in the run itself
 
     def start(self, name: str, code: Code) -> SideWorker:
-        """A worker; builds are kept apart by the code that makes them, because a build's address does not name that."""
+        """Start a worker. Its builds are cached per code version, which the cache key of a build does not include."""
         digest = hashlib.sha256()
         for file in sorted(_sources((*self.paths, self.folder), code)):
             digest.update(file.read_bytes())
@@ -84,14 +84,14 @@ class Side:
 
 
 def _sources(paths: Iterable[Path], code: Code) -> set[Path]:
-    """Python files of the first `fixtures` on the way, and of the package or module that the backend is in."""
+    """The Python files that define the builds: the first `fixtures` on the import path, and the backend's package or module."""
     ours = next(path / PLACE for path in paths if (path / OWN).exists())
     theirs = [path / code.file.parts[0] for path in paths if (path / code.file).exists()][:1]
     return {file for place in (ours, *theirs) for file in ([place] if place.is_file() else place.rglob("*.py"))}
 
 
 class Choice:
-    """What --against, --against-repository and --against-python ask for; revisions are written out once each."""
+    """The sides that --against, --against-repository and --against-python select; each revision is extracted once."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config, self.revision = config, config.getoption("--against")
@@ -100,16 +100,16 @@ class Choice:
         self._written: dict[tuple[Path, str], Path] = {}
 
     def close(self) -> None:
-        """Remove what was written."""
+        """Remove the extracted revisions."""
         self._folder.cleanup()
 
     def check(self, code: Code) -> None:
-        """Raise BadInput when there is no such revision, before anything is started."""
+        """Raise BadInput if the revision does not exist, before any worker starts."""
         if self.revision:
             revision.resolve(self._repository(code), self.revision)
 
     def sides(self, code: Code) -> tuple[Side, Side]:
-        """Ours and the other; raises Unavailable when the other one lacks the backend."""
+        """Return our side and the other; raises Unavailable if the other side lacks the backend."""
         started = self.config.invocation_params.dir.resolve()
         named = [Path(part).resolve() for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
         # One that is where the run was started was found last of all, and belongs there; the suite's own are in the suite.
@@ -164,7 +164,7 @@ class Choice:
 
 
 def interpreter(named: Path | None) -> Path | None:
-    """The path of --against-python, absolute, its links kept (they are how an environment is found); raises BadInput."""
+    """The absolute path of --against-python; links stay, because they identify a virtual environment. Raises BadInput."""
     if named is None:
         return None
     python = named.expanduser().absolute()

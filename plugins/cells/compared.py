@@ -1,4 +1,4 @@
-"""What suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval against golden's."""
+"""What the suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval with golden's."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def inputs(subjects: Subjects, golden: Golden) -> Inputs:
 
 @pytest.fixture
 def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str) -> Drift:
-    """An encoder on golden pixels or golden tokens: no preprocessor has a share in it."""
+    """An encoder on golden pixels or golden tokens, without the influence of a preprocessor."""
     names = names_of(subjects, "text") if tower == "text" else list(golden.pixel_names)
     limits = {metric: golden.limits(encoder_key.base, tower, metric, names) for metric in METRICS}
     if tower == "text":
@@ -34,7 +34,7 @@ def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: st
 
 @pytest.fixture
 def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Drift:
-    """A cell from file to vector, on all images (or its sample) whose kind its preprocessor does not declare to differ on."""
+    """A cell from file to vector, on all images (or its sample) except kinds on which its preprocessor declares to differ."""
     known = cell.known_failures()
     excused = {trait for trait, name in TRAIT_PROMISES.items() if trait != "opaque" and name in known}
     images = subjects.dataset.images
@@ -58,7 +58,7 @@ TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "converte
 
 @pytest.fixture
 def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Retrieval:
-    """A cell's rankings and golden's, in every mixture; skipped where recall means nothing."""
+    """A cell's rankings and golden's, in every mixture; skipped if recall has no meaning."""
     if subjects.model.random:
         pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
     if sample:

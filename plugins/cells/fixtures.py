@@ -1,4 +1,4 @@
-"""What tests take by name: subjects, golden data, an encoder, a preprocessor; what cannot be had is a skip or a failure."""
+"""The fixtures of tests: subjects, golden data, an encoder, a preprocessor. An unavailable one is a skip or a failure."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ SUBJECTS = pytest.StashKey[Subjects]()
 
 @contextmanager
 def outcomes() -> Iterator[None]:
-    """A skip, or a failure without traceback; nothing declared excuses a failure."""
+    """Raise a skip, or a failure without traceback; declarations do not excuse such a failure."""
     try:
         yield
     except CannotRun as reason:
@@ -29,20 +29,20 @@ def outcomes() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None, object, object]:
-    """Fixtures ask for subjects too."""
+    """Cover the fixtures, which use subjects too."""
     with outcomes():
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Generator[None, object, object]:
-    """The test itself."""
+    """Cover the test function."""
     with outcomes():
         return (yield)
 
 
 def chosen(config: pytest.Config) -> Subjects:
-    """What the options choose."""
+    """The subjects that the options choose."""
     model, pretrained, dataset, golden = map(config.getoption, ("--model", "--pretrained", "--dataset", "--golden"))
     return Subjects(model, pretrained, dataset, golden, given(config))
 
@@ -61,7 +61,7 @@ def golden(subjects: Subjects) -> Golden:
 
 @pytest.fixture
 def encoder(subjects: Subjects, encoder_key: EncoderKey) -> Encoder:
-    """The encoder under test, warmed up; what it returns is looked at."""
+    """The encoder under test, warmed up; the form of its results is checked."""
     return subjects.encoder(encoder_key).formed
 
 

@@ -1,4 +1,4 @@
-"""The form of vectors, looked at wherever suites take them, so that what breaks E1 ends in one sentence everywhere."""
+"""Checks the form of vectors wherever a suite uses them, so that a broken form is one sentence everywhere."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from fixtures.capability import Array, Encoder, Tokens, Tower
 
 
 class BrokenForm(Exception):
-    """What an encoder returned is no float array of shape [N, D]."""
+    """An encoder's result is not a float array of shape [N, D]."""
 
     def __init__(self, tower: Tower, what: str) -> None:
         super().__init__(what)
@@ -16,7 +16,7 @@ class BrokenForm(Exception):
 
 
 class Formed:
-    """An encoder whose vectors are looked at; all else is the encoder's own."""
+    """Wraps an encoder and checks the form of its vectors."""
 
     def __init__(self, encoder: Encoder, width: int) -> None:
         self._encoder, self._width = encoder, width
@@ -25,7 +25,7 @@ class Formed:
         return getattr(self._encoder, name)
 
     def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
-        """float32 [N, D]; raises BrokenForm. Split as `max_batch` asks for, so that each call's answer is looked at."""
+        """float32 [N, D]; raises BrokenForm. Splits by `max_batch`, so that the result of each call is checked."""
         step = self._encoder.max_batch or max(1, len(batch))
         parts = [batch[i : i + step] for i in range(0, len(batch), step)] or [batch]
         found = [formed(self._encoder.encode(part, tower), len(part), self._width, tower) for part in parts]
@@ -33,7 +33,7 @@ class Formed:
 
 
 def formed(found: Any, n: int, width: int, tower: Tower) -> Array:
-    """`found` itself; raises BrokenForm where it is no float array of shape [n, width]."""
+    """Return `found`; raises BrokenForm if it is not a float array of shape [n, width]."""
     wanted = f"for {n} input{'' if n == 1 else 's'} ({tower}), expected a float32 array of shape {(n, width)}"
     if not isinstance(found, np.ndarray):
         raise BrokenForm(tower, f"{type(found).__name__} {wanted}")

@@ -1,4 +1,4 @@
-"""Memory that nobody needs any more is given back: at a switch of encoders, and after a build that failed."""
+"""Frees unused memory: between two encoders, and after a failed build."""
 
 import gc
 import sys
@@ -11,25 +11,25 @@ NO_ROOM = ("out of memory", "allocate memory", "bad_alloc")  # in what torch, on
 
 
 class CannotRun(Unavailable):
-    """What the subjects were asked for cannot be had on this machine: a test that asked is skipped. A backend or a preprocessor
-    that raises Unavailable while it works is not excused by that."""
+    """A subject is not available on this machine, so the test is skipped. A backend or a preprocessor
+    that raises Unavailable later, during its calls, is not excused by this."""
 
 
 class BuildFailed(Exception):
-    """An encoder could not be built: a test that asked for it fails, in one sentence."""
+    """An encoder could not be built, so the test fails in one sentence."""
 
 
 @dataclass(frozen=True)
 class NotBuilt:
-    """Why an encoder is not there. Words alone: the exception's traceback would keep alive all that the build had allocated."""
+    """Why an encoder was not built. Text only: an exception's traceback would keep alive what the build had allocated."""
 
     why: str
-    unavailable: bool  # this machine cannot run it: a skip, not a failure
-    no_room: bool  # memory ran out: beside a smaller encoder it may fit
+    unavailable: bool  # this machine cannot run it, so tests skip
+    no_room: bool  # memory ran out: it may fit together with a smaller encoder
 
 
 def not_built(error: Exception) -> NotBuilt:
-    """What there is to say of a build that raised `error`."""
+    """Describe a build that raised `error`."""
     if isinstance(error, Unavailable):
         return NotBuilt(str(error), unavailable=True, no_room=False)
     words = f"{type(error).__name__}: {error}"
@@ -37,11 +37,11 @@ def not_built(error: Exception) -> NotBuilt:
 
 
 def give_back() -> None:
-    """Free the last failed test's frames, which Python keeps for a debugger, cycles, and what torch caches on a CUDA device."""
+    """Free the frames of the last failed test, which Python keeps for debuggers, reference cycles, and torch's CUDA cache."""
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
         vars(sys).pop(name, None)
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
-        with suppress(RuntimeError):  # a device that is lost gives nothing back
+        with suppress(RuntimeError):  # a lost device frees nothing
             torch.cuda.empty_cache()

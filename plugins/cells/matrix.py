@@ -23,7 +23,7 @@ def model_of(config: pytest.Config) -> str:
 
 
 def devices(config: pytest.Config) -> list[str]:
-    """Cells of a device exist where the device is, and wherever someone asks for them by name."""
+    """The devices with cells: those of this machine, and any that --device names."""
     wanted = config.getoption("--device")
     if wanted != "auto":
         return [wanted]
@@ -32,7 +32,7 @@ def devices(config: pytest.Config) -> list[str]:
 
 
 class Selection:
-    """What the options select, in the matrix's order, each found out once; raises BadInput where it is asked for."""
+    """What the options select, in the matrix's order, each computed once; raises BadInput on first use."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -49,7 +49,7 @@ class Selection:
 
     @cached_property
     def policies(self) -> dict[str, Policy]:
-        """Those that --precision names, by file as typed; raises BadInput for a bad file, and for two of one name."""
+        """The policies that --precision names, by file as typed; raises BadInput for a bad file, and for two with one name."""
         files = [name.removeprefix(PREFIX) for name in names(self.config, "--precision") if name.startswith(PREFIX)]
         found = {file: read_policy(self.config.invocation_params.dir / Path(file).expanduser()) for file in files}
         for name in {policy.name for policy in found.values()}:
@@ -60,7 +60,7 @@ class Selection:
 
     @cached_property
     def encoders(self) -> list[EncoderKey]:
-        """All encoders; raises BadInput for an unknown precision, and where there is none at all."""
+        """All selected encoders; raises BadInput for an unknown precision, and if none is selected."""
         chosen, wanted = self.backends, names(self.config, "--precision")
         offered = sorted({precision for backend in chosen for precision in backend.precisions})
         found = self.policies.values()
@@ -85,7 +85,7 @@ class Selection:
         return keys
 
     def _with_policy(self, policy: Policy) -> list[EncoderKey]:
-        """The encoders of a policy: of each chosen backend that can keep operations in fp32 in its base precision."""
+        """The encoders of a policy: one for each chosen backend that can keep single operations of its base in fp32."""
         able = [backend for backend in self.backends if policy.base in backend.policies]
         if not able:
             others = ", ".join(backend.name for backend in backends().values() if policy.base in backend.policies)
@@ -105,13 +105,13 @@ SELECTION = pytest.StashKey[Selection]()
 
 
 def selection(config: pytest.Config) -> Selection:
-    """This run's, from when its registry is whole."""
+    """The selection of this run, available after all backends are registered."""
     return config.stash.setdefault(SELECTION, Selection(config))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """A selection or a declaration that names something unknown ends here, once, and not in every file."""
+    """Check names in selections and declarations once, before collection."""
     check_all_failures([*backends().values(), *preprocessors().values()])
     selected = selection(session.config)
     _ = selected.encoders, selected.preprocessors
@@ -120,7 +120,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `cell`, `encoder_key`, `tower` or `preprocessor_name` runs for each."""
+    """Parametrise tests that take `cell`, `encoder_key`, `tower` or `preprocessor_name`."""
     config = metafunc.config
     wanted = set(metafunc.fixturenames)
     if wanted & {"cell", "encoder_key", "preprocessor_name"}:
@@ -141,20 +141,20 @@ def _marks(key: EncoderKey) -> list[pytest.MarkDecorator]:
 
 
 def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
-    """What a test is about: a cell, an encoder, a preprocessor's name, or nothing of the matrix."""
+    """A test's subject: a cell, an encoder, a preprocessor's name, or None."""
     params: dict[str, Any] = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     about: Cell | EncoderKey | str | None = params.get("cell") or params.get("encoder_key") or params.get("preprocessor_name")
     return about
 
 
 def tower_of(item: pytest.Item) -> str:
-    """The tower that a test is about; empty where it is about none, or both."""
+    """The tower that a test is about; empty if it is about none or both."""
     return str(item.callspec.params.get("tower", "")) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sort so that each encoder is built once and freed; without a CUDA device, selected gpu cells end the run."""
+    """Sort tests so that each encoder is built and freed once; end the run if gpu cells are selected without a CUDA device."""
     order = {str(key): place for place, key in enumerate(selection(config).encoders)} if any(map(subject, items)) else {}
 
     def place(item: pytest.Item) -> int:

@@ -1,4 +1,4 @@
-"""An encoder whose vectors have no form breaks E1 alone: its other promises are not judged, in one sentence."""
+"""An encoder whose vectors have a wrong form breaks E1 only; its other promises are reported as not judged."""
 
 from collections.abc import Generator
 from typing import NoReturn
@@ -15,13 +15,13 @@ from plugins.report.rows import RESULTS
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """E1 comes first of its encoder's tests: whether the others can be judged is known by then."""
+    """Move E1 to the front of its encoder's tests, because it decides whether the others can be judged."""
     items.sort(key=lambda item: promise(item)[0] != "E1")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Fixtures take vectors too."""
+    """Cover the fixtures, which compute vectors too."""
     try:
         return (yield)
     except BrokenForm as trouble:
@@ -30,7 +30,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """The test itself."""
+    """Cover the test function."""
     try:
         return (yield)
     except BrokenForm as trouble:
@@ -39,7 +39,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def _end(item: pytest.Item, trouble: BrokenForm) -> NoReturn:
-    """E1 breaks; any other promise is not judged, which is a failure where E1 did not say so."""
+    """E1 breaks; other promises are not judged, which fails the test if E1 has not reported it."""
     if promise(item)[0] == "E1":
         raise (Declared if EXPECTED in item.stash else pytest.fail.Exception)(
             broken(item, str(trouble)), pytrace=False

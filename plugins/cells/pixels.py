@@ -1,4 +1,4 @@
-"""One preprocessor's pixels: read file by file, kept as copies; a file that it cannot read costs its own cells only."""
+"""One preprocessor's pixels, computed file by file and stored as copies. An unreadable file costs its own cells only."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from fixtures.datasets import Dataset
 
 
 class CannotRead(Exception):
-    """A preprocessor has no pixels for a file that the reference reads: its cells fail, and nothing declared excuses that."""
+    """A preprocessor cannot read a file that the reference reads: its cells fail, whatever it declares."""
 
 
 @dataclass
 class Pixels:
-    """One preprocessor's output for every image: rows into a store that equal images of all preprocessors share."""
+    """One preprocessor's output for every image, as rows of a store in which preprocessors share equal pixels."""
 
     keys: list[bytes]
     store: dict[bytes, Array]
@@ -25,7 +25,7 @@ class Pixels:
 
 
 def raw(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, image: str, geometry: Geometry) -> object:
-    """What the preprocessor makes of a file, unchecked; raises BadInput where the reference cannot read it either, else
+    """The preprocessor's output for a file, unchecked; raises BadInput if the reference cannot read it either, else
     CannotRead."""
     path = dataset.path(image)
     try:

@@ -1,4 +1,4 @@
-"""A promise is the first line of a test's docstring; breaking one says which, by how much, and how to see it again."""
+"""A promise is the first line of a test's docstring. A failure says which promise broke, by how much, and how to repeat it."""
 
 import re
 from collections.abc import Generator, Mapping
@@ -21,15 +21,15 @@ from plugins.command_line.outside import again
 from plugins.latency.benchmark_options import compared
 from plugins.measures.vectors.metrics import Comparison
 
-MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that decide what a test compares with
-# Whether these break as declared depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
+MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that change what a test compares with
+# Whether these break depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
 OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
 
 @dataclass
 class Expected:
-    """What is declared of a test, and what of it broke so far, no further than that."""
+    """A test's declared failure, and what has broken within its bounds so far."""
 
     known: KnownFailure
     broken: list[str] = field(default_factory=list)
@@ -39,33 +39,33 @@ EXPECTED = pytest.StashKey[Expected]()
 
 
 class Declared(pytest.fail.Exception):  # type: ignore[name-defined, misc]
-    """A broken promise that is declared, and no worse than declared: the one failure that is expected."""
+    """A declared promise broke within its declared bounds: an expected failure."""
 
 
 class Judge(Protocol):
     """`judge(comparison)` or `judge(condition, "what was found", points=2.5)`, with the sizes of fixtures/bounds.py."""
 
     def __call__(self, verdict: object, found: str = "", **sizes: Size) -> None:
-        """Fail the test unless `verdict` is true, or what broke is declared and no larger than that: then go on."""
+        """Fail the test unless `verdict` is true, or the failure is declared and within its bounds; then the test continues."""
 
 
 def promise(item: pytest.Item) -> tuple[str, str]:
-    """Id and sentence of the promise that a test checks; ("", "") for a test of something else."""
+    """The id and sentence of the promise that a test checks; ("", "") if it checks none."""
     doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip().splitlines()
     match = PROMISE.match(doc[0]) if doc else None
     return (match[1], match[2]) if match else ("", "")
 
 
 def reproduce(item: pytest.Item) -> str:
-    """The command that runs this one test again."""
+    """The command that repeats this test."""
     command = [PYTEST, *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
     return " ".join(command)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A declared failure is expected, strictly, and only as a broken promise: a crash or a file without pixels never is. On
-    pictures of another data set than ours, those that depend on them are free to hold."""
+    """Expect a declared failure, strictly, and only as a broken promise, never as a crash or an unreadable file. On
+    another data set, promises that depend on the pictures may also hold."""
     own = config.getoption("--dataset").resolve() != DEFAULT.resolve()
     squash = family(model_of(config)).squash
     for item in items:
@@ -90,7 +90,7 @@ def _known(item: pytest.Item, squash: bool) -> Mapping[str, KnownFailure]:
 
 
 def _check_towers(key: EncoderKey, name: str) -> None:
-    """Raise BadInput where a failure is declared of one tower and the promise `name` is about both."""
+    """Raise BadInput if a failure is declared for one tower but the promise `name` is about both."""
     for tower in TOWERS:
         if key.known_failures(tower).get(name) != key.known_failures().get(name):
             what = f"{key.backend} declares a known failure of '{name}:{tower}'"
@@ -99,7 +99,7 @@ def _check_towers(key: EncoderKey, name: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """A test that went on beside declared failures ends in all of them."""
+    """End a test that continued after declared failures with all of them."""
     result = yield
     expected = pyfuncitem.stash.get(EXPECTED, None)
     if expected and expected.broken:
@@ -121,7 +121,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         text = broken(item, what, *([more] if more else []))
         if expected is None or more:
             pytest.fail(text, pytrace=False)
-        if not measured:  # what has no size is declared whole, and what follows may rest on it
+        if not measured:  # a failure without a size is declared entirely, and later checks may depend on it
             raise Declared(text, pytrace=False)
         expected.broken.append(text)
 
@@ -129,7 +129,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 def broken(item: pytest.Item, *found: str) -> str:
-    """Which promise broke, by how much, and the command that shows it again."""
+    """The message of a failure: the promise, the size, and the command that repeats it."""
     name, sentence = promise(item)
     lines = [f"{name} broken: {sentence}", *found]
     about = subject(item)

@@ -1,4 +1,4 @@
-"""Where an encoder is very slow, one of its preprocessors runs on all images and the others on a sample; `--whole`: all do."""
+"""For a very slow encoder, one preprocessor runs on all images and the others on a sample. `--whole` runs all on all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,26 +21,26 @@ from plugins.subjects import Subjects
 if TYPE_CHECKING:
     from plugins.report.rows import Record
 
-# Cells whose precision the processor multiplies in take up to 1.3 times what torch eager fp32 takes for an image; bf16 and fp16
-# on a processor that lacks such products 4 to 14 times.
+# With hardware support for a precision, an image takes up to 1.3 times what torch eager fp32 takes; bf16 and fp16
+# on a processor without such support take 4 to 14 times.
 SLOW = 3.0
-LONG_S = 10.0  # seconds that all images take one by one: a sample of fewer saves nothing that anybody waits for
-SIZE = 64  # images: all odd ones, for they have the rare traits, and scenes
-FEWEST_SCENES = 32  # where there are many odd ones
-PAIRS = 5  # of blocks of two calls each: the fastest of ten calls, none of them far from one of the other's
+LONG_S = 10.0  # seconds for all images one by one; below this, a sample would save little
+SIZE = 64  # images: all odd ones, which have the rare traits, and scenes
+FEWEST_SCENES = 32  # scenes, if there are many odd images
+PAIRS = 5  # pairs of blocks of two calls: the fastest of ten calls, in alternation with the reference's
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a cell runs on in place of all images."""
+    """The images that a cell runs on instead of all."""
 
     rows: list[int]  # of Dataset.images
     of: int
-    times: float  # how much longer than the reference its encoder takes
+    times: float  # the encoder's time divided by the reference's
     because: str
 
     def allow_for(self, promise: str, cell: Cell) -> None:
-        """Skip a test whose known failure did not show: it may be one of the other images that shows it."""
+        """Skip a test whose known failure did not appear: it may need an image outside the sample."""
         if promise in cell.known_failures():
             pytest.skip(f"the known failure of {promise} does not show on a sample. {self.because}")
 
@@ -57,7 +57,7 @@ def sample(subjects: Subjects, cell: Cell, request: pytest.FixtureRequest, recor
 
 
 def choose(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> Sample | None:
-    """None for a quick encoder, for the first of its preprocessors, and for pixels of which it has encoded all but a few."""
+    """None for a fast encoder, for its first preprocessor, and if nearly all of the pixels are encoded already."""
     dataset, key = subjects.dataset, cell.encoder
     rows, n = spread(dataset), len(dataset.images)
     if not worth_while(subjects, key):
@@ -70,7 +70,7 @@ def choose(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> Samp
         return None
     because = (
         f"{key} takes {times:.1f} times as long as {reference_key(key)} for an image: {first} runs on all {n}, "
-        f"other preprocessors on {len(rows)} of them, which says nothing of recall; --whole runs all on all"
+        f"other preprocessors on {len(rows)} of them, without a verdict on recall; --whole runs all on all"
     )
     return Sample(rows, n, times, because)
 
@@ -83,13 +83,13 @@ def spread(dataset: Dataset) -> list[int]:
 
 
 def worth_while(subjects: Subjects, key: EncoderKey) -> bool:
-    """False where a whole set takes no time that anybody waits for, going by the warm-up, and for the reference itself."""
+    """False if all images take little time, estimated from the warm-up, and for the reference itself."""
     whole_s = subjects.encoder(key).warm_up["image"].steady_ms / 1e3 * len(subjects.dataset.images)
     return whole_s >= LONG_S and reference_key(key) != key
 
 
 def first_of(items: Sequence[pytest.Item], key: EncoderKey) -> str:
-    """The preprocessor that runs on all images: the reference's, or the first that can run here, of those selected."""
+    """The selected preprocessor that runs on all images: the reference, or else the first that can run here."""
     abouts = (subject(item) for item in items)
     names = [about.preprocessor for about in abouts if isinstance(about, Cell) and about.encoder == key]
     usable = [name for name in dict.fromkeys(names) if _available(name)]
@@ -105,9 +105,9 @@ def _available(name: str) -> bool:
 
 
 def times_the_reference(subjects: Subjects, key: EncoderKey) -> float:
-    """How many times as long as torch eager fp32 this encoder takes for an image; 1 where that cannot be had.
+    """This encoder's time for an image, divided by torch eager fp32's; 1 if that cannot be measured.
 
-    Both are timed here, in alternation: they were warmed up at different moments, perhaps beside different loads.
+    Both are timed here in alternation, because their warm-ups ran at different times under different loads.
     """
     loaded = subjects.encoder(key)
     try:
@@ -120,7 +120,7 @@ def times_the_reference(subjects: Subjects, key: EncoderKey) -> float:
 
 
 def ratio(ours: Block, other: Block) -> float:
-    """Of the fastest calls of PAIRS pairs of blocks."""
+    """The ratio of the fastest calls in PAIRS pairs of blocks."""
     rng = np.random.default_rng()
     mine, others = np.min([pair(ours, other, rng, calls=1) for _ in range(PAIRS)], axis=0)
     return float(mine / others)

@@ -1,4 +1,4 @@
-"""Arrays that cells share: read-only, and who takes rows of them gets a copy of its own."""
+"""Arrays that cells share: read-only, and taking rows returns a copy."""
 
 from typing import Any, TypeVar
 
@@ -8,15 +8,15 @@ T = TypeVar("T", bound=np.generic)
 
 
 class Shared(np.ndarray[Any, Any]):
-    """`array[rows]` is a new array, C-contiguous and writable: what a backend does to its input reaches no other cell, although
-    NumPy's flag does not bind `torch.from_numpy`, which only warns that memory is not writable."""
+    """`array[rows]` is a new array, C-contiguous and writable: a backend that writes to its input affects no other cell.
+    NumPy's read-only flag alone does not help: `torch.from_numpy` only warns about it."""
 
     def __getitem__(self, index: Any) -> Any:
         return np.array(self.view(np.ndarray)[index], order="C")
 
 
 def shared(array: "np.ndarray[Any, np.dtype[T]]") -> "np.ndarray[Any, np.dtype[T]]":
-    """A copy that nobody can write to by NumPy, whose rows are handed out as copies."""
+    """A read-only copy whose rows are returned as copies."""
     return frozen(np.array(array, order="C")).view(Shared)
 
 

@@ -1,4 +1,4 @@
-"""Which tests the arguments mean: the one place where they are rewritten."""
+"""Which tests the command line selects: the only place where arguments are rewritten."""
 
 import pytest
 
@@ -8,7 +8,7 @@ DRIFT = "suites/drift"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before anything is collected."""
+    """Rewrite the arguments before collection."""
     config.args[:] = arguments(config)
 
 

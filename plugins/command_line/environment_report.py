@@ -1,4 +1,4 @@
-"""`pytest --environment`: what this machine has, and for every backend whether it can work with it; runs no test."""
+"""`pytest --environment`: prints what this machine has and which backends can use it; runs no test."""
 
 import textwrap
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ COLOURS = {"usable": "green", "refused": "red", "missing": "yellow"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether precisions of a backend can work on a device, as far as packages, driver and GPU tell."""
+    """Whether precisions of a backend can run on a device, judged by packages, driver and GPU."""
 
     backend: str
     device: str
@@ -34,7 +34,7 @@ class Verdict:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One flag."""
+    """Add the flag."""
     parser.getgroup("clip-conformance").addoption(
         "--environment", action="store_true", help="print what this machine has and which backends it can run, and stop"
     )
@@ -42,10 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Instead of a session: 0 when nothing that is installed is refused, 1 otherwise, 4 for an unknown name."""
+    """Runs instead of a session: 0 if no installed backend is refused, 1 otherwise, 4 for an unknown name."""
     if not config.getoption("--environment"):
         return None
-    config._do_configure()  # as pytest's own --help does: plug-ins that add backends have added them now
+    config._do_configure()  # as pytest's own --help does, so that plug-ins have added their backends
     writer = config.get_terminal_writer()
     try:
         found = list(verdicts(config))
@@ -59,7 +59,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def verdicts(config: pytest.Config) -> Iterator[Verdict]:
-    """One for each backend, device and reason of the selected cells, in the matrix's order."""
+    """One entry for each backend, device and reason of the selected cells, in the matrix's order."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for key in selection(config).encoders:
         judged = _judge(backends()[key.backend], key.base, key.device)
@@ -114,7 +114,7 @@ def _cuda() -> list[tuple[str, str]]:
 
 
 def _section(writer: "TerminalWriter", title: str, rows: list[tuple[str, str]]) -> None:
-    """A heading and aligned rows; long values go on below themselves."""
+    """A heading and aligned rows; long values wrap below."""
     writer.line(title, bold=True)
     width = max((len(name) for name, _ in rows), default=0)
     lines = [(name, _wrapped(value, writer.fullwidth - width - 4)) for name, value in rows]

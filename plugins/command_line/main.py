@@ -1,4 +1,4 @@
-"""`clip-conformance`: the installed suite's commands; what follows a command goes to pytest, or to the study, as it is."""
+"""`clip-conformance`: the installed suite's commands. Arguments after a command go to pytest, or to the study, unchanged."""
 
 import argparse
 import runpy
@@ -11,11 +11,11 @@ from fixtures import ROOT
 
 COMMANDS = {"audit": (), "environment": ("--environment",), "promises": ("--promises",), "golden": ("--update-golden",)}
 STUDIES = {"drift": "suites.studies.drift"}
-HELP = "--help after a command shows what it takes; `audit suites/embeddings` is one suite, `audit -k WORD` some tests"
+HELP = "COMMAND --help shows its options; `audit suites/embeddings` runs one suite, `audit -k WORD` selected tests"
 
 
 def main() -> int:
-    """The exit code of pytest, or of the study."""
+    """Return the exit code of pytest, or of the study."""
     parser = argparse.ArgumentParser(prog="clip-conformance", description=__doc__, epilog=HELP)
     parser.add_argument("command", choices=(*COMMANDS, *STUDIES))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="options of pytest and of this suite, and paths")
@@ -27,9 +27,9 @@ def main() -> int:
 
 
 def for_pytest(typed: Sequence[str]) -> list[str]:
-    """pytest's arguments for the suite's own tests and settings, from whatever folder: all tests, or those that are named.
+    """pytest's arguments for the suite's own tests and settings, from any folder: all tests, or the named ones.
 
-    A test is named as in a report: suites/FOLDER/FILE.py::TEST.
+    Tests are named as in a report: suites/FOLDER/FILE.py::TEST.
     """
     own = [_is_ours(argument) for argument in typed]
     arguments = [str(ROOT / argument) if ours else argument for argument, ours in zip(typed, own, strict=True)]

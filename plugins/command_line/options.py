@@ -21,14 +21,14 @@ def names(config: pytest.Config, option: str) -> list[str]:
 
 
 def to_be_written(golden: Path) -> Path:
-    """The folder itself; raises BadInput for the golden data of an installed suite, which stay as they were released."""
+    """Return the folder; raises BadInput for the golden data inside an installed suite, which must not change."""
     if INSTALLED and golden.resolve() == GOLDEN.resolve():
-        raise BadInput("an installed suite's own golden data stay as they are: add --golden=FOLDER, and give it to audit too")
+        raise BadInput("the golden data inside an installed suite cannot be rewritten: add --golden=FOLDER, here and to audit")
     return golden
 
 
 def given(config: pytest.Config, *more: str) -> list[str]:
-    """The options of this run that choose model and data, and `more`, as they must be typed to choose them again."""
+    """This run's options that choose model and data, and `more`, as they are typed to repeat the choice."""
     typed = [str(arg) for arg in config.invocation_params.args]
     return [
         f"--{name}={shlex.quote(str(config.getoption(f'--{name}')))}"
@@ -56,6 +56,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--golden", type=Path, default=GOLDEN, help="folder of golden data")
     group.addoption("--update-golden", action="store_true", help="rewrite the model's golden data and fail this run")
     group.addoption("--report", type=Path, default=Path("report.json"), help="where report.json goes [%(default)s]")
-    group.addoption("--strict-cells", action="store_true", help="a skipped cell fails the run too")
-    text = "all images through every cell: by default a very slow encoder has a sample of them for all but one preprocessor"
+    group.addoption("--strict-cells", action="store_true", help="fail the run if a cell is skipped")
+    text = "run all images through every cell; by default, a very slow encoder runs all but one preprocessor on a sample"
     group.addoption("--whole", action="store_true", help=text)

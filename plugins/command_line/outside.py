@@ -1,4 +1,4 @@
-"""Other people's backends join ours before cells are chosen, and the suite can be started from their folder."""
+"""Users' backends join the registry before cells are chosen, and the suite can be started from the user's folder."""
 
 import importlib.util
 import os
@@ -23,16 +23,16 @@ T = TypeVar("T", Backend, Preprocessor)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the hooks, and let modules be imported from the folder where the command was typed, after all others."""
+    """Declare the hooks, and append the folder where the command was typed to the import path."""
     pluginmanager.add_hookspecs(hooks)
     config = pluginmanager.get_plugin("pytestconfig")
     assert isinstance(config, pytest.Config)
     sys.path.append(str(config.invocation_params.dir))
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)  # inside the wrapper that ends the run with one sentence, before all the rest
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside the wrapper for BadInput, before all other hooks
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """From here on `module:Class` in an option is that class's `name`, and everything named is in the registry."""
+    """Register named classes; from here on, an option's `module:Class` is replaced by the class's `name`."""
     config = session.config
     config.stash[TYPED] = {}
     _load_named_conftests(config)
@@ -45,7 +45,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 
 def _load_named_conftests(config: pytest.Config) -> None:
-    """A conftest.py in the arguments is meant, although pytest loads none from above the folder of its settings."""
+    """Load a conftest.py that is named in the arguments, because pytest loads none from outside its rootdir."""
     for path in (config.invocation_params.dir / arg for arg in config.args if Path(arg).name == "conftest.py"):
         if path.is_file() and not any(config.pluginmanager.has_plugin(str(name)) for name in (path, path.resolve())):
             spec = importlib.util.spec_from_file_location("outside_conftest", path)
@@ -55,13 +55,13 @@ def _load_named_conftests(config: pytest.Config) -> None:
                 spec.loader.exec_module(module)
             except Exception as error:
                 raise BadInput(
-                    f"{path} cannot be imported ({type(error).__name__}: {error}): mend it, then run again"
+                    f"{path} cannot be imported ({type(error).__name__}: {error}): fix it, then run again"
                 ) from error
             config.pluginmanager.register(module, str(path))
 
 
 def _offers(config: pytest.Config, hook: HookCaller, kind: type[T]) -> list[T]:
-    """All that the implementations of a hook return."""
+    """All objects that the implementations of a hook return."""
     try:
         offers = [offer for offers in hook(config=config) for offer in offers]
     except Exception as error:
@@ -73,7 +73,7 @@ def _offers(config: pytest.Config, hook: HookCaller, kind: type[T]) -> list[T]:
 
 
 def _chosen(config: pytest.Config, kind: type[T], known: dict[str, T], offers: list[T]) -> list[str]:
-    """Names that an option's values mean; what they name outside this repository joins `known`."""
+    """The names that an option's values select; classes from outside this repository are added to `known`."""
     option = f"--{kind.__name__.lower()}"
     for offer in offers:
         where = f"{type(offer).__module__}:{type(offer).__qualname__}"
@@ -83,14 +83,14 @@ def _chosen(config: pytest.Config, kind: type[T], known: dict[str, T], offers: l
         if ":" in value:
             typed[place] = join(from_class(value, kind), known, value)
             config.stash[TYPED][typed[place]] = f"{option}={value}"
-    if not typed or set(typed) - set(known):  # a choice among known ones imports nobody's package
+    if not typed or set(typed) - set(known):  # known names need no import
         means = {entry.name: join(from_entry_point(entry, kind), known, entry.value) for entry in entry_points(kind)}
         typed = [name if name in known else means.get(name, name) for name in typed]
     return typed
 
 
 def again(config: pytest.Config, nodeid: str) -> list[str]:
-    """What must be typed in the same folder to run one test again: where it is, and what was given from outside."""
+    """The arguments that repeat one test from the same folder: its path, and the user's own backends and files."""
     root, here = config.rootpath, config.invocation_params.dir
     files = [arg for arg in config.args if not (here / arg).resolve().is_relative_to(root.resolve())]
     settings = ["-c", config.getoption("inifilename")] if config.getoption("inifilename") and not INSTALLED else []

@@ -7,13 +7,13 @@ from plugins.report.layout import code, table
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One flag."""
+    """Add the flag."""
     parser.getgroup("clip-conformance").addoption("--promises", action="store_true", help="list the promises and stop")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Print one line a promise, as a Markdown table."""
+    """Print the promises as a Markdown table, one row each."""
     if session.config.getoption("--promises"):
         found = {}
         for item in session.items:

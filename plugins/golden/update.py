@@ -1,4 +1,4 @@
-"""`--update-golden`: makes golden data anew, prints the difference that makes, writes them, and fails the run."""
+"""`--update-golden`: recomputes the golden data, prints how they differ from the old ones, writes them, and fails the run."""
 
 import datetime
 import hashlib
@@ -33,17 +33,17 @@ KEPT = 33  # so many scenes, evenly spaced, and all odd files keep their golden 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Runs in place of the tests; ends the session with exit code 1."""
+    """Update the golden data instead of running tests; ends the session with exit code 1."""
     config = session.config
     if not config.getoption("--update-golden"):
         return
     with one_sentence():
         message = update(chosen(config), ["pytest", *map(str, config.invocation_params.args)])
-    pytest.exit(f"{message}\nThe golden data were rewritten, so this run proves nothing: look at the diff, then run again.", 1)
+    pytest.exit(f"{message}\nThe golden data were rewritten, and nothing was tested: check the diff, then run the tests.", 1)
 
 
 def update(subjects: Subjects, command: list[str]) -> str:
-    """Make, compare with what was there, write; `command` is what was typed."""
+    """Compute golden data, compare them with the existing ones, and write them; `command` is recorded in the manifest."""
     where = folder(subjects)
     to_be_written(where.parent)
     put_back(where)
@@ -93,7 +93,7 @@ def _write(
     files: dict[str, bytes],
     command: list[str],
 ) -> None:
-    """Everything into a temporary folder beside the target, which then takes its place."""
+    """Write everything to a temporary folder next to the target, then rename it to the target."""
     from PIL import Image
     from safetensors.numpy import save
 

@@ -1,4 +1,4 @@
-"""Golden data: read, verified against the weights and inputs in use, and handed out with their tolerances."""
+"""Golden data: read, checked against the weights and inputs in use, and returned with their tolerances."""
 
 import hashlib
 import json
@@ -22,12 +22,12 @@ from plugins.cells.shared import frozen, shared
 from plugins.subjects import Subjects
 
 COMMAND = f"{PYTEST} --update-golden"
-SHOWN = 80  # characters of a text, where it is named
+SHOWN = 80  # characters of a text that messages show
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Vectors of the reference and what may differ from them."""
+    """The reference's vectors and the tolerances around them."""
 
     image: Array  # [N, D], raw, rows as Dataset.images
     text: Array  # [Q, D], raw, rows as Dataset.texts
@@ -52,7 +52,7 @@ class Golden:
         return float(self.tolerances[precision][tower][metric]["measured"])
 
     def budget(self, preprocessor: str, metric: str) -> float:
-        """What a preprocessor may differ; one that is known to be bad has none of its own and gets the widest of the others."""
+        """A preprocessor's budget for a metric; a known-bad one has none of its own and gets the widest of the others."""
         rows = self.preprocessing
         if preprocessor in rows:
             return float(rows[preprocessor][metric]["limit"])
@@ -60,15 +60,15 @@ class Golden:
 
 
 def folder(subjects: Subjects) -> Path:
-    """Where this model's golden data of this data set are."""
+    """The folder of this model's golden data for this data set."""
     dataset = subjects.dataset_folder
     suffix = "" if dataset.resolve() == DEFAULT_DATASET.resolve() else f"+{dataset.name}"
     return subjects.golden / f"{subjects.model_id}{suffix}"
 
 
 def load_golden(subjects: Subjects) -> Golden:
-    """Read and verify; raises BadInput in one sentence."""
-    where, model, dataset = folder(subjects), subjects.model, subjects.dataset  # their own errors come first
+    """Read and check golden data; raises BadInput in one sentence."""
+    where, model, dataset = folder(subjects), subjects.model, subjects.dataset  # their own errors first
     put_back(where)
     if not (where / "manifest.json").is_file():
         raise BadInput(f"no golden data in {where}: run `{_command(subjects)}` once to make them from torch eager fp32")
@@ -97,14 +97,14 @@ def load_golden(subjects: Subjects) -> Golden:
 
 
 def put_back(where: Path) -> None:
-    """Give the previous golden data their name back when a run was killed between the two renames that replace them."""
+    """Restore the previous golden data if a run was killed between the two renames that replace them."""
     if where.exists() or not previous(where).exists():
         return
     with turn(where):
         if where.exists() or not _whole(previous(where)):
             return
         previous(where).rename(where)
-    say(f"golden data {where}: a run was killed while it replaced them, the previous ones are back in their place")
+    say(f"golden data {where}: a run was killed while it replaced them; the previous ones are restored")
 
 
 def _whole(where: Path) -> bool:
@@ -115,7 +115,7 @@ def _whole(where: Path) -> bool:
 
 
 def damaged(where: Path) -> str:
-    """What is wrong with a folder of golden data, as the beginning of a sentence; empty when every file is as recorded."""
+    """What is wrong with a folder of golden data, as the start of a sentence; empty if every file matches its recorded hash."""
     for name, digest in _read(where / "manifest.json", _json)["files"].items():
         path = where / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
@@ -125,7 +125,7 @@ def damaged(where: Path) -> str:
 
 
 def pixel_file(image: str) -> str:
-    """File name of the reference's pixels of an image."""
+    """The file name of an image's reference pixels."""
     return image.replace("/", "_") + ".png"
 
 
@@ -147,7 +147,7 @@ def _toml(path: Path) -> dict[str, Any]:
 def _read(path: Path, how: Any) -> Any:
     try:
         return how(path)
-    except Exception as error:  # any parser's complaint means the same to the person
+    except Exception as error:  # the user needs the same sentence for any parser's error
         raise BadInput(f"golden file {path} cannot be read ({error}): restore it from git") from error
 
 
@@ -155,7 +155,7 @@ def _same(what: str, golden: str, used: str, where: Path, subjects: Subjects) ->
     if golden != used:
         raise BadInput(
             f"the {what} in use (SHA-256 {used[:12]}…) are not those that {where.name} golden was made from ({golden[:12]}…): "
-            f"use those, or run `{_command(subjects)}` if the change is meant"
+            f"use those, or run `{_command(subjects)}` if the change is intended"
         )
 
 
@@ -164,7 +164,7 @@ def _command(subjects: Subjects) -> str:
 
 
 def names_of(subjects: Subjects, tower: str) -> list[str]:
-    """What the rows of a tower's golden vectors are: image names, or the texts themselves."""
+    """The names of the rows of a tower's golden vectors: image names, or the texts themselves."""
     if tower == "image":
         return list(subjects.dataset.images)
     return [

@@ -1,4 +1,4 @@
-"""The one module that knows pytest-benchmark from inside: its session, storage and fixture, in the suite's own words."""
+"""The only module that uses pytest-benchmark's internals: its session, storage and fixture."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class WholeFiles(FileStorage):  # type: ignore[misc]
-    """pytest-benchmark's storage of files; a run is written whole or not at all, under a number that no other run has."""
+    """pytest-benchmark's file storage, with atomic writes and a unique number for each run."""
 
     def __init__(self, storage: FileStorage, config: pytest.Config) -> None:
         super().__init__(storage.path, storage.logger, default_machine_id=storage.default_machine_id)
         self.config = config
 
     def save(self, output_json: Any, save: str) -> None:
-        """Store a run as NUMBER_`save`.json; a full disk costs this file, and the rest of the run is told."""
+        """Store a run as NUMBER_`save`.json; if the disk is full, only this file is missing and the run reports it."""
         with noted(self.config, "history"), writing("history", self.path), locked(self.get(".lock")):
             target = self.get(f"{self._next_num}_{save}.json")
             write_bytes(target, _text(output_json))
@@ -36,7 +36,7 @@ class WholeFiles(FileStorage):  # type: ignore[misc]
 
 
 class BenchmarkSession:
-    """pytest-benchmark's session of this run, once it is configured."""
+    """Wraps pytest-benchmark's session of this run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -45,13 +45,13 @@ class BenchmarkSession:
 
     @property
     def folder(self) -> Path:
-        """Where runs are stored, absolute."""
+        """The absolute path of the folder of stored runs."""
         return Path(str(self._session.storage))
 
     def prepare(self) -> None:
-        """Take over what pytest-benchmark does at the end: a folder for this environment, whole files, no check of its own.
+        """Replace pytest-benchmark's end of the run: use a folder for this environment and atomic writes, without its check.
 
-        A storage that is no folder of files is left as it is.
+        A storage that is not a folder of files stays unchanged.
         """
         session = self._session
         session.machine_id = f"{session.machine_id}-{machine()['key']}"
@@ -67,16 +67,16 @@ class BenchmarkSession:
             self._session.logger.info(f"Wrote benchmark data in: {self._session.json}", purple=True)
 
     def load(self, glob: str) -> list[tuple[str, dict[str, Any]]]:
-        """Path and contents of stored runs, by name; warns of bad files, raises ValueError for a pattern of many folders."""
+        """Path and contents of stored runs, by name; warns of bad files. Raises ValueError for a pattern of several folders."""
         return [(str(path), data) for path, data in self._session.storage.load(glob)]
 
     def show_beside(self, newest: Mapping[str, Mapping[str, Any]]) -> None:
-        """By file and test id: the stored benchmarks that the table shows beside this run's, and store this run."""
+        """Set the stored benchmarks, by file and test id, that the table compares with, and store this run."""
         self._session.compared_mapping = newest
         self._session.autosave = self._session.save or self._session.autosave or get_tag()
 
     def shown_beside(self, test: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """File and stored benchmark of a test id."""
+        """The file and the stored benchmark of a test id."""
         for file, stored in self._session.compared_mapping.items():
             if test in stored:
                 yield file, stored[test]
@@ -91,7 +91,7 @@ class BenchmarkSession:
                     yield file, str(found)
 
     def leave_out(self, broken: Callable[[Mapping[str, object]], bool]) -> None:
-        """Store no test whose parameters `broken` is true of; and no file without a test, which would be nobody's history."""
+        """Do not store tests for whose parameters `broken` is true; write no file if no test is left."""
         for timed in self._session.benchmarks:
             timed.fixture.has_error |= broken(timed.params or {})
         if all(timed.has_error for timed in self._session.benchmarks):
@@ -99,40 +99,40 @@ class BenchmarkSession:
 
 
 class Stopwatch:
-    """Times the calls of one test, into the row that pytest-benchmark shows and stores of it."""
+    """Times the calls of one test for the row that pytest-benchmark shows and stores."""
 
     def __init__(self, benchmark: "BenchmarkFixture") -> None:
         self._benchmark = benchmark
 
     def __call__(self, call: Callable[[], object], rounds: int, warm_ups: int) -> NDArray[np.float64] | None:
-        """Seconds of each call, float64 [rounds]; None under --benchmark-disable, where it is called once and not timed."""
+        """Seconds of each call, float64 [rounds]; None under --benchmark-disable, where it runs once, untimed."""
         self._benchmark.pedantic(call, rounds=rounds, warmup_rounds=warm_ups)
         return np.asarray(self._benchmark.stats.stats.data) if self._benchmark.enabled else None
 
     def replace(self, seconds: NDArray[np.float64]) -> None:
-        """Show and store these, float64 [n], in place of the calls that were timed."""
+        """Show and store these seconds, float64 [n], instead of the calls that were timed."""
         self._benchmark.stats.stats.data[:] = seconds.tolist()
 
     def keep(self, figures: Mapping[str, object]) -> None:
-        """Store more beside the times."""
+        """Store more values with the times."""
         self._benchmark.extra_info.update(figures)
 
 
 @pytest.fixture
 def stopwatch(benchmark: "BenchmarkFixture") -> Stopwatch:
-    """This test's."""
+    """The timer of this test."""
     return Stopwatch(benchmark)
 
 
 def without_times(item: pytest.Function) -> None:
-    """Of a test that ends before it times anything: the warning of that would bury why."""
+    """Suppress the warning of a test that ends before it times anything, because it would hide the reason."""
     benchmark: Any = item.funcargs.get("benchmark")
     if benchmark is not None:
         benchmark.skipped = True
 
 
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
-    """In place of pytest-benchmark's own, which knows no GPU, driver or library and holds the clock of the moment."""
+    """Replace pytest-benchmark's machine info, which has no GPU, driver or library and includes the current clock rate."""
     return machine()
 
 

@@ -1,4 +1,4 @@
-"""pytest-benchmark's options on the command line: what cannot become a gate is refused in one sentence."""
+"""pytest-benchmark's options on the command line: combinations that cannot work as a gate end the run in one sentence."""
 
 import shlex
 
@@ -10,17 +10,17 @@ COMPARED_S, SHOWN_S = 2.0, 0.5  # seconds for one comparison
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One option beside pytest-benchmark's own."""
+    """Add --latency-budget."""
     parser.getgroup("clip-conformance").addoption(
         "--latency-budget", type=float, metavar="SECONDS",
-        help="at most so long for one encoder's tower against its reference; a slow one takes its fewest pairs "
+        help="longest comparison of one encoder's tower with its reference; a slow encoder takes the fewest pairs allowed "
         f"[{COMPARED_S} when runs are compared or stored, else {SHOWN_S}]",
     )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Take --benchmark-compare over: pytest-benchmark would load the newest file, whatever it holds."""
+    """Handle --benchmark-compare, because pytest-benchmark would load the newest file, whatever it contains."""
     asked = config.getoption("benchmark_compare") or False
     refusal = _swallowed(config, asked) or _parallel(config) or _disabled(config, asked)
     if refusal:
@@ -33,11 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[GATE] = Gate(config, asked)
     config.option.benchmark_compare = []
     if asked:
-        config.option.benchmark_quiet = False  # its own table shows what is compared; ours holds the rest
+        config.option.benchmark_quiet = False  # pytest-benchmark's table shows what is compared
 
 
 def _swallowed(config: pytest.Config, asked: bool | str) -> str:
-    """`--benchmark-compare suites/` makes the path its value."""
+    """`--benchmark-compare suites/` takes the path as the option's value: end the run with the right order."""
     if not isinstance(asked, str):
         return ""
     path = config.invocation_params.dir / asked.split("::")[0]
@@ -61,10 +61,7 @@ def _parallel(config: pytest.Config) -> str:
     workers = config.getoption("numprocesses", None)
     if not workers or config.getoption("benchmark_disable") or config.getoption("benchmark_skip"):
         return ""
-    return (
-        f"-n {workers} runs tests beside one another, where no latency can be measured: drop -n, "
-        "or measure none (--benchmark-disable)"
-    )
+    return f"-n {workers} runs several tests at once, which disturbs latency: drop -n, or disable latency (--benchmark-disable)"
 
 
 def _disabled(config: pytest.Config, asked: bool | str) -> str:
@@ -75,7 +72,7 @@ def _disabled(config: pytest.Config, asked: bool | str) -> str:
 
 
 def compared(config: pytest.Config) -> list[str]:
-    """The options of this run that choose what is compared with what, as they must be typed again."""
+    """This run's options that choose what is compared, as they are typed to repeat it."""
     asked, storage = config.stash[GATE].asked, config.getoption("benchmark_storage")
     if not asked:
         return []

@@ -1,4 +1,4 @@
-"""Latency as a gate: each cell against its own newest stored run, and nothing stored that broke a promise."""
+"""The latency gate: compares each cell with its newest stored run, and stores no cell that broke a promise."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -20,18 +20,18 @@ from plugins.latency.trend import FEWEST_RUNS, trend
 from plugins.measures.latency.decision import Decision, Limit, Verdict, decide
 from plugins.measures.latency.paired import Block, Interval, Pairs
 
-PRECISE = 0.01  # without a baseline there is nothing to decide: the ratio is known well enough within 1 % on both sides
+PRECISE = 0.01  # without a baseline, measuring stops when the ratio is known within 1 % on both sides
 Name = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a cell's alternation found; true unless it is slower than it may be."""
+    """The result of one comparison; true unless the cell is slower than allowed."""
 
     name: Name
     decision: Decision
-    against: Against | None  # the baseline, where there is one
-    before: list[Stored]  # all stored runs of it on this machine, oldest first
+    against: Against | None  # the baseline, if there is one
+    before: list[Stored]  # all stored runs of the cell on this machine, oldest first
 
     def __bool__(self) -> bool:
         return self.verdict != "fail"
@@ -43,22 +43,22 @@ class Outcome:
 
     @property
     def sentence(self) -> str:
-        """The change since the baseline, and what it took to find it."""
+        """The change since the baseline, and the effort of the measurement."""
         return f"slower: {self.change}\n{self.decision.effort}" if self.against else self.decision.effort
 
     @property
     def change(self) -> str:
-        """Numbers and limit in one line, the baseline in a second one; only where there is one."""
+        """Numbers and limit in one line, the baseline in a second one; requires a baseline."""
         return self.against.sentence(self.decision.found, self.decision.pairs) if self.against else ""
 
     @cached_property
     def trend(self) -> dict[str, Any]:
-        """Ratios of the stored runs and of this one; empty where nothing is stored."""
+        """The ratios of the stored runs and of this one; empty if nothing is stored."""
         return trend(self.before, self._form["ratio"]) if self.before else {}
 
     @cached_property
     def shown(self) -> dict[str, Any]:
-        """What report.json holds."""
+        """The form that report.json contains."""
         shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "log_ratios")}
         if self.against:
             shown |= self.against.found(self.decision.found, self.decision.pairs)
@@ -66,7 +66,7 @@ class Outcome:
 
     @property
     def stored(self) -> dict[str, Any]:
-        """What a stored run holds."""
+        """The form that a stored run contains."""
         refined = self.against and self.verdict == "inconclusive" and _refines(self._form, self.against.then.found)
         return self._form | ({"verdict": "refined"} if refined else {})
 
@@ -77,11 +77,11 @@ class Outcome:
 
 @dataclass
 class Notes:
-    """What the end of the run has to say."""
+    """Notes for the summary at the end of the run."""
 
     measured: set[tuple[str, str]] = field(default_factory=set)  # cell, tower
     compared: list[Name] = field(default_factory=list)
-    no_baseline: dict[Name, str] = field(default_factory=dict)  # with the way to compare all the same, if there is one
+    no_baseline: dict[Name, str] = field(default_factory=dict)  # with the command that compares anyway, if there is one
     passed: int = 0
     inconclusive: dict[Name, str] = field(default_factory=dict)
     trends: dict[Name, dict[str, Any]] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Notes:
 
 
 class Gate:
-    """The session's limits, history and findings; `asked` is --benchmark-compare: False, True, or the run that was named."""
+    """The session's limits, history and findings; `asked` is --benchmark-compare: False, True, or the name of a run."""
 
     def __init__(self, config: pytest.Config, asked: bool | str) -> None:
         self.config, self.asked = config, asked
@@ -97,21 +97,21 @@ class Gate:
 
     @cached_property
     def benchmarks(self) -> BenchmarkSession:
-        """pytest-benchmark's own session, which is configured after the options are read."""
+        """pytest-benchmark's session, which is configured after the options are read."""
         return BenchmarkSession(self.config)
 
     @cached_property
     def history(self) -> History:
-        """Read when first asked for."""
+        """The stored runs, read on first use."""
         return History(self.benchmarks, self.asked if isinstance(self.asked, str) else None)
 
     @cached_property
     def limits(self) -> Limits:
-        """Of the folder of golden data in use."""
+        """The limits for the folder of golden data in use."""
         return limits_in(self.config.getoption("--golden"))
 
     def against(self, name: Name) -> Against | None:
-        """The baseline of a cell's tower with its limit; None where nothing is compared."""
+        """The baseline of a cell's tower with its limit; None if nothing is compared."""
         then = self.history.baseline(name) if self.asked else None
         if then is None:
             return None
@@ -121,9 +121,9 @@ class Gate:
     def measure(
         self, key: EncoderKey, tower: Tower, ours: Block, reference: Callable[[], tuple[str, Block]], stopwatch: Stopwatch
     ) -> Outcome | None:
-        """Alternate until the answer is clear or the budget is spent, store that, and note it for the end of the run.
+        """Measure in alternation until the answer is clear or the budget is spent; store the result, note it for the summary.
 
-        `reference` gives the name and the blocks of what is timed beside `ours`. None under --benchmark-disable: one call, and
+        `reference` returns the reference's name and timed blocks. Returns None under --benchmark-disable: one call, and
         no reference.
         """
         if stopwatch(lambda: ours(1), rounds=1, warm_ups=1) is None:
@@ -136,7 +136,7 @@ class Gate:
         budget = self.config.getoption("--latency-budget")
         decision = decide(ours, theirs, limit, budget, np.random.default_rng(), judged)
         outcome = Outcome(name, decision, against, self.history.ratios(name))
-        stopwatch.replace(decision.pairs[:, 0])  # each block's fastest, in place of the one call
+        stopwatch.replace(decision.pairs[:, 0])  # the fastest call of each block, instead of the single call
         stopwatch.keep({FIELD: outcome.stored})
         self._note(outcome)
         return outcome
@@ -165,7 +165,7 @@ class Gate:
 
 
 def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
-    """True when this run agrees with its baseline and knows more."""
+    """True if this run agrees with its baseline and has a narrower interval."""
     return bool(then["low"] <= now["ratio"] <= then["high"] and now["high"] / now["low"] < then["high"] / then["low"])
 
 

@@ -1,4 +1,4 @@
-"""Stored runs, read cell by cell: which cell's tower took how long against the reference, when, on which machine."""
+"""Stored runs, read cell by cell: the time of each cell's tower relative to the reference, when, and on which machine."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,13 @@ from plugins.measures.latency.paired import FEWEST, Interval, Pairs, interval
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
 ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
-# These may be baselines. An inconclusive run is history and no baseline, or a slow drift would hide; but where it is what made
-# a wide baseline's own interval narrower, it is "refined" and takes the place, or a noisy first run would stay for ever.
+# Verdicts that may be baselines. An inconclusive run is not, or a slow drift would stay hidden. But an inconclusive run that
+# narrows its baseline's interval is "refined" and replaces it, or a noisy first run would stay the baseline for ever.
 JUDGED_GOOD = ("pass", "recorded", "refined")
 
 
 def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: str) -> dict[str, Any]:
-    """What extra_info keeps of a comparison; the log ratios, so that any confidence can be asked of them later."""
+    """The form of a comparison in extra_info, with the log ratios, so that other confidences can be computed later."""
     found = interval(pairs, 0.95)
     return {
         "cell": cell, "tower": tower, "reference": reference, "verdict": verdict,
@@ -33,21 +33,21 @@ def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: st
 
 @dataclass(frozen=True)
 class Stored:
-    """One cell's tower in one stored run."""
+    """One tower of one cell in one stored run."""
 
     file: str
     when: str  # ISO 8601
     machine: Mapping[str, Any]
     commit: str
-    found: Mapping[str, Any]  # what stored_form made
+    found: Mapping[str, Any]  # the result of stored_form
 
     @property
     def name(self) -> tuple[str, str, str]:
-        """Cell, tower and reference: what must agree for two runs to be compared."""
+        """Cell, tower and reference, which must be equal in two runs that are compared."""
         return self.found["cell"], self.found["tower"], self.found["reference"]
 
     def interval(self, confidence: float) -> Interval:
-        """The ratio with its interval at another confidence."""
+        """The ratio with its interval at the given confidence."""
         ratios = np.exp(np.array(self.found["log_ratios"], np.float64))
         return interval(np.stack([ratios, np.ones_like(ratios)], axis=1), confidence)
 
@@ -57,7 +57,7 @@ class History:
 
     def __init__(self, benchmarks: BenchmarkSession, wanted: str | None = None) -> None:
         self.benchmarks, self.wanted = benchmarks, wanted
-        self.unread: list[str] = []  # files that could not be read, each with the reason
+        self.unread: list[str] = []  # unreadable files, each with the reason
 
     @cached_property
     def runs(self) -> list[tuple[str, dict[str, Any]]]:
@@ -66,12 +66,12 @@ class History:
 
     @cached_property
     def stored(self) -> list[Stored]:
-        """Every cell's tower of every run, oldest first."""
+        """Every tower of every cell of every run, oldest first."""
         return list(self._entries(self.runs))
 
     @cached_property
     def candidates(self) -> list[Stored]:
-        """Baselines may come from these: this machine's good ones, or all of the runs that were named."""
+        """The candidates for baselines: this machine's good runs, or all of the named runs."""
         if self.wanted is None:
             return [s for s in self.stored if s.machine == machine() and s.found["verdict"] in JUDGED_GOOD]
         found = list(self._entries(self._load(self.wanted)))
@@ -85,11 +85,11 @@ class History:
         return found
 
     def baseline(self, name: tuple[str, str, str]) -> Stored | None:
-        """The newest candidate that holds the cell."""
+        """The newest candidate that has the cell."""
         return next((s for s in reversed(self.candidates) if s.name == name), None)
 
     def elsewhere(self, name: tuple[str, str, str]) -> Stored | None:
-        """The newest run of another machine or environment that holds the cell."""
+        """The newest run of another machine or environment that has the cell."""
         return next((s for s in reversed(self.stored) if s.name == name and s.machine != machine()), None)
 
     def ratios(self, name: tuple[str, str, str]) -> list[Stored]:
@@ -124,7 +124,7 @@ class History:
                 found = bench.get("extra_info", {}).get(FIELD)
                 if found is not None and not _whole(found):
                     self.unread.append(
-                        f"{path}: {FIELD} of {bench.get('fullname')} is not what this suite stores, not compared"
+                        f"{path}: {FIELD} of {bench.get('fullname')} is not what this suite stores; it is not compared"
                     )
                 elif found is not None:
                     commit = str(data.get("commit_info", {}).get("id", "unknown"))[:12]
@@ -132,7 +132,7 @@ class History:
 
 
 def _whole(found: Any) -> bool:
-    """True for what stored_form made."""
+    """True if the value has the form that stored_form writes."""
     texts, numbers = ("cell", "tower", "reference", "verdict"), ("ratio", "low", "high", "reference_s")
     return (
         isinstance(found, dict)

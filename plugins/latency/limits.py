@@ -1,4 +1,4 @@
-"""golden/latency.toml: how much slower than its history a cell may be, and how often a run may be wrong about it."""
+"""golden/latency.toml: how much slower than its history a cell may be, and how often a run may raise a false alarm."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from fixtures import ROOT
 from fixtures.errors import BadInput
 
 FILE = ROOT / "golden" / "latency.toml"
-NUMBERS = {"false_alarms": (0.0, 0.5), "slowdown": (0.0, 10.0), "between_runs": (0.0, 1.0)}  # open below, closed above
+NUMBERS = {"false_alarms": (0.0, 0.5), "slowdown": (0.0, 10.0), "between_runs": (0.0, 1.0)}  # lower bound open, upper closed
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Shares: 0.05 is 5 %."""
+    """Limits as fractions: 0.05 is 5 %."""
 
-    false_alarms: float  # of the whole run
+    false_alarms: float  # of the entire run
     slowdown: float
     between_runs: float
     cells: tuple[tuple[str, float], ...] = ()  # pattern, slowdown
 
     def of(self, cell: str) -> float:
-        """Allowed slowdown of an encoder's id: the last pattern that fits, else the default."""
+        """The allowed slowdown of an encoder: of the last pattern that matches its id, else the default."""
         return next((slowdown for pattern, slowdown in reversed(self.cells) if fnmatchcase(cell, pattern)), self.slowdown)
 
 
 def limits_in(folder: Path) -> Limits:
-    """Of a folder of golden data where it has them, else the repository's."""
+    """The limits in a folder of golden data if it has any, else the repository's."""
     file = folder / FILE.name
     return load_limits(file if file.exists() else FILE)
 
@@ -38,9 +38,9 @@ def load_limits(file: Path = FILE) -> Limits:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{file} cannot be read ({error.strerror}): it holds the allowed slowdowns, restore it") from error
+        raise BadInput(f"{file} cannot be read ({error.strerror}): it has the allowed slowdowns: restore it") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is not TOML ({error}): mend that line") from error
+        raise BadInput(f"{file} is not TOML ({error}): fix that line") from error
     unknown = sorted(set(data) - {*NUMBERS, "cells"})
     if unknown:
         raise BadInput(f"{file}: unknown entry '{unknown[0]}', expected {', '.join(NUMBERS)} and [[cells]]")

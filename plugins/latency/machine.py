@@ -1,4 +1,4 @@
-"""The key of stored runs: what can change a latency on this machine, and nothing that changes by itself."""
+"""The key of stored runs: everything that can change a latency on this machine, without values that change by themselves."""
 
 import hashlib
 import json
@@ -7,13 +7,13 @@ from typing import Any
 
 from plugins.run.environment import fingerprint, set_of
 
-JUDGES = ("pytest", "pytest-benchmark", "scipy")  # they measure and judge: their versions change no latency
+JUDGES = ("pytest", "pytest-benchmark", "scipy")  # these only measure and judge, so their versions change no latency
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Machine = Mapping[str, Any]
 
 
 def machine() -> dict[str, Any]:
-    """The fingerprint without the judges' versions, with the threads that were set, and a key of all that."""
+    """The fingerprint without the versions of measuring packages, with the thread settings, and a key of all that."""
     found: dict[str, Any] = dict(fingerprint())
     found["packages"] = {name: version for name, version in found["packages"].items() if name not in JUDGES}
     found["threads"] = set_of(THREADS)

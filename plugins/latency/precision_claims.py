@@ -1,4 +1,4 @@
-"""A "faster" precision that is slower than fp32 on this machine is said to be so; --strict-claims fails the run for it."""
+"""Reports a "faster" precision that is slower than fp32 on this machine; --strict-claims fails the run for it."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ FASTER = ("tf32", "fp16", "bf16", "int8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Off by default: whether fp16 is faster depends on the machine more than on the backend."""
+    """Add --strict-claims. Off by default: whether fp16 is faster depends more on the machine than on the backend."""
     text = "fail the run if a precision that should be faster is slower than fp32"
     parser.getgroup("clip-conformance").addoption("--strict-claims", action="store_true", help=text)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Compare all that was timed, before the report is written."""
+    """Compare all timed encoders before the report is written."""
     results = session.config.stash[RESULTS]
     slower_precisions(results)
     slower = any("slower_than_fp32" in measures for measures in results.measures.values())
@@ -31,7 +31,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def slower_precisions(results: Results) -> None:
-    """Add `slower_than_fp32` to the measures of each encoder that is, by tower: than which encoder, and how much."""
+    """Add `slower_than_fp32` to the measures of each such encoder, by tower: the compared encoder and the ratio."""
     known = {key: results.measures[name].get("latency_ratio", {}) for name, key in results.encoders.items()}
     for key, ratios in known.items():
         if key.base not in FASTER:
@@ -40,7 +40,7 @@ def slower_precisions(results: Results) -> None:
         for tower in TOWERS:
             ours, than = ratios.get(tower), own
             theirs = known.get(own, {}).get(tower)
-            if own == reference_key(key) or theirs is None:  # every ratio is one to the reference
+            if own == reference_key(key) or theirs is None:  # all ratios are relative to the reference
                 theirs, than = {"ratio": 1.0, "low": 1.0, "high": 1.0, "confidence": 0.95, "n": 0}, reference_key(key)
             if ours is None:
                 continue
@@ -55,7 +55,7 @@ def _interval(found: dict[str, Any]) -> Interval:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line for each."""
+    """Print one line for each."""
     for name, measures in config.stash[RESULTS].measures.items():
         for tower, found in measures.get("slower_than_fp32", {}).items():
             terminalreporter.write_line(

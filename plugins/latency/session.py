@@ -1,4 +1,4 @@
-"""The gate's place in a session: when history is read, what may be stored, what the end of the run says."""
+"""Connects the gate to a pytest session: when history is read, what is stored, and the summary at the end."""
 
 from collections.abc import Generator, Mapping
 
@@ -12,18 +12,18 @@ from plugins.latency.gate import GATE, Gate
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
 
-LAST_FILES = 20  # whose cells should still exist
+LAST_FILES = 20  # all of whose cells should still exist
 
 
 @pytest.fixture(scope="session")
 def gate(pytestconfig: pytest.Config) -> Gate:
-    """This session's gate."""
+    """The gate of this session."""
     return pytestconfig.stash[GATE]
 
 
 @pytest.fixture
 def percentiles_then(request: pytest.FixtureRequest) -> dict[str, object]:
-    """p50 to p99 in milliseconds of this test's newest stored run, and its file; empty where nothing is compared."""
+    """p50 to p99 in milliseconds of this test's newest stored run, and its file; empty if nothing is compared."""
     for file, stored in request.config.stash[GATE].benchmarks.shown_beside(request.node.nodeid):
         info = stored.get("extra_info", {})
         if "p90" in info:
@@ -33,29 +33,29 @@ def percentiles_then(request: pytest.FixtureRequest) -> dict[str, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """With --benchmark-compare: show each test beside its own newest stored run, and store this run."""
+    """With --benchmark-compare: show each test with its newest stored run, and store this run."""
     gate = session.config.stash[GATE]
     gate.benchmarks.prepare()
     if gate.asked:
         with one_sentence():
             gate.benchmarks.show_beside(gate.history.newest_benchmarks())
-            _ = gate.history.candidates, gate.limits  # what is not there or not valid ends the session now
+            _ = gate.history.candidates, gate.limits  # missing or invalid files end the session now
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The false-alarm rate of the run is shared by all the comparisons that it will make."""
+    """Divide the run's false-alarm rate among all the comparisons that it will make."""
     session.config.stash[GATE].comparisons = max(1, len(_gated(session)))
 
 
 def _gated(session: pytest.Session) -> set[tuple[str, str]]:
-    """Cell and tower of every selected test that alternates."""
+    """The cell and tower of every selected comparison."""
     items = [item for item in session.items if isinstance(item, pytest.Function) and "gate" in item.fixturenames]
     return {(str(subject(item)), str(item.callspec.params["tower"])) for item in items}
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-benchmark's own wrapper, which stores the run
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-benchmark's wrapper, which stores the run
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    """A cell with a broken promise is not stored; strict runs fail without a baseline; a gate that compared nothing fails."""
+    """Do not store cells with broken promises; fail strict runs without a baseline, and a comparison that compared nothing."""
     config = session.config
     gate, outcomes = config.stash[GATE], config.stash[RESULTS].outcomes
     broken = {about for about, found in outcomes.items() if any(outcome == "failed" for _, outcome, _ in found)}
@@ -70,13 +70,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 
 def _names(params: Mapping[str, object]) -> set[str]:
-    """The cell and the encoder that a benchmark is about."""
+    """The cell and the encoder of a benchmark."""
     about = params.get("cell") or params.get("encoder_key")
     return {str(about), str(about.encoder)} if isinstance(about, Cell) else {str(about)}
 
 
 def _not_compared(session: pytest.Session, gate: Gate) -> list[str]:
-    """Stored cells that the matrix no longer has, and selected ones with a baseline that were not measured."""
+    """Note stored cells that no longer exist, and selected cells with a baseline that were not measured."""
     model = model_of(session.config)
     exist = {
         str(EncoderKey(model, backend.name, precision, device))
@@ -91,14 +91,14 @@ def _not_compared(session: pytest.Session, gate: Gate) -> list[str]:
     lines = []
     for (cell, tower), file in sorted(stored.items()):
         if cell not in exist:
-            lines.append(f"{cell} {tower}: stored in {file}, but there is no such cell now (renamed or removed?)")
+            lines.append(f"{cell} {tower}: stored in {file}, but this cell no longer exists (renamed or removed?)")
         elif (cell, tower) in selected and (cell, tower) not in gate.notes.measured:
             lines.append(f"{cell} {tower}: stored in {file}, but not measured in this run")
     return lines
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """What the comparison did and did not compare, and how each cell's level moved."""
+    """Print what was and was not compared, and how each cell's level changed."""
     gate = config.stash[GATE]
     ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not config.option.collectonly
     if not ended or not (gate.asked or gate.notes.trends):

@@ -1,4 +1,4 @@
-"""Now against then: the change of a cell's ratio to its reference, with both runs' uncertainty and that between runs."""
+"""The change of a cell's ratio to its reference between two runs, with the uncertainty of both and between runs."""
 
 from dataclasses import dataclass
 from math import exp, hypot, log, sqrt
@@ -13,12 +13,12 @@ from plugins.measures.latency.paired import Interval, Pairs
 
 
 def change(now: Interval, then: Interval, between_runs: float, drift: float = 0.0) -> Interval:
-    """now / then in logarithms, each side's half-widths added in quadrature with the spread between two processes.
+    """The ratio now / then; in logarithms, both half-widths and the spread between two processes add in quadrature.
 
-    Both intervals must have the same confidence; `between_runs` is one run's standard deviation, relative.
-    `drift` is the logarithm of the reference's own time now over then. The cell need not share it: another load slows the two
-    unequally (a call longer than a time slice is always interrupted). So the interval holds both answers, that by the ratio and
-    that by the clock, and only what is slower by both is slower.
+        Both intervals must have the same confidence; `between_runs` is one run's standard deviation, relative.
+        `drift` is the logarithm of the reference's time now over then. The cell may not share it, because load can slow the two
+    unequally (a call longer than a time slice is always interrupted). So the interval covers both answers, by ratio and by
+    absolute time, and a cell counts as slower only if it is slower by both.
     """
     from scipy.stats import norm
 
@@ -43,28 +43,28 @@ def _width(low: float, high: float) -> float:
 
 @dataclass(frozen=True)
 class Against:
-    """A baseline, and what is allowed against it."""
+    """A baseline and the allowed slowdown."""
 
     then: Stored
     limit: Limit
     between_runs: float
 
     def change(self, now: Interval, pairs: Pairs) -> Interval:
-        """The slowdown since then, at `now`'s confidence; `now` is the interval of `pairs`."""
+        """The slowdown since the baseline, at the confidence of `now`, which is the interval of `pairs`."""
         drift = log(float(np.median(pairs[:, 1])) / self.then.found["reference_s"])
         return change(now, self.then.interval(now.confidence), self.between_runs, drift)
 
     def judged(self, now: Interval, pairs: Pairs) -> Verdict:
-        """Of one look at the pairs."""
+        """The decision after one look at the pairs."""
         return verdict(self.change(now, pairs), self.limit.slowdown)
 
     @property
     def differs(self) -> list[str]:
-        """Fields in which the baseline's environment is another one: only ever where a person named the file."""
+        """Fields in which the baseline's environment differs; empty unless the user named the file."""
         return differences(machine(), self.then.machine)
 
     def found(self, now: Interval, pairs: Pairs) -> dict[str, Any]:
-        """For the report."""
+        """The form that report.json contains."""
         since = self.change(now, pairs)
         return {
             "change": {"ratio": since.ratio, "low": since.low, "high": since.high, "confidence": since.confidence},
@@ -74,7 +74,7 @@ class Against:
         }  # fmt: skip
 
     def sentence(self, now: Interval, pairs: Pairs) -> str:
-        """Numbers, limit and file, for the message."""
+        """Numbers, limit and file for the message."""
         since = self.change(now, pairs)
         other = f", of another environment ({'; '.join(self.differs)})" if self.differs else ""
         return (

@@ -1,4 +1,4 @@
-"""A cell's ratio over its stored runs, and the step where its level changed."""
+"""A cell's ratio over its stored runs, and the step at which its level changed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 
 from plugins.latency.history import Stored
 
-LAST = 40  # runs that are looked at
-FEWEST_RUNS = 5  # below, there is no trend to show
+LAST = 40  # newest runs that are used
+FEWEST_RUNS = 5  # fewer runs show no trend
 SIDE = 3  # runs on each side of a step
-CHANCE = 0.05  # that unchanged levels show a step
+CHANCE = 0.05  # false-alarm rate of a step
 
 
 def trend(runs: Sequence[Stored], now: float) -> dict[str, Any]:
-    """Ratios of the last stored runs and of this one, oldest first, and the step if there is one."""
+    """The ratios of the last stored runs and of this one, oldest first, and the step if there is one."""
     last = list(runs)[-(LAST - 1) :]
     ratios = [float(stored.found["ratio"]) for stored in last] + [now]
     found: dict[str, Any] = {"ratios": ratios, "runs": len(ratios)}
@@ -27,7 +27,7 @@ def trend(runs: Sequence[Stored], now: float) -> dict[str, Any]:
 
 
 def step(ratios: Sequence[float]) -> int | None:
-    """Index of the first run on the new level; None where chance explains the best split.
+    """The index of the first run on the new level; None if chance explains the best split.
 
     The split that leaves the smallest sum of absolute distances from each side's median of the logarithms, judged by the
     Mann-Whitney U test times the number of splits tried (Bonferroni). It takes about ten runs to be sure of a step.

@@ -1,4 +1,4 @@
-"""What an encoder keeps from call to call: memory here and on the device, open files, threads and child processes."""
+"""Resources that an encoder keeps after each call: host and device memory, open files, threads and child processes."""
 
 import gc
 import re
@@ -33,7 +33,7 @@ BYTES = ("memory", "device memory")
 
 
 class GrowthFigures(TypedDict):
-    """What calls keep, each: bytes of memory, or a number of what is counted."""
+    """The resources kept by each call: bytes of memory, or numbers of files, threads and processes."""
 
     what: str
     memory: float
@@ -53,11 +53,11 @@ class Growth:
 
     @property
     def kept(self) -> dict[str, float]:
-        """What each call keeps: the least growth from a quarter to the next. A cache that fills late grows in one of them."""
+        """The growth per call: the least one between successive quarters, because a cache that fills late grows in one."""
         return {name: min(later - earlier for earlier, later in pairwise(q)) / self.calls for name, q in self.quarters.items()}
 
     def comparisons(self, reference: "Growth | None") -> list[Comparison]:
-        """Each resource against what the reference keeps."""
+        """Compare each resource with the growth of the reference."""
         own = reference.kept if reference else {}
         found = []
         for name, kept in self.kept.items():
@@ -73,7 +73,7 @@ class Growth:
 
 
 def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) -> Growth:
-    """Call with changing numbers of rows, and look after each round of the same calls."""
+    """Call with different numbers of rows, and measure after each round of the same calls."""
     position = 0
 
     def call_round(sizes: tuple[int, ...]) -> float:
@@ -82,7 +82,7 @@ def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) 
         for size in sizes:
             rows = inputs[(position + np.arange(size)) % len(inputs)]
             position += size
-            # Other pixels in every call, or a cache by content would soon be full; there are enough different texts.
+            # Different pixels in every call, or a cache keyed by content would soon be full; there are enough different texts.
             encoder.encode(rows + np.float32(1e-6 * position) if tower == "image" else rows, tower)
         return time.perf_counter() - started
 
@@ -102,7 +102,7 @@ def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) 
 
 
 def held(device: str) -> dict[str, float]:
-    """What this process and its children hold now, once garbage is collected and free memory is back with the system."""
+    """The resources of this process and its children, after garbage collection and the return of free memory to the system."""
     import psutil
 
     gc.collect()
@@ -111,7 +111,7 @@ def held(device: str) -> dict[str, float]:
     family = [this, *this.children(recursive=True)]
     found = {"memory": 0, "open files": 0, "threads": 0, "child processes": len(family) - 1}
     for process in family:
-        with suppress(psutil.Error):  # it ended just now
+        with suppress(psutil.Error):  # it has ended meanwhile
             found["memory"] += _memory(process)
             found["open files"] += process.num_fds() if psutil.POSIX else process.num_handles()
             found["threads"] += process.num_threads()
@@ -119,7 +119,7 @@ def held(device: str) -> dict[str, float]:
 
 
 def _memory(process: "psutil.Process") -> int:
-    """Bytes that are no file's: those the kernel takes and gives as it likes. What was never written to is not there yet."""
+    """Bytes of anonymous memory, without file pages, which the kernel adds and drops by itself."""
     try:
         text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()  # exact, as the counters of `status` are not
     except OSError:  # another system than Linux, or it ended
@@ -128,7 +128,7 @@ def _memory(process: "psutil.Process") -> int:
 
 
 def _on_device(device: str) -> dict[str, int]:
-    """Bytes in use on the device, less what torch only keeps for later; nothing where that cannot be asked."""
+    """Bytes in use on the device, without torch's cache; empty if that cannot be queried."""
     import torch
 
     if device == "mps":
@@ -149,7 +149,7 @@ def _malloc_trim() -> Any:
 
 @contextmanager
 def _frozen() -> Iterator[None]:
-    """Collections look at what is made within, which takes 0.1 ms instead of 100."""
+    """Garbage collections within the block check only new objects, which takes 0.1 ms instead of 100."""
     gc.collect()
     gc.freeze()
     try:

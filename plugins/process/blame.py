@@ -1,4 +1,4 @@
-"""Tells what was left behind: in the promise's own test, or where none follows in this run, as a failure of the present one."""
+"""Reports what a cell left behind: in the promise's own test or, if that is not selected, as a failure of the current test."""
 
 from collections.abc import Generator
 from typing import Any
@@ -20,17 +20,17 @@ LAST = ("E15", *PROMISES)  # E15 gives an encoder bad inputs, which may harm it 
 
 @pytest.fixture
 def left_behind() -> LeftBehind:
-    """What was found of everybody so far."""
+    """All findings so far."""
     return watch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These come last of all tests of an encoder, or of preprocessors: the matrix keeps the order within one."""
+    """Run these tests last of an encoder's, or of the preprocessors'; the matrix keeps the order within each encoder."""
     items.sort(key=lambda item: LAST.index(name) + 1 if (name := promise(item)[0]) in LAST else 0)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Of xdist's workers none knows which tests it will get."""
+    """Note which owners have a test of their own; unknown under xdist, whose workers get their tests later."""
     items = [] if hasattr(session.config, "workerinput") else session.items
     owners = {subject(item) for item in items if promise(item)[0] in PROMISES}
     watch().to_come = {owner for owner in owners if owner is not None}
@@ -38,7 +38,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """What changes during a test is its subject's; the last test of an encoder frees it."""
+    """Attribute changes during a test to its subject; the last test of an encoder frees it."""
     about, found = subject(item), watch()
     if about is None:
         return (yield)
@@ -50,11 +50,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         subjects.end()
     if promise(item)[0] in PROMISES:
         found.to_come.discard(about)
-    for owner in dict.fromkeys(owner for owner, _ in found.untold):
+    for owner in dict.fromkeys(owner for owner, _ in found.unreported):
         if owner not in found.to_come:
-            things = [thing for who, thing in found.untold if who == owner]
+            things = [thing for who, thing in found.unreported if who == owner]
             _tell(item, owner, [found.found[owner][thing] for thing in things])
-            found.told(owner)
+            found.take_findings(owner)
     return result
 
 
@@ -64,7 +64,7 @@ def _encoder(item: pytest.Item | None) -> EncoderKey | None:
 
 
 def _tell(item: pytest.Item, owner: Owner, found: list[str]) -> None:
-    """One more report of this test, as if taking it down had failed."""
+    """Add a report to this test, as if its teardown had failed."""
     name = "P12" if isinstance(owner, str) else "E12"
     declared = preprocessors()[owner].failures(False) if isinstance(owner, str) else owner.known_failures()
     if name in declared:

@@ -1,6 +1,6 @@
-"""Looks after the process: what a cell changes is put back, what it leaves is ended, and both are noted of who did it.
+"""Keeps the process clean: settings that a cell changes are restored, what it leaves running is ended, and both are recorded.
 
-What happens between two looks is the present owner's: a test's subject, or that for which something is made lazily within the
+Changes between two checks are attributed to the current owner: a test's subject, or the thing that is made lazily within the
 test (a preprocessor's pixels, an encoder that a cell needs first).
 """
 
@@ -16,25 +16,25 @@ from plugins.process import state as process_state
 from plugins.process.leftovers import Holdings
 
 Owner = Cell | EncoderKey | str  # a preprocessor by its name
-NOBODY = ""  # what the suite itself does is accepted as it is
+NOBODY = ""  # the suite itself, whose changes are accepted
 
 
 class LeftBehind:
-    """Everything found so far: by owner, by the thing that it is about, one sentence."""
+    """All findings so far, one sentence each, by owner and by the resource or setting."""
 
     def __init__(self) -> None:
-        self.during = ""  # the test that runs
+        self.during = ""  # the running test
         self.started = time.time()
         self.found: dict[Owner, dict[str, str]] = defaultdict(dict)
-        self.untold: list[tuple[Owner, str]] = []
-        self.to_come: set[Owner] = set()  # whose own test of it follows
+        self.unreported: list[tuple[Owner, str]] = []
+        self.to_come: set[Owner] = set()  # owners whose own test of this follows later
         self._owners: list[Owner] = [NOBODY]
         self._state = process_state.seen()
-        self._bases: list[Holdings] = []  # what was there when each look at leftovers began, or is not its owner's
+        self._bases: list[Holdings] = []  # by owner: what existed before it began, or belongs to others
 
     @contextmanager
     def done_by(self, owner: Owner) -> Iterator[None]:
-        """Settings that change within are changed by the owner."""
+        """Attribute settings that change within the block to the owner."""
         self.look()
         self._owners.append(owner)
         try:
@@ -44,7 +44,7 @@ class LeftBehind:
             self._owners.pop()
 
     def look(self) -> None:
-        """Compare the settings with the last look; put back and note what the present owner has changed."""
+        """Compare the settings with the last check; restore and record what the current owner changed."""
         before, owner = self._state, self._owners[-1]
         self._state = process_state.seen()
         changed = process_state.changes(before, self._state)
@@ -53,30 +53,30 @@ class LeftBehind:
         stuck = process_state.put_back(changed)
         for name, (was, now) in changed.items():
             if not process_state.harmless(name, was, now):
-                stays = ", and cannot be put back" if name in stuck else ""
-                self.note(owner, name, f"{process_state.told(name, was, now)}{stays}")
+                stays = ", and cannot be restored" if name in stuck else ""
+                self.note(owner, name, f"{process_state.described(name, was, now)}{stays}")
         self._state = process_state.seen()
 
     def note(self, owner: Owner, thing: str, sentence: str) -> None:
-        """Keep it, unless the thing is known of this owner, or of a part of this cell."""
+        """Record a finding, unless it is already recorded for this owner or for a part of this cell."""
         parts: list[Owner] = [owner, owner.encoder, owner.preprocessor] if isinstance(owner, Cell) else [owner]
         if not any(thing in self.found[part] for part in parts):
             self.found[owner][thing] = f"{sentence} (seen in {self.during})"
-            self.untold.append((owner, thing))
+            self.unreported.append((owner, thing))
 
-    def told(self, owner: Owner) -> list[str]:
-        """All sentences of an owner, which need not be told elsewhere any more."""
+    def take_findings(self, owner: Owner) -> list[str]:
+        """Return and remove an owner's findings, so that they are reported once."""
         self.look()
-        self.untold = [(who, thing) for who, thing in self.untold if who != owner]
+        self.unreported = [(who, thing) for who, thing in self.unreported if who != owner]
         return list(self.found[owner].values())
 
     def begin(self) -> Holdings:
-        """What there is now is not to be blamed on who works from now on."""
+        """Record what exists now; it is not counted against the next owner."""
         self._bases.append(leftovers.held())
         return self._bases[-1]
 
     def end(self, owner: Owner, base: Holdings) -> None:
-        """Who began with `base` has been dropped: note and end what is left of it. NOBODY's stays."""
+        """The owner that began with `base` is freed: record and end what it left. What belongs to NOBODY stays."""
         for sentence in leftovers.collected() if owner else []:
             self.note(owner, sentence, sentence)
         self._bases = [other for other in self._bases if other is not base]
@@ -90,7 +90,7 @@ class LeftBehind:
 
     @contextmanager
     def leaving(self, owner: str) -> Iterator[None]:
-        """A preprocessor, or nobody, works: what it changes and leaves is its own."""
+        """Attribute changes and leftovers within the block to a preprocessor, or to nobody."""
         base = self.begin()
         try:
             with self.done_by(owner):
@@ -99,17 +99,17 @@ class LeftBehind:
             self.end(owner, base)
 
     def sweep(self) -> None:
-        """At the end of the run: end all children that have come since the first test, whosever they are."""
+        """At the end of the run, end all child processes that started since the first test."""
         new = leftovers.held()
         new.children = {key: child for key, child in new.children.items() if key[1] >= self.started}
         new.end()
 
     def kept(self) -> AbstractContextManager[None]:
-        """The suite's own: settings that change within are accepted, and what is opened stays."""
+        """The suite itself works: accept settings that change within the block, and keep what it opens."""
         return self.leaving(NOBODY)
 
 
 @cache
 def watch() -> LeftBehind:
-    """The one of this process."""
+    """The instance of this process."""
     return LeftBehind()

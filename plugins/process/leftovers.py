@@ -1,4 +1,4 @@
-"""Child processes, threads that are no daemons, open files and sockets: which there are, which are new, and an end to them."""
+"""Child processes, non-daemon threads, open files and sockets: lists them, finds new ones, and ends child processes."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-GRACE_S = 3.0  # for what is ending by itself; a worker of ours takes up to two
+GRACE_S = 3.0  # wait for things that are ending by themselves; the suite's workers need up to 2 s
 # Kept by a library for the whole process, and ended with it: torch's pool of compilers, Python's and joblib's trackers.
 SHARED_CHILDREN = (
     "torch._inductor.compile_worker", "multiprocessing.resource_tracker", "multiprocessing.forkserver",
@@ -32,13 +32,13 @@ class Holdings:
     files: Counter[str]
 
     def beyond(self, other: "Holdings") -> "Holdings":
-        """What is here and not there."""
+        """What this holds and `other` does not."""
         children = {key: child for key, child in self.children.items() if key not in other.children}
         threads = {key: thread for key, thread in self.threads.items() if key not in other.threads}
         return Holdings(children, threads, self.files - other.files)
 
     def add(self, more: "Holdings") -> None:
-        """Count these as here from now on."""
+        """Add these to what is known."""
         self.children |= more.children
         self.threads |= more.threads
         self.files += more.files
@@ -47,7 +47,7 @@ class Holdings:
         return bool(self.children or self.threads or self.files)
 
     def sentences(self) -> list[str]:
-        """One for each thing."""
+        """One sentence for each."""
         return [
             *(f"child process {pid} ({_command(child)}) was left running" for (pid, _), child in self.children.items()),
             *(f"thread '{thread.name}' was left running{_place(thread)}" for thread in self.threads.values()),
@@ -55,7 +55,7 @@ class Holdings:
         ]
 
     def end(self) -> None:
-        """Terminate the children, and kill those that stay; threads and files cannot be ended from outside."""
+        """Terminate the child processes, and kill those that remain; threads and files cannot be ended from outside."""
         import psutil
 
         for child in self.children.values():
@@ -88,7 +88,7 @@ def held() -> Holdings:
 
 
 def left(before: Holdings) -> Holdings:
-    """What is new since, once that which is ending has ended."""
+    """What is new since then, after a wait for things that are ending."""
     until = time.monotonic() + GRACE_S
     while new := held().beyond(before):
         if time.monotonic() > until:
@@ -98,7 +98,7 @@ def left(before: Holdings) -> Holdings:
 
 
 def keeps_alive(thread: threading.Thread) -> bool:
-    """True for a thread that this process would wait for at its end; an idle one of an executor is told to go then."""
+    """True for a thread that the process waits for at exit; idle threads of an executor end by themselves then."""
     if thread.daemon or thread is threading.main_thread():
         return False
     frame = sys._current_frames().get(thread.ident or 0)
@@ -106,9 +106,9 @@ def keeps_alive(thread: threading.Thread) -> bool:
 
 
 def collected() -> list[str]:
-    """Collect garbage; gives what went without having been closed, which would be the next test's warning."""
+    """Collect garbage; return what was freed without being closed, which would otherwise be the next test's warning."""
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
-        vars(sys).pop(name, None)  # pytest keeps the last failure here, whose frames keep what its test had
+        vars(sys).pop(name, None)  # pytest keeps the last failure here, and its frames keep the test's objects alive
     ignored: list[str] = []
     hook, sys.unraisablehook = sys.unraisablehook, lambda what: ignored.append(f"{what.exc_value!r} in {what.object!r}")
     try:
@@ -127,7 +127,7 @@ def _command(child: Any) -> str:
     with suppress(psutil.Error):
         command = " ".join(child.cmdline()) or child.name()
         return command if len(command) <= 60 else f"{command[:59]}…"
-    return "it has just ended"
+    return "already ended"
 
 
 def _place(thread: threading.Thread) -> str:

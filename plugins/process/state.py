@@ -1,4 +1,4 @@
-"""What the whole process shares and a cell can change: how each setting is read, compared and put back. Imports none of it."""
+"""Settings that the whole process shares and a cell can change: how each is read, compared and restored. Imports no library."""
 
 import gc
 import locale
@@ -19,7 +19,7 @@ from plugins.process.drawn import only_drawn
 
 Read = Callable[[], Any]
 Put = Callable[[Any], object]
-# pytest's own; what torch's compilers write for themselves and their workers; what importing cv2 and deepspeed sets.
+# Set by pytest, by torch's compilers and their workers, and by importing cv2 and deepspeed.
 NOBODYS_VARIABLES = (
     "PYTEST_",
     "TORCHINDUCTOR_",
@@ -33,13 +33,13 @@ SITES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "pla
 
 @dataclass(frozen=True)
 class Setting:
-    """`read` gives its value and `put` sets one; it is looked at only once `module` is imported by somebody."""
+    """`read` returns the value and `put` sets it; the setting is checked only after `module` has been imported."""
 
     read: Read
-    put: Put | None = None  # None where nothing can: it is named all the same
+    put: Put | None = None  # None if it cannot be set; changes are reported all the same
     module: str = "sys"
-    harmless: Callable[[Any, Any], bool] = lambda before, after: False  # put back like any other, and not blamed
-    first: Read | None = None  # its value in a module that has just been imported
+    harmless: Callable[[Any, Any], bool] = lambda before, after: False  # restored, but not reported
+    first: Read | None = None  # the value right after import
 
 
 def _torch(path: str) -> Setting:
@@ -75,7 +75,7 @@ def _attribute(module: str, name: str, first: Any) -> Setting:
 
 
 def _paths() -> list[str]:
-    """Without folders of installed packages, which some add when they are imported, for modules that they import later."""
+    """sys.path without folders of installed packages, because some packages add those when they are imported."""
     return [path for path in sys.path if not path.startswith(SITES)]
 
 
@@ -205,17 +205,17 @@ if hasattr(os, "sched_getaffinity"):
 
 
 def seen() -> dict[str, Any]:
-    """All settings that can be read now, by name; well under a millisecond."""
+    """All settings that can be read now, by name; takes well under a millisecond."""
     found = {}
     for name, setting in SETTINGS.items():
         if setting.module in sys.modules:
-            with suppress(Exception):  # half imported, or a version without it
+            with suppress(Exception):  # partly imported, or a version without this setting
                 found[name] = setting.read()
     return found
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs: name to the values before and after."""
+    """The settings that differ: name to the values before and after."""
     found = {}
     for name, now in after.items():
         first = SETTINGS[name].first
@@ -226,7 +226,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[An
 
 
 def put_back(changed: dict[str, tuple[Any, Any]]) -> list[str]:
-    """Set these as they were; gives the names of those that stay as they are."""
+    """Restore these settings; return the names of those that could not be restored."""
     for name, (was, _) in changed.items():
         put = SETTINGS[name].put
         with suppress(Exception):
@@ -236,14 +236,14 @@ def put_back(changed: dict[str, tuple[Any, Any]]) -> list[str]:
 
 
 def harmless(name: str, before: Any, after: Any) -> bool:
-    """True for numbers drawn from a global generator: nobody who gives the same bits every time depends on it."""
+    """True if only numbers were drawn from a global generator, which is harmless."""
     return SETTINGS[name].harmless(before, after)
 
 
-def told(name: str, before: Any, after: Any) -> str:
-    """One change, short enough for a line."""
+def described(name: str, before: Any, after: Any) -> str:
+    """One change as a short sentence."""
     if "random" in name:
-        return f"{name} was seeded anew"
+        return f"{name} was seeded again"
     if isinstance(before, dict):
         parts = [key for key in {**before, **after} if before.get(key) != after.get(key)]
         return f"{name}: " + ", ".join(

@@ -1,4 +1,4 @@
-"""The form of report.json: its keys and what they hold. What a run did not measure is absent, never null or zero."""
+"""The form of report.json: its keys and values. A figure that a run did not measure is absent, never null or zero."""
 
 from typing import Literal, NotRequired
 
@@ -64,7 +64,7 @@ class TextToImage(Recalls):
 
 
 class ImageToText(Recalls, LabelScore):
-    """R@k in percent, and R@1 beside golden's."""
+    """R@k in percent, and R@1 of the cell and of golden."""
 
 
 class ImageToImage(TypedDict):
@@ -127,7 +127,7 @@ class Stages(TypedDict):
 
 
 class Sampled(TypedDict):
-    """What a slow encoder's cell ran on in place of all images; `times_reference` is how much slower it is."""
+    """The images that a slow encoder's cell ran on instead of all; `times_reference` is how much slower it is."""
 
     images: int
     of: int
@@ -135,13 +135,13 @@ class Sampled(TypedDict):
 
 
 class GrowthBeside(GrowthFigures):
-    """What calls keep, beside what the reference keeps, or the reason why there is none."""
+    """Resources that calls keep, for the encoder and the reference, or the reason why they were not measured."""
 
     reference: GrowthFigures | str
 
 
 class Ran(TypedDict, total=False):
-    """In what an encoder really ran, and its error beside that of the precision it names (cosine distance)."""
+    """The precision in which an encoder really ran, and its error and that of the named precision (cosine distance)."""
 
     precision: str
     device: str
@@ -154,7 +154,7 @@ Classed = TypedDict("Classed", {"class": NotRequired[Class]})  # a keyword, so n
 
 
 class Judged(TypedDict):
-    """A cell's verdict and what it rests on."""
+    """A cell's verdict and its reasons."""
 
     verdict: Verdict
     reason: str
@@ -164,7 +164,7 @@ class Judged(TypedDict):
 
 
 class Row(Classed, Judged):
-    """One cell; without `preprocessor`, an encoder of which no cell was selected."""
+    """One cell; without `preprocessor`, an encoder without a selected cell."""
 
     id: str
     backend: str
@@ -172,7 +172,7 @@ class Row(Classed, Judged):
     preprocessor: NotRequired[str]
     device: str
     policy: NotRequired[PolicyOf]
-    warnings: NotRequired[list[str]]  # of libraries while the encoder was built
+    warnings: NotRequired[list[str]]  # warnings of libraries while the encoder was built
 
     drift: NotRequired[dict[Compared, DriftFigures]]
     pixels: NotRequired[Differences]
@@ -195,7 +195,7 @@ class Row(Classed, Judged):
     runs_in: NotRequired[dict[str, str | float]]
 
     against: NotRequired[Against]
-    drift_budget: NotRequired[dict[Tower, float]]  # shares of it that the worst inputs take
+    drift_budget: NotRequired[dict[Tower, float]]  # shares of the budget that the worst inputs take
     policy_search: NotRequired[PolicySearch]
     layers: NotRequired[dict[Tower, Layers]]
     worst_inputs: NotRequired[dict[Tower, WorstInput]]
@@ -203,7 +203,7 @@ class Row(Classed, Judged):
 
 
 class Loaded(TypedDict):
-    """Nothing where no test needed a model."""
+    """Model and cells; empty if no test loaded a model."""
 
     model: NotRequired[Model]
 

@@ -1,4 +1,4 @@
-"""The form of a row's latency beside something else: the reference, a stored run, the same in fp32, another version."""
+"""The form of latency comparisons: with the reference, a stored run, the same cell in fp32, another version."""
 
 from typing import NotRequired
 
@@ -18,7 +18,7 @@ class Change(TypedDict):
 
 
 class Baseline(TypedDict):
-    """The stored run that was compared with; `differs`: fields in which its environment is another one."""
+    """The stored run of the comparison; `differs`: fields in which its environment differs."""
 
     file: str
     datetime: str

@@ -1,4 +1,4 @@
-"""The form of what `pytest suites/drift` adds to a row: layers, worst inputs, rankings, and the search for a policy."""
+"""The form of a row's drift audit (`pytest suites/drift`): layers, worst inputs, rankings, and the policy search."""
 
 from typing import Literal, NotRequired
 
@@ -10,14 +10,14 @@ Direction = Literal["text_to_image", "image_to_text"]
 
 
 class Spread(TypedDict):
-    """Over the inputs."""
+    """Statistics over the inputs."""
 
     median: float
     max: float
 
 
 class Layer(TypedDict):
-    """One layer: relative errors against float64 (`total` gathered, `own` added here), and how its numbers fit their type."""
+    """One layer: relative errors against float64 (`total` up to here, `own` added here), and how its values fit their type."""
 
     name: str
     kind: str
@@ -32,7 +32,7 @@ class Layer(TypedDict):
 
 
 class Finding(TypedDict):
-    """A layer that stands out; a value that is not finite is a text."""
+    """A layer that stands out; a non-finite value is written as text."""
 
     layer: str
     what: Literal["overflow", "headroom", "jump"]
@@ -41,7 +41,7 @@ class Finding(TypedDict):
 
 
 class Layers(TypedDict):
-    """A tower layer by layer; `disturbance` is what watching changed of the result (relative)."""
+    """A tower layer by layer; `disturbance` is the relative change of the result by the capture itself."""
 
     how: str
     disturbance: float
@@ -63,8 +63,8 @@ class WorstInput(TypedDict):
 class Certified(TypedDict):
     """Shares of the queries whose answer no error of the measured size can change, and how many answers did change."""
 
-    certified: float  # every vector as far off as the worst one
-    certified_own: float  # each as far off as it is
+    certified: float  # as if all vectors had the worst error
+    certified_own: float  # with the error of each vector
     changed: int
     n: int
 
@@ -88,7 +88,7 @@ class Mixing(TypedDict):
 
 
 class Ranking(TypedDict, total=False):
-    """By side that has drifted, and old index with new queries."""
+    """By the side that drifted, and old index with new queries."""
 
     queries: CertifiedSide
     items: CertifiedSide
@@ -111,7 +111,7 @@ class PolicyDrift(TypedDict, total=False):
 
 
 class PolicyPoint(PolicyDrift):
-    """A set of operations on the frontier of drift against latency, or behind it."""
+    """A set of operations kept in fp32, with its drift and latency, on or behind the frontier."""
 
     label: str
     kept: list[str]

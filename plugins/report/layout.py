@@ -1,21 +1,21 @@
-"""How rows of texts are laid out: a Markdown table on a page, aligned columns on a terminal."""
+"""Lays out rows of text: as a Markdown table, or as aligned columns."""
 
 from collections.abc import Container, Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; it ends in a new line, so that a blank line follows where parts are joined by new lines."""
+    """A Markdown table. It ends with a new line, so that parts joined by new lines are separated by a blank line."""
     first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
     return "\n".join([first, f"|{'---|' * len(head)}", *others, ""])
 
 
 def code(text: str) -> str:
-    """In code's type, with what would end a cell escaped."""
+    """Format as code, with the character that ends a table cell escaped."""
     return f"`{text}`".replace("|", "\\|")
 
 
 def columns(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
-    """A line a row, two spaces between columns; those whose numbers are in `right` are aligned there."""
+    """One line for each row, with two spaces between columns; columns whose numbers are in `right` are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -1,4 +1,4 @@
-"""`--matrix-page FILE` writes one Markdown page: every backend, precision and device, its state in this run, and why."""
+"""`--matrix-page FILE` writes a Markdown page with the state and reason of every backend, precision and device."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,14 @@ ABSENT = {"cuda": "this machine has no CUDA device", "mps": "this machine has no
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One path."""
+    """Add --matrix-page."""
     group = parser.getgroup("clip-conformance")
     group.addoption("--matrix-page", type=Path, metavar="FILE", help="write the state of every backend as Markdown")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the page when cells ran."""
+    """Write the page if cells ran."""
     target: Path | None = session.config.getoption("--matrix-page")
     rows = session.config.stash[RESULTS].rows()
     if target and rows:
@@ -37,7 +37,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def page(report: Report) -> str:
-    """The whole page, from what report.json holds; a backend's state is that of its cell with the reference preprocessor."""
+    """The page, made from report.json; a backend's state is that of its cell with the reference preprocessor."""
     reasons: list[str] = []
     run, machine, model, rows = report["run"], report["environment"], report.get("model"), report["cells"]
     encoders = [
@@ -51,7 +51,7 @@ def page(report: Report) -> str:
         for precision in backend.precisions
     ]
     pixels = [(name, _state(rows, "torch-eager", "fp32", name, "cpu", reasons)) for name in preprocessors()]
-    command = re.sub(r"(?<![\w.])/\S*/", "", run["command"])  # the page is read elsewhere: paths lose their folders
+    command = re.sub(r"(?<![\w.])/\S*/", "", run["command"])  # no folders: others read the page
     lines = [
         f"# Matrix of {model_id(model['name'], model['pretrained']) if model else 'a run that loaded no model'}",
         "",
@@ -77,7 +77,7 @@ def _state(rows: list[Row], backend: str, precision: str, name: str, device: str
 
 
 def _reference(why: str, reasons: list[str]) -> str:
-    """The reason's number, in brackets; nothing without a reason."""
+    """The reason's number in brackets; empty without a reason."""
     if not why:
         return ""
     if why not in reasons:
@@ -86,7 +86,7 @@ def _reference(why: str, reasons: list[str]) -> str:
 
 
 def _absence(backend: str, precision: str, device: str) -> str:
-    """Why a cell was no part of the run: a missing package or a refusal first, then the device."""
+    """Why a cell was not part of the run: a missing package or a refusal first, then the device."""
     try:
         require_usable(backends()[backend], precision, device)
     except Unavailable as reason:

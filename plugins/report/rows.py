@@ -1,4 +1,4 @@
-"""Collects what every test found and writes one row a cell: report.json, and the table at the end."""
+"""Collects the results of all tests and writes one row for each cell: report.json, and the table at the end."""
 
 import datetime
 import json
@@ -33,14 +33,14 @@ class Results:
         self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
 
     def note(self, about: Cell | EncoderKey | str) -> None:
-        """A test about this has come to its end, so it has a row."""
+        """Note that a test of this subject has finished, so the subject has a row."""
         if isinstance(about, Cell):
             self.cells.setdefault(str(about), about)
         if isinstance(about, EncoderKey):
             self.encoders.setdefault(str(about), about)
 
     def rows(self) -> list[Row]:
-        """One a cell; an encoder of which no cell was selected has a row of its own."""
+        """One row for each cell; an encoder without a selected cell has a row of its own."""
         in_cells = {str(cell.encoder) for cell in self.cells.values()}
         alone = [key for name, key in self.encoders.items() if name not in in_cells]
         return [self._row(cell.encoder, cell) for cell in self.cells.values()] + [self._row(key, None) for key in alone]
@@ -60,11 +60,11 @@ class Results:
         }
         for key in reversed(about):
             merge(row, self.measures[key])
-        return cast("Row", row)  # what `record` was given is held to the form by a selftest
+        return cast("Row", row)  # a selftest checks the form of recorded values
 
 
 def judged(found: list[tuple[str, str, str]], ran: bool) -> Judged:
-    """The verdict of a cell over its tests' outcomes, with the reasons; `ran`: the cell itself was compared with something."""
+    """A cell's verdict from its tests' outcomes, with the reasons; `ran`: the cell itself was compared."""
     failed = [(promise.split(":")[0], why) for promise, outcome, why in found if outcome == "failed"]
     expected = [(promise, why) for promise, outcome, why in found if outcome == "xfailed"]
     skipped = list(dict.fromkeys(why for _, outcome, why in found if outcome == "skipped"))
@@ -85,13 +85,13 @@ def judged(found: list[tuple[str, str, str]], ran: bool) -> Judged:
 
 
 def both_towers(broken: set[str]) -> list[str]:
-    """Promises in order, with the tower ("E2:text") where they broke in one only."""
+    """Promises in order, with the tower ("E2:text") if they broke in one tower only."""
     names = {name: [f"{name}:{tower}" for tower in TOWERS] for name in {label.split(":")[0] for label in broken}}
     return sorted(label for name, both in names.items() for label in ([name] if broken >= {*both} else broken & {name, *both}))
 
 
 def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    """Add `more` to `into`, dictionaries within dictionaries."""
+    """Merge `more` into `into`, including nested dictionaries."""
     for key, value in more.items():
         if isinstance(value, dict):
             merge(into.setdefault(key, {}), value)
@@ -103,7 +103,7 @@ RESULTS = pytest.StashKey[Results]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One collection of results a session."""
+    """Create the session's results."""
     config.stash[RESULTS] = Results()
 
 
@@ -139,7 +139,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def _outcome(report: pytest.TestReport) -> tuple[str, str]:
     if hasattr(report, "wasxfail"):
-        # Strict ones that pass after all come as failed, without this attribute; the others are free to pass.
+        # Strict ones that pass are reported as failed, without this attribute; others may pass.
         return ("xfailed", str(report.wasxfail)) if report.skipped else ("passed", "")
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
@@ -149,7 +149,7 @@ def _outcome(report: pytest.TestReport) -> tuple[str, str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write report.json when cells ran; cells that compared nothing, or skips under --strict-cells, fail the run."""
+    """Write report.json if cells ran; fail the run for cells that compared nothing, and for skips under --strict-cells."""
     config = session.config
     rows = config.stash[RESULTS].rows()
     if not rows:
@@ -162,7 +162,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def report_of(config: pytest.Config, rows: list[Row]) -> Report:
-    """What report.json holds."""
+    """The form that report.json contains."""
     run: Run = {
         "started": config.stash[RESULTS].started,
         "commit": environment.commit(),
@@ -190,7 +190,7 @@ def _model(config: pytest.Config) -> Loaded:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table, then where the report is."""
+    """Print the table, then the path of the report."""
     rows = config.stash[RESULTS].rows()
     if rows:
         summary(terminalreporter, rows)

@@ -1,4 +1,4 @@
-"""docs/report.schema.json: made from the types in form.py by `python -m plugins.report.schema`, and a check of reports by it.
+"""docs/report.schema.json: `python -m plugins.report.schema` makes it from the types in form.py. Also checks reports.
 
 Needs pydantic, which this project's own checks install and its runs do not need.
 """
@@ -15,11 +15,11 @@ from plugins.report.form import LabelScore, Report, TextToImage
 
 TARGET = ROOT / "docs" / "report.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-LABELS = "^[1-9][0-9]*$"  # keys of TextToImage for which a TypedDict has no words
+LABELS = "^[1-9][0-9]*$"  # keys of TextToImage that a TypedDict cannot express
 
 
 class Untitled(GenerateJsonSchema):
-    """Without a title for each key, which says the key again."""
+    """Leave out titles of keys, which only repeat the key."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
         """Never."""
@@ -33,7 +33,7 @@ REPORT = TypeAdapter(with_config(ConfigDict(extra="forbid"))(Report))
 
 
 def as_text() -> str:
-    """The schema, as the file holds it."""
+    """The schema as the text of the file."""
     schema = {"$schema": DIALECT, **REPORT.json_schema(schema_generator=Untitled)}
     schema["$defs"] |= BY_LABELS.json_schema(schema_generator=Untitled)["$defs"]
     scores = {"patternProperties": {LABELS: {"$ref": "#/$defs/LabelScore"}}, "additionalProperties": False}
@@ -42,7 +42,7 @@ def as_text() -> str:
 
 
 def check(report: str) -> None:
-    """Hold the text of a report.json to it; raises pydantic's ValidationError with the place of each wrong or unknown key."""
+    """Validate the text of a report.json; raises pydantic's ValidationError that names each wrong or unknown key."""
     for cell in REPORT.validate_json(report, strict=True)["cells"]:
         scores = cell.get("retrieval", {}).get("text_to_image", {})
         BY_LABELS.validate_python({key: value for key, value in scores.items() if key not in TextToImage.__annotations__})

@@ -1,4 +1,4 @@
-"""The table at the end of a run: one aligned line a cell, coloured by verdict."""
+"""The table at the end of a run: one aligned line for each cell, coloured by verdict."""
 
 from collections import Counter, defaultdict
 
@@ -25,7 +25,7 @@ def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
         terminal.write_line(line, **{COLOURS[row["verdict"]]: True})
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
-        "with its 95 % interval, or, beside a slow encoder, the images that drift was measured on; "
+        "with its 95 % interval, or, for a slow encoder, the images that drift was measured on; "
         "encode, text, document: batch-1 p50 in ms (document: from file to vector); "
         "vs reference: image and text time as a ratio to torch eager fp32, measured in alternation"
     )

@@ -1,4 +1,4 @@
-"""Ends the run with one sentence, exit code 4, when what it was given cannot be used."""
+"""Ends the run with one sentence and exit code 4 on bad input."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager

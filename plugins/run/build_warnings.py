@@ -1,4 +1,4 @@
-"""What libraries warned about while an encoder was built stands in its rows as `warnings`."""
+"""Records warnings of libraries during a build as `warnings` in the encoder's rows."""
 
 from collections.abc import Generator
 
@@ -12,7 +12,7 @@ from plugins.report.rows import RESULTS, merge
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """After each part of a test, because an encoder may be built by the call: a compiler sees a new size of batch."""
+    """Record after each phase of a test, because a call may build too: a compiler compiles again for a new batch size."""
     report = yield
     about, subjects = subject(item), item.config.stash.get(SUBJECTS, None)
     key = about.encoder if isinstance(about, Cell) else about

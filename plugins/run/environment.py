@@ -1,4 +1,4 @@
-"""What this run ran on: everything that can change a vector or a latency, without importing any of it."""
+"""The environment of a run: everything that can change a vector or a latency, read without importing the libraries."""
 
 import importlib.metadata
 import os
@@ -28,7 +28,7 @@ class Fingerprint(TypedDict):
     cores: int
     gpu: str  # a line each, or "none"
     packages: dict[str, str]  # distribution to version
-    forced: NotRequired[dict[str, str]]  # environment variables that make libraries use less than the processor has
+    forced: NotRequired[dict[str, str]]  # environment variables that restrict libraries to older instruction sets
     driver: NotRequired[str]
     driver_cuda: NotRequired[str]
     torch_cuda: NotRequired[str]
@@ -36,7 +36,7 @@ class Fingerprint(TypedDict):
 
 
 def fingerprint() -> Fingerprint:
-    """Of this machine, now."""
+    """Return this machine's fingerprint."""
     known = facts()
     found: Fingerprint = {
         "python": platform.python_version(),
@@ -59,7 +59,7 @@ def fingerprint() -> Fingerprint:
 
 
 def instruction_sets() -> list[str]:
-    """Those of the processor that change vectors or latencies, by Linux's names."""
+    """The processor flags that change vectors or latencies, by Linux's names."""
     x86, arm = processor("flags").split(), processor("Features").split()
     return [flag for flag in ISA if flag in x86] + [flag for flag in ARM_ISA if flag in arm]
 
@@ -84,7 +84,7 @@ def commit() -> str:
     """The commit under test, "+changes" when the tree differs from it; evidence, which programs write, is not under test.
     An installed suite is no commit: its version.
     """
-    if INSTALLED:  # it may lie within somebody's repository, whose commit says nothing about it
+    if INSTALLED:  # an installed suite may lie inside another repository, whose commit is not the suite's
         return f"version {importlib.metadata.version('clip-conformance')}"
     tested = ("--untracked-files=no", "--", ".", ":(exclude)golden/evidence")
     try:
@@ -99,7 +99,7 @@ def _git(*arguments: str) -> str:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Settings are echoed, so that a typo shows."""
+    """Print the run's settings, so that a typo is visible."""
     found = fingerprint()
     played = "".join(f", {name}={value}" for name, value in set_of(FORCED).items())
     return [

@@ -1,4 +1,4 @@
-"""Lets builds say how far they are on the real standard error, although pytest captures what tests write."""
+"""Shows the progress of builds on the real standard error, although pytest captures the output of tests."""
 
 import os
 import sys
@@ -7,16 +7,16 @@ from fixtures import progress
 
 
 def pytest_configure() -> None:
-    """Keep standard error as it is before the first test is captured."""
+    """Keep the real standard error before pytest captures it."""
     try:
         descriptor = os.dup(sys.stderr.fileno())
     except (OSError, ValueError):
-        return  # there is none to keep: progress goes where tests write
+        return  # no real one: progress goes to the captured stream
     progress.stream = os.fdopen(descriptor, "w")
 
 
 def pytest_unconfigure() -> None:
-    """Give it back."""
+    """Close it."""
     if progress.stream is not None:
         progress.stream.close()
         progress.stream = None

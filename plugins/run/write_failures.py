@@ -1,4 +1,4 @@
-"""What the end of a run could not write, because the disk was full: one sentence each, and an exit code that is not 0."""
+"""Files that the end of a run could not write because the disk was full: one sentence each, and a non-zero exit code."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ NOT_WRITTEN = pytest.StashKey[dict[str, str]]()  # what, and the sentence
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing so far."""
+    """Start with no failures."""
     config.stash[NOT_WRITTEN] = {}
 
 
 @contextmanager
 def noted(config: pytest.Config, what: str) -> Iterator[None]:
-    """Let the rest of the run be told, although this could not be written."""
+    """Record a failed write and let the run continue."""
     try:
         yield
     except BadInput as error:
@@ -26,7 +26,7 @@ def noted(config: pytest.Config, what: str) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    """A run of which something is missing has not succeeded."""
+    """Set a non-zero exit code if a file is missing."""
     yield
     if session.config.stash[NOT_WRITTEN] and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -34,6 +34,6 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """After everything else, so that it is seen."""
+    """Print the failures last, where they are noticed."""
     for sentence in config.stash[NOT_WRITTEN].values():
         terminalreporter.write_line(sentence, red=True)

@@ -1,7 +1,7 @@
-"""A CUDA error that stays with its process (illegal access, device assert) costs the cell that made it, not those after it.
+"""A CUDA error that persists in a process (illegal access, device assert) fails the cell that caused it, not later ones.
 
-After a failed CUDA test the device is asked. If it is lost, the supervised child ends and a new one continues; where
-nobody supervises, later CUDA tests are skipped with the reason.
+After a failed CUDA test, the device is checked. If it is lost, the supervised child ends and a new one continues. In an
+unsupervised run, later CUDA tests are skipped with the reason.
 """
 
 import os
@@ -17,7 +17,7 @@ from plugins.supervision.journal import JOURNAL, LOST_DEVICE, names_of
 
 
 def ask() -> str:
-    """Why the CUDA device does nothing any more, in one line; empty while it works or torch cannot say."""
+    """Why the CUDA device no longer works, in one line; empty while it works, or if torch cannot tell."""
     import torch
 
     with warnings.catch_warnings():
@@ -28,7 +28,7 @@ def ask() -> str:
         torch.zeros(1, device="cuda").add_(1)
         torch.cuda.synchronize()
     except RuntimeError as error:
-        return "" if not_built(error).no_room else str(error).splitlines()[0]  # a full device is alive
+        return "" if not_built(error).no_room else str(error).splitlines()[0]  # out of memory, but not lost
     return ""
 
 
@@ -39,15 +39,15 @@ def _on_cuda(item: pytest.Item) -> bool:
 
 
 class DeviceLost:
-    """Whether the device is lost, in one run."""
+    """Tracks whether the device is lost during a run."""
 
     def __init__(self) -> None:
-        self._test = ""  # the CUDA test that runs
-        self._why = ""  # the device is lost since then
-        self._no_more: str | None = None  # why no more CUDA tests run; None before the first of them
+        self._test = ""  # the running CUDA test
+        self._why = ""  # the device has been lost since this test
+        self._no_more: str | None = None  # why CUDA tests are skipped; None before the first one
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """A device that a fresh process does not even see ends the run, or its failed cells would be forgotten."""
+        """End the run if a fresh process does not see the device, because its failed cells would be forgotten."""
         journal = session.config.stash.get(JOURNAL, None)
         known = {item.nodeid for item in session.items}
         for line in journal.losses if journal else []:
@@ -56,7 +56,7 @@ class DeviceLost:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip what cannot run any more. After a loss, a fresh process asks once before it goes on."""
+        """Skip CUDA tests if the device is lost. After a loss, a fresh process checks the device once before it continues."""
         if not _on_cuda(item):
             return
         self._test, self._why = item.nodeid, ""
@@ -70,17 +70,17 @@ class DeviceLost:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Ask after a failure; one that is only replayed did not happen here."""
+        """Check the device after a failure, unless the failure is replayed."""
         report = yield
         if report.failed and self._test == item.nodeid and not self._why and (why := ask()):
             self._why = why
-            again = "run it without --unsupervised, and the rest goes on in a fresh process"
+            again = "run without --unsupervised to continue in a fresh process"
             self._no_more = f"the CUDA device was lost in {item.nodeid} ({why}): {again}"
         return report
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # registered after the journal, so the test's end is written by then
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # registered after the journal, which has written the test's end by then
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """In a supervised child: note what happened and end, so that a new child continues."""
+        """In a supervised child: record the loss and end, so that a new child continues."""
         result = yield
         journal = item.config.stash.get(JOURNAL, None)
         if journal is not None and self._test == item.nodeid and self._why:
@@ -92,5 +92,5 @@ class DeviceLost:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One a run."""
+    """Register one instance a run."""
     config.pluginmanager.register(DeviceLost(), "device-lost")

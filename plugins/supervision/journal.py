@@ -1,4 +1,4 @@
-"""What a supervised run has done so far, a line a test: the next child replays it when this one dies."""
+"""The journal of a supervised run, which the next child replays if the current one dies."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
 
 CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
-LOST_DEVICE = 75  # exit code of a child that must not go on because its CUDA device is lost (sysexits' "try again")
+LOST_DEVICE = 75  # exit code of a child that ends because its CUDA device is lost (EX_TEMPFAIL of sysexits.h)
 JOURNAL = pytest.StashKey["Journal"]()
 
 
@@ -27,20 +27,20 @@ class Journal:
     """JSON lines: {"collected": tests}, {"start": test, "about": [encoder, preprocessor]}, {"end": test, …},
     {"over": exit code}, {"blame": sentence, "test": …, …}.
 
-    A blame with "lost" is for a CUDA device that was lost in a test which came to its end.
+    A blame with "lost" is about a CUDA device that was lost in a test that finished.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self._file = path, Lines(path, "the run's journal")
-        self.reports: list[dict[str, Any]] | None = None  # of the test that runs in this child
+        self.reports: list[dict[str, Any]] | None = None  # of the test that is running in this child
         path.touch()
         self.begins()
 
     def begins(self) -> None:
-        """Another child starts, of which nothing is known: what was written before is about others."""
+        """A new child starts: earlier lines are about earlier children."""
         self._read = self.path.stat().st_size
         self._last: dict[str, Any] = {}
-        self._test: dict[str, Any] | None = None  # the last one that it started
+        self._test: dict[str, Any] | None = None  # the last test that it started
         self._since = time.monotonic()
 
     def append(self, **line: Any) -> None:
@@ -54,7 +54,7 @@ class Journal:
         return self._file.read()
 
     def heard(self) -> float:
-        """When the last line of this child was first seen, or the child began. Reads only what is new."""
+        """The time when this child's last line was first read, or when the child started. Reads new lines only."""
         with self.path.open("rb") as file:
             file.seek(self._read)
             new, _, _ = file.read().rpartition(b"\n")
@@ -72,17 +72,17 @@ class Journal:
 
     @property
     def running(self) -> bool:
-        """True while a test runs, as far as was heard."""
+        """True while a test runs, according to the lines read."""
         return "start" in self._last
 
     @property
     def over(self) -> int | None:
-        """The exit code of a child that has written and told everything, and has only to end."""
+        """The exit code of a child that has written everything and only has to exit."""
         return self._last.get("over")
 
     @property
     def place(self) -> str:
-        """Where this child is, as the end of a sentence."""
+        """The child's position in the run, as the end of a sentence."""
         if self._test is None:
             return "before its first test"
         test = self._test["start"]
@@ -91,7 +91,7 @@ class Journal:
         return f"in {test}" if self.running else f"after {test}"
 
     def blame(self, died: str) -> str | None:
-        """Blame the test that ran, or the last one that had; gives the sentence, or None if there was none."""
+        """Blame the running test, or the last one that ran; returns the sentence, or None if no test has run."""
         self.heard()
         if self._test is None:
             return None
@@ -101,12 +101,12 @@ class Journal:
 
     @cached_property
     def done(self) -> dict[str, dict[str, Any]]:
-        """What ended before this child began, by test."""
+        """The lines of tests that ended before this child started, by test."""
         return {line["end"]: line for line in self.lines if "end" in line}
 
     @cached_property
     def blamed(self) -> list[dict[str, Any]]:
-        """What died before this child began, oldest first."""
+        """The blames from before this child started, oldest first."""
         return [line for line in self.lines if "blame" in line]
 
     @property
@@ -115,8 +115,8 @@ class Journal:
         return [line for line in self.blamed if "lost" in line]
 
     def blocked_by(self, item: pytest.Item) -> str:
-        """Why this test must not run: it killed a run, or its cell did; or its encoder or its preprocessor did by itself or in
-        two cells (in one, it could be the other's doing). Empty for the rest, as for what ended when the device was lost."""
+        """Why this test must not run: the test or its cell killed a run; or its encoder or preprocessor did so alone or in
+        two cells (in one cell, the other part may be the cause). Empty for all other tests, also after a lost device."""
         mine, abouts = names_of(item), {tuple(line["about"]) for line in self.blamed}
         for line in self.blamed:
             if "lost" in line and item.nodeid in self.done:
@@ -131,7 +131,7 @@ class Journal:
 
 
 def names_of(item: pytest.Item) -> tuple[str, str]:
-    """Names of the encoder and of the preprocessor that a test is about; empty where it is about none."""
+    """The names of the encoder and the preprocessor that a test is about; empty if it is about neither."""
     about = subject(item)
     if isinstance(about, Cell):
         return str(about.encoder), about.preprocessor
@@ -140,8 +140,8 @@ def names_of(item: pytest.Item) -> tuple[str, str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In a supervised child: open the journal, and die when the supervisor has died."""
-    path, life = os.environ.pop(CHILD, None), os.environ.pop(LIFE, None)  # runs within this run are none of its business
+    """In a supervised child: open the journal, and end if the supervisor dies."""
+    path, life = os.environ.pop(CHILD, None), os.environ.pop(LIFE, None)  # pytest runs that tests start are not supervised
     if path is None or life is None:
         return
     config.stash[JOURNAL] = Journal(Path(path))
@@ -149,8 +149,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def settled(item: pytest.Item, journal: Journal) -> bool:
-    """True for a test that does not run again. One that measures latency does: what is stored is one whole run; unless it lost
-    the device, as it would again."""
+    """True if the finished test is not repeated. Latency tests are, because a stored run must be complete, unless they lost
+    the device."""
     measures = "benchmark" in getattr(item, "fixturenames", ()) and not item.config.getoption("benchmark_disable")
     again = measures and all(line["test"] != item.nodeid for line in journal.losses)
     return bool(journal.blocked_by(item)) or (item.nodeid in journal.done and not again)
@@ -163,7 +163,7 @@ def _die_with(pipe: int) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Note the start and the end of a test that runs."""
+    """Record the start and the end of a test."""
     journal = item.config.stash.get(JOURNAL, None)
     if journal is None or settled(item, journal):
         return (yield)
@@ -180,7 +180,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The first sign of life."""
+    """Record that collection has finished."""
     journal = session.config.stash.get(JOURNAL, None)
     if journal is not None:
         journal.append(collected=len(session.items))
@@ -188,25 +188,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    """The last one: what may still hang cannot change anything."""
+    """Record the exit code: a hang after this cannot change the result."""
     yield
     journal = session.config.stash.get(JOURNAL, None)
     if journal is not None:
         session.config.get_terminal_writer().flush()
-        with suppress(pytest.exit.Exception):  # a disk that is full ended the run, and has been told
+        with suppress(pytest.exit.Exception):  # the full disk has ended the run with a message already
             journal.append(over=int(session.exitstatus))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each report of a test that runs."""
+    """Record each report of the running test."""
     report = yield
     keep(item.config, report)
     return report
 
 
 def keep(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Write one more report of the test that runs, in the form that can be replayed; nothing where nobody supervises."""
+    """Record an extra report of the running test for replay; does nothing in an unsupervised run."""
     journal = config.stash.get(JOURNAL, None)
     if journal is not None and journal.reports is not None:
         journal.reports.append(config.hook.pytest_report_to_serializable(config=config, report=report))

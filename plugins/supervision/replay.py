@@ -12,7 +12,7 @@ from plugins.supervision.journal import JOURNAL, Journal, settled
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """True for a test that is settled, which ends its protocol here."""
+    """Replay a test that is settled; True ends its protocol."""
     journal = item.config.stash.get(JOURNAL, None)
     if journal is None or not settled(item, journal):
         return None
@@ -20,7 +20,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     for report in [_failure(item, journal)] if journal.blocked_by(item) else _restored(item, journal.done[item.nodeid]):
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    item.session._setupstate.teardown_exact(nextitem)  # of the last test that ran: this one needed nothing
+    item.session._setupstate.teardown_exact(nextitem)  # of the last test that ran: a replayed one needs no setup
     return True
 
 

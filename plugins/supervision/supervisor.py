@@ -1,6 +1,6 @@
-"""The run is a child of this process: a test that kills it, hangs or eats the memory costs its own cell, not the run.
+"""Runs pytest in a child process: a test that crashes, hangs or uses up the memory fails its own cell, and the run continues.
 
-The child measures as it always did; nothing stands between a cell and its clock. When it dies, a new child replays finished
+The child measures in its own process, so supervision does not affect latency. When it dies, a new child replays finished
 results from the journal (plugins/supervision/journal.py), fails the cell that crashed with the cause, and continues.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psutil
 
 LIMIT_S, GIB = 900.0, 2**30
-START_S = 120.0  # for imports and collection, however short tests are: a second, but of a busy machine's
+START_S = 120.0  # minimum for imports and collection, for short limits on a busy machine
 POLL_S = 1.0
 ALONE = (
     "collectonly",
@@ -39,18 +39,18 @@ ALONE = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much one test may cost."""
+    """The limits of one test: time and memory."""
     group = parser.getgroup("clip-conformance")
     group.addoption("--unsupervised", action="store_true", help="run in this process: a cell that crashes ends the run")
-    text = "a test that takes longer hangs, as does what comes between and after tests: its cell fails [%(default)s s]"
+    text = "longest time of one test, and between and after tests; beyond it the cell fails [%(default)s s]"
     group.addoption("--test-limit", type=float, default=LIMIT_S, metavar="S", help=text)
-    text = "a cell that takes the run beyond it fails [0.9 of what is free at the start]"
+    text = "memory of the run; a cell that exceeds it fails [0.9 of what is free at the start]"
     group.addoption("--memory-limit", type=float, metavar="GIB", help=text)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Run children until one comes to its end; None where pytest shall run here."""
+    """Run child processes until one finishes; None if pytest is to run in this process."""
     for name in ("--test-limit", "--memory-limit"):
         if (config.getoption(name) or 1.0) <= 0:
             raise pytest.UsageError(f"{name} is {config.getoption(name):g}, expected more than 0")
@@ -63,7 +63,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             died = _Run(config, journal).to_its_end()
             lost = Journal(journal.path).losses[losses:]
             if died == LOST_DEVICE and lost:
-                print(f"\n{lost[-1]['blame']}: the others go on in a fresh process\n", file=sys.stderr, flush=True)
+                print(f"\n{lost[-1]['blame']}: the other cells continue in a fresh process\n", file=sys.stderr, flush=True)
                 continue
             if isinstance(died, int):
                 return died
@@ -72,9 +72,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
                 print(f"\nthe run {died} {journal.place}, so there is no cell to blame", file=sys.stderr)
                 return int(pytest.ExitCode.INTERNAL_ERROR)
             if journal.over is not None:
-                print(f"\n{blame}: what it found stands above", file=sys.stderr, flush=True)
+                print(f"\n{blame}: its results are printed above", file=sys.stderr, flush=True)
                 return journal.over or int(pytest.ExitCode.TESTS_FAILED)
-            print(f"\n{blame}: its cell fails, the others go on\n", file=sys.stderr, flush=True)
+            print(f"\n{blame}: its cell fails, the others continue\n", file=sys.stderr, flush=True)
 
 
 def _wanted(config: pytest.Config) -> bool:
@@ -82,12 +82,12 @@ def _wanted(config: pytest.Config) -> bool:
     if os.name != "posix" or CHILD in os.environ or option.unsupervised or config.invocation_params.plugins:
         return False
     if hasattr(config, "workerinput") or getattr(option, "numprocesses", None) or getattr(option, "tx", None):
-        return False  # xdist's workers and who starts them: they replace one that dies by themselves
+        return False  # xdist replaces dead workers itself
     return not any(getattr(option, name, False) for name in (*ALONE, "promises", "environment", "update_golden"))
 
 
 class _Run:
-    """One child, from its start to its end."""
+    """One child process, from start to end."""
 
     def __init__(self, config: pytest.Config, journal: Journal) -> None:
         import psutil
@@ -98,12 +98,12 @@ class _Run:
         self.limit_bytes = most * GIB if most else 0.9 * psutil.virtual_memory().available
         script = Path(sys.argv[0])
         started = [str(script)] if script.name in ("pytest", "py.test") and script.is_file() else ["-m", "pytest"]
-        # Two pipes that carry nothing: each side sees the other's end, however that comes.
+        # Two pipes that carry no data: each side notices when the other one ends, for whatever reason.
         theirs, self.life = os.pipe()
         self.death, held = os.pipe()
         environment = {**os.environ, CHILD: str(journal.path), LIFE: str(theirs)}
         arguments = [str(argument) for argument in config.invocation_params.args]
-        # A process group of its own, or Ctrl-C would reach it twice; it then may not read from a terminal, nor wait for it.
+        # The child has its own process group, or Ctrl-C would reach it twice; so it must not read from the terminal.
         reading = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         self.process = subprocess.Popen(
             [sys.executable, *started, *arguments], cwd=config.invocation_params.dir, env=environment, pass_fds=[theirs, held],
@@ -114,7 +114,7 @@ class _Run:
         os.close(held)
 
     def to_its_end(self) -> int | str:
-        """The exit code, or what it died of as the end of a sentence that begins with "the run"."""
+        """The exit code, or the cause of death as the end of a sentence that begins with "the run"."""
         heard = {number: signal.signal(number, self._pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             return self._watch()

@@ -22,7 +22,7 @@ from suites.studies.drift.sampling import Budget, sample
 
 @pytest.fixture
 def watched(subjects: Subjects, encoder_key: EncoderKey, tower: Tower) -> Profile:
-    """The tower's layers beside float64; a skip with the reason where a cell cannot be looked into."""
+    """The tower's layers beside float64; a skip with the reason if a cell cannot be inspected."""
 
     def measure() -> Profile | Unavailable:
         exact = subjects.once("float64 module", lambda: subjects.model.module().double())

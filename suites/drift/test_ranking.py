@@ -43,8 +43,8 @@ def certificates(answers: Answers) -> dict[str, dict[str, dict[str, float]]]:
         for kind in KINDS:
             safe, changed = answers.certified(kind, errors), answers.changed(kind, side)
             found.setdefault(side, {})[kind] = {
-                "certified": float(answers.certified(kind, errors.largest).mean()),  # every vector as far off as the worst one
-                "certified_own": float(safe.mean()),  # each as far off as it is
+                "certified": float(answers.certified(kind, errors.largest).mean()),  # as if all vectors had the worst error
+                "certified_own": float(safe.mean()),  # with the error of each vector
                 "changed": int(changed.sum()),
                 "n": len(safe),
             }

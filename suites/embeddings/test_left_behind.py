@@ -19,7 +19,7 @@ def test_left_behind(
     for tower in get_args(Tower):
         call(subjects, golden, encoder_key, tower)
     subjects.end()
-    found = left_behind.told(encoder_key)
+    found = left_behind.take_findings(encoder_key)
     judge(not found, "\n".join(found))
 
 

@@ -45,7 +45,7 @@ def call(subjects: Subjects, preprocessor: Preprocessor) -> Callable[[str], Arra
 
 @pytest.fixture
 def from_memory(subjects: Subjects, preprocessor: Preprocessor) -> Callable[["Image.Image"], Array]:
-    """The same from an image in memory."""
+    """The same for an image in memory."""
     return lambda image: preprocessor.transform(preprocessor.from_pil(image), subjects.model.geometry)
 
 

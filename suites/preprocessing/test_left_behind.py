@@ -13,5 +13,5 @@ def test_left_behind(
     path, geometry = subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry
     with left_behind.leaving(preprocessor_name):
         preprocessor(path, geometry)
-    found = left_behind.told(preprocessor_name)
+    found = left_behind.take_findings(preprocessor_name)
     judge(not found, "\n".join(found))

@@ -1,4 +1,4 @@
-"""Slower or not: looks at a growing sample of pairs, stops when the answer is clear, and keeps a stated false-alarm rate."""
+"""Decides whether a cell is slower: tests a growing sample of pairs until the answer is clear, at a stated false-alarm rate."""
 
 import time
 from collections.abc import Callable
@@ -26,11 +26,11 @@ FALSE_ALARMS = 0.01  # chance that a run over unchanged code fails anywhere
 
 @dataclass(frozen=True)
 class Limit:
-    """What is allowed, and how sure a verdict must be."""
+    """The allowed slowdown, and the confidence that a verdict needs."""
 
     slowdown: float  # 0.02 allows 2 %
-    false_alarms: float = FALSE_ALARMS  # of the whole run
-    cells: int = 1  # comparisons that the whole run makes
+    false_alarms: float = FALSE_ALARMS  # of the entire run
+    cells: int = 1  # comparisons that the run makes
 
     @property
     def confidence(self) -> float:
@@ -54,7 +54,7 @@ class Decision:
 
     @property
     def effort(self) -> str:
-        """What it took."""
+        """The effort of the measurement, as a sentence."""
         return f"{self.found.n} pairs of blocks in {self.spent_s:.1f} s"
 
 

@@ -1,4 +1,4 @@
-"""Two calls measured in alternation: short blocks in random order, and the interval of their ratio."""
+"""Two calls measured in alternation, in short blocks in random order, and the interval of their ratio."""
 
 import gc
 import time
@@ -13,10 +13,10 @@ Call = Callable[[], object]
 Block = Callable[[int], float]  # run so many calls, give the seconds of the fastest
 Pairs = NDArray[np.float64]  # [n, 2] seconds of one call: ours, the other's
 
-CALLS = 5  # in a block: enough for one that nobody interrupts, few enough for both blocks of a pair to meet the same neighbour
-BLOCK_S = 0.05  # of calls so long that CALLS of them would take more, a block holds fewer,
-FEWEST_CALLS = 2  # but no less than these: many pairs tell more than many calls in a block
-FEWEST = 12  # pairs; the estimate of fewer is no estimate
+CALLS = 5  # calls in a block: enough for one undisturbed call, few enough for both blocks of a pair to meet the same load
+BLOCK_S = 0.05  # if CALLS calls take longer than this, a block has fewer calls,
+FEWEST_CALLS = 2  # but at least these: many pairs are worth more than many calls in a block
+FEWEST = 12  # fewest pairs for an estimate
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def timed(call: Call) -> Block:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """The collector runs before, not within: a collection belongs to neither side.
+    """Run garbage collection before the block, so that no collection falls into a timed call.
 
     Young objects only: a full collection takes 10 ms, and 100 with torch loaded, of a budget of 2 seconds.
     """
@@ -73,7 +73,7 @@ def calls_in_a_block(call_s: float) -> int:
 
 
 def pair(ours: Block, other: Block, rng: np.random.Generator, calls: int = CALLS) -> tuple[float, float]:
-    """One block of each, in random order, so that a drift of the clock favours neither."""
+    """Time one block of each, in random order, so that a drift of the clock rate favours neither."""
     if rng.integers(2):
         first = ours(calls)
         return first, other(calls)
@@ -82,7 +82,7 @@ def pair(ours: Block, other: Block, rng: np.random.Generator, calls: int = CALLS
 
 
 def fewest(confidence: float) -> int:
-    """How many pairs it takes to be that sure: n signs that all agree are a chance of 1 in 2^n on each side."""
+    """The fewest pairs for this confidence: n equal signs have a chance of 1 in 2^n on each side."""
     return max(FEWEST, int(np.floor(np.log2(2 / (1 - confidence)))) + 1)
 
 

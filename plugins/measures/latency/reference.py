@@ -1,4 +1,4 @@
-"""What a cell is timed against: torch eager fp32 of the same model on the same device, or that cell's own anchor."""
+"""The reference of a timed cell: torch eager fp32 of the same model on the same device, which itself has another anchor."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from fixtures.cells import EncoderKey
 from plugins.measures.latency.paired import Block, timed
 
 BACKEND, PRECISION = "torch-eager", "fp32"
-LONGER = 2  # times as many calls a block as within one run: the surer that one of them had the processor to itself
+LONGER = 2  # calls a block, relative to comparisons within one run: makes an undisturbed call more likely
 ANCHORS = {"cpu": (256, "one 256 × 256 fp32 product of NumPy"), "cuda": (1024, "one 1024 × 1024 fp32 product on the device")}
 ANCHOR_NAMES = [name for _, name in ANCHORS.values()]
 
@@ -22,7 +22,7 @@ def reference_key(key: EncoderKey) -> EncoderKey:
 
 
 def fastest(call: Callable[[], object]) -> Block:
-    """A block's fastest call, out of LONGER times as many as asked for.
+    """The fastest call of a block of LONGER times as many calls as requested.
 
     A call that another process interrupts is as long as the interruption, and a longer call is interrupted more often: the
     ratio of two medians moved from 0.57 to 0.08 when two neighbours came to two cores, that of the fastest calls from 0.60 to
@@ -34,7 +34,7 @@ def fastest(call: Callable[[], object]) -> Block:
 
 
 def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) -> Block:
-    """Blocks of calls host to host, each with the next of `batches`; the encoder's settings are put back before, untimed."""
+    """Blocks of calls host to host, each with the next of `batches`; the encoder's settings are restored first, untimed."""
     turns = cycle(batches)
     block = fastest(lambda: encoder.encode(next(turns), tower))
 
@@ -46,7 +46,7 @@ def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) 
 
 
 def anchor(device: str, like_s: float) -> tuple[str, Block]:
-    """Name and blocks of the reference's own opponent: matrix products of one size, repeated for about `like_s` seconds.
+    """The name and blocks of the reference's own anchor: matrix products of one size, repeated for about `like_s` seconds.
 
     The reference against itself would be 1 whatever happens to it, and a slower reference would make every other cell look
     faster. The anchor does arithmetic of the same kind without any of the model's code. A block gives the seconds of ONE

@@ -1,4 +1,4 @@
-"""Batch-1 latency: first call, calls until it is steady, percentiles of the steady state, and where the time goes."""
+"""Batch-1 latency: first call, calls to the steady state, its percentiles, and the time of each stage."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ BUDGET_S = 0.6  # per benchmark; a slow cell still gets the fewest rounds
 
 @dataclass(frozen=True)
 class WarmUp:
-    """What the first calls cost: a figure that no latency contains."""
+    """The cost of the first calls, which is not part of any latency."""
 
     first_call_ms: float
     calls_to_steady: int
@@ -34,7 +34,7 @@ class WarmUp:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Milliseconds and a count, beside a latency in the report."""
+        """The form that report.json contains: milliseconds and a count."""
         return {"first_call": self.first_call_ms, "calls_to_steady": self.calls_to_steady}
 
 
@@ -73,10 +73,10 @@ class Percentiles(TypedDict):
 
 
 class Timer(Protocol):
-    """Makes so many calls after so many that are not timed."""
+    """Times a number of calls after a number of untimed ones."""
 
     def __call__(self, call: Callable[[], object], rounds: int, warm_ups: int) -> NDArray[np.float64] | None:
-        """Seconds of each call, float64 [rounds]; None where nothing is to be timed."""
+        """Seconds of each call, float64 [rounds]; None if timing is disabled."""
 
 
 def measure(
@@ -92,7 +92,7 @@ def measure(
 
 
 def percentiles(seconds: np.ndarray) -> Percentiles:
-    """Of calls that took so long [N]."""
+    """Percentiles of calls of these durations [N]."""
     ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
     p50, p90, p95, p99 = np.percentile(ms, (50, 90, 95, 99)).tolist()
     low, high = median_interval(ms, 0.95)
@@ -120,7 +120,7 @@ class Stages:
         self.times: list[list[float]] = []
 
     def __call__(self) -> Array:
-        """Run once and note when each stage ended; the device is idle before the next stage starts."""
+        """Run once and record the end of each stage; the device is idle before the next stage starts."""
         tower: Tower = "image"
         clock = [time.perf_counter()]
 

@@ -1,4 +1,4 @@
-"""An encoder's vectors beside the ones that they should be, and what of the difference a report shows."""
+"""An encoder's vectors compared with the expected ones, and the figures for the report."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from plugins.measures.vectors.metrics import METRICS, Comparison, Differences, a
 
 
 class Quantiles(TypedDict):
-    """Over the inputs."""
+    """Statistics over the inputs."""
 
     median: float
     p99: float
@@ -33,7 +33,7 @@ class DriftFigures(TypedDict):
 
 @dataclass(frozen=True)
 class Drift:
-    """Vectors found and wanted, row by row, with the limit of each metric."""
+    """Found and expected vectors, row by row, with the limits of each metric."""
 
     inputs: Array | Tokens
     found: Array

@@ -1,4 +1,4 @@
-"""The measures of drift, in float64, each with the input that is worst; a Comparison is what a promise is judged by."""
+"""The measures of drift, in float64, each with its worst input; promises judge a Comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class Comparison:
 
 
 def normalised(vectors: NDArray[np.floating]) -> Float64:
-    """Rows divided by their Euclidean norm, float64 [N, D]; a zero row becomes NaN and fails whatever it meets."""
+    """Rows divided by their Euclidean norm, float64 [N, D]; a zero row becomes NaN and fails every comparison."""
     rows = np.asarray(vectors, np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Which vectors may stand beside which: a cell's rankings in every mixture with golden's, and the class they make."""
+"""Which vectors may be mixed in one index: a cell's rankings in every mixture with golden's, and the resulting class."""
 
 import math
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ def retrieve(
     golden_texts: Array,
     limits: tuple[Float64, Float64],
 ) -> Retrieval:
-    """Rank everything in all four mixtures. `limits` are the fp32 cosine tolerances of both towers, one for each row."""
+    """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of both towers, one for each row."""
     of_images, of_texts = {"golden": golden_images, "cell": images}, {"golden": golden_texts, "cell": texts}
     described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
     gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]

@@ -1,4 +1,4 @@
-"""Retrieval measures. A tie counts against the query: an embedding that says nothing finds nothing."""
+"""Retrieval measures. A tie counts against the query, so a constant embedding finds nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -99,7 +99,7 @@ def test_the_kept_inputs_are_small_and_worse_than_the_data_set() -> None:
 
 
 def test_the_suite_runs_in_a_process_of_its_own(run: Run, tmp_path: Path) -> None:
-    """`pytest suites/drift`: bf16 that says fp16 fails on worst inputs; what cannot be looked into is skipped and says so.
+    """`pytest suites/drift`: bf16 that claims fp16 fails on worst inputs; one that cannot be inspected is skipped.
 
     Without rankings, which embed the whole data set three times, in minutes where fp16 is slow.
     """
@@ -116,4 +116,4 @@ def test_the_suite_runs_in_a_process_of_its_own(run: Run, tmp_path: Path) -> Non
     assert {row["dtype"] for row in rows["bf16-as-fp16"]["layers"]["image"]["layers"]} == {"bfloat16"}
     assert rows["torch-eager"]["layers"]["image"]["first_jump"] is None
     assert len(rows["torch-eager"]["layers"]["text"]["layers"]) == 19
-    assert "Altered cannot be looked into" in str(rows["says-fp16-afar"]["not_judged"])
+    assert "Altered cannot be inspected" in str(rows["says-fp16-afar"]["not_judged"])

@@ -19,7 +19,7 @@ TURNED = {"clean": 1, "rotated": -1}  # the order of the embedding's values, in 
 
 
 def _liar(lie: str) -> TorchEager:
-    """A backend that runs in another precision than the one it names; afar, nothing can be looked into."""
+    """A backend that runs in another precision than the one it names; afar, nothing can be inspected."""
 
     class Liar(TorchEager):
         name = lie

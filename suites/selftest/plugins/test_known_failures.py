@@ -85,7 +85,7 @@ def test_keys_that_mean_nothing(key: str, sentence: str) -> None:
 def test_keys_of_preprocessors() -> None:
     """They have neither precision nor tower."""
     planted = type("Planted", (OriginalClip,), {"name": "planted", "known_failures": {"C1:text": known(1e-3)}})()
-    with pytest.raises(BadInput, match="'C1:text': a preprocessor's are by promise alone, expected 'C1'"):
+    with pytest.raises(BadInput, match="'C1:text': a preprocessor declares by promise only, expected 'C1'"):
         check_failures(planted, "planted")
 
 
@@ -101,9 +101,9 @@ def test_ours_are_looked_at_too(run: Run, key: str) -> None:
 @pytest.mark.parametrize(
     ("promise", "at_most", "sentence"),
     [
-        ("E2", None, "without at_most: expected how far it may go, the cosine_distance of E2"),
+        ("E2", None, "without at_most: expected the largest cosine_distance of E2"),
         ("E3", None, "the mean_abs or max_abs of E3"),
-        ("E1", 1.0, "with at_most = 1.0: E1 has no size, it is declared whole; leave at_most out"),
+        ("E1", 1.0, "with at_most = 1.0: E1 has no size, so leave at_most out"),
         ("E2", "far", "with at_most = 'far': expected a number above 0 for cosine_distance"),
         ("E2", float("nan"), "expected a number above 0"),
         ("E2", 0, "expected a number above 0"),

@@ -49,9 +49,9 @@ def test_each_costs_its_own_cell(planted: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "torch gradient mode was True and is False", "torch random was seeded anew", "torch oneDNN was True and is False",
+        "torch gradient mode was True and is False", "torch random was seeded again", "torch oneDNN was True and is False",
         "torch float32 matmul precision was 'highest' and is 'medium'", "torch.backends.cudnn.benchmark was False and is True",
-        "numpy.random was seeded anew", "\nrandom was seeded anew", "over was 'warn' and is 'ignore'",
+        "numpy.random was seeded again", "\nrandom was seeded again", "over was 'warn' and is 'ignore'",
         "environment variables: CHANGED was None and is '1'", "sys.path: added ['/changed']", "signal handlers: ",
         "PIL.ImageFile.LOAD_TRUNCATED_IMAGES was False and is True", "PIL.Image.MAX_IMAGE_PIXELS was 89478485 and is None",
         "torch threads was ", "torch deterministic algorithms was ",
@@ -70,7 +70,7 @@ def test_it_says_what(planted: SimpleNamespace, sentence: str) -> None:
 
 def test_the_run_ends_without_the_thread(planted: SimpleNamespace) -> None:
     """It says so, and its exit code is that of the tests."""
-    assert "leaves without thread 'never ends'" in planted.said and planted.code == 1
+    assert "exits without waiting for thread 'never ends'" in planted.said and planted.code == 1
 
 
 def test_without_a_test_of_its_own(run: Run, few: list[str], tmp_path: Path) -> None:

@@ -41,8 +41,18 @@ def hung(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CompletedProcess
 @pytest.mark.parametrize(
     ("where", "sentence", "passed", "code"),
     [
-        ("test_first", "in suites/selftest/planted/quick.py::test_first: its cell fails, the others go on", ["test_second"], 1),
-        ("finish", "after suites/selftest/planted/quick.py::test_second: its cell fails, the others go on", ["test_first"], 1),
+        (
+            "test_first",
+            "in suites/selftest/planted/quick.py::test_first: its cell fails, the others continue",
+            ["test_second"],
+            1,
+        ),
+        (
+            "finish",
+            "after suites/selftest/planted/quick.py::test_second: its cell fails, the others continue",
+            ["test_first"],
+            1,
+        ),
         (
             "end",
             "after its last test, suites/selftest/planted/quick.py::test_second: what it found",

@@ -31,7 +31,7 @@ MODULES = {
         ("ours:HttpBackend", "ours:HttpBackend is named 'onnxruntime', and so is fixtures.backends.onnxruntime:OnnxRuntime"),
         ("text:HttpBackend", "text:HttpBackend declares precisions = 'fp32': expected a tuple of names"),
         ("reason:HttpBackend", "reason:HttpBackend declares known_failures = {'E6': 'slow'}: expected {'E6': KnownFailure("),
-        ("boundless:HttpBackend", "boundless:HttpBackend declares a known failure of 'E6' without at_most: expected how far"),
+        ("boundless:HttpBackend", "boundless:HttpBackend declares a known failure of 'E6' without at_most: expected the"),
         ("towerless:HttpBackend", "'E6:txet': 'txet' is no precision, device or tower of it: did you mean 'text'?"),
         ("unfinished:HttpBackend", "unfinished:HttpBackend is unfinished: expected it to define load"),
         ("needy:HttpBackend", "needy:HttpBackend cannot be made (TypeError: "),

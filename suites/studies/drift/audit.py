@@ -37,7 +37,7 @@ def load(model: Model, backend: str, precision: str) -> Encoder:
 
 
 def audit_cells(subjects: Subjects, step: Step, cells: Iterable[tuple[str, str]] = CELLS) -> dict[str, Any]:
-    """Each cell's towers, layer by layer; cells that cannot run or be looked into are listed with the reason."""
+    """Each cell's towers, layer by layer; cells that cannot run or be inspected are listed with the reason."""
     model, exact, budget = subjects.model, subjects.model.module().double(), Budget(subjects.model)
     found: dict[str, Any] = {"cells": [], "skipped": []}
     for backend, precision in cells:

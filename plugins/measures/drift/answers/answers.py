@@ -51,7 +51,7 @@ class Answers:
         return mask
 
     def errors(self, side: str) -> Errors:
-        """Every vector's measured angle to golden's; zero on a side that keeps golden's vectors."""
+        """The measured angle of every vector to golden's; zero on a side that uses golden's vectors."""
         queries, items = angles(self.cell.queries, self.golden.queries), angles(self.cell.items, self.golden.items)
         return Errors(queries * (side != "items"), items * (side != "queries"))
 
@@ -68,7 +68,7 @@ class Answers:
         return {who: top(scores, DEPTH + 1) for who, scores in (("golden", self.index.scores), *found.items())}
 
     def changed(self, kind: str, side: str) -> Bools:
-        """[Q]: the answer is another than golden's; a score that is no number ranks last."""
+        """[Q]: True where the answer differs from golden's; NaN scores rank last."""
         if kind == "hit":
             found = np.nan_to_num(self.scores(side), nan=-np.inf)
             return np.asarray(_hits(found, self.right) != _hits(self.index.scores, self.right))

@@ -30,7 +30,7 @@ from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import Ints
 
 Bools = NDArray[np.bool_]
-ROUND_OFF = 1e-12  # slack below this is not claimed: float64 products of unit vectors are good to about 1e-15
+ROUND_OFF = 1e-12  # slack below this counts as none: float64 products of unit vectors are exact to about 1e-15
 PAIRS = 1 << 20  # pairs judged at a time: 8 MB an array
 
 
@@ -42,14 +42,14 @@ def angles(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64
 
 @dataclass(frozen=True)
 class Errors:
-    """How far vectors may turn, radians: queries [Q] and indexed items [N]; 0 for a side that does not err."""
+    """The largest angles of error, radians: queries [Q] and indexed items [N]; 0 for a side without error."""
 
     queries: Float64
     items: Float64
 
     @property
     def largest(self) -> "Errors":
-        """Every vector may err by as much as the worst of its side."""
+        """Use the worst error of each side for every vector of that side."""
         return Errors(*(np.full_like(side, side.max(initial=0.0)) for side in (self.queries, self.items)))
 
 

@@ -1,4 +1,4 @@
-"""What larger galleries do to the answers: forecasts from the tail of wrong scores, and the real gallery that checks them."""
+"""Answers in larger galleries: forecasts from the tail of wrong scores, and a real gallery that checks the forecasts."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Larger galleries without a download: new pictures made of the data set's scenes, and what stands in each."""
+"""Larger galleries without a download: new pictures made of the data set's scenes, and the things that each shows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ FEWEST = 12  # scenes of one thing, below which pictures repeat each other
 
 @dataclass(frozen=True)
 class Things:
-    """What the data set's scenes show, read from its captions: a thing is what some query names alone."""
+    """The things that the data set's scenes show, read from its captions: a thing is what a single-label query names."""
 
     scenes: NDArray[np.int64]  # [S] rows of scenes that show one thing
     of_scene: NDArray[np.int64]  # [S] which thing

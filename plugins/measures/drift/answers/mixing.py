@@ -45,7 +45,7 @@ def _limit(curve: list[dict[str, float]]) -> float | None:
 
 
 def sentence(found: dict[str, Any]) -> str:
-    """The verdict in words."""
+    """The verdict as a sentence."""
     figures = f"{found['changed_mixed']:.2%} of first answers change here, {found['changed_reindexed']:.2%} after a re-index"
     if found["verdict"] == "re-index":
         return f"re-index: {figures}"

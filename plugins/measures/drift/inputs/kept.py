@@ -34,17 +34,17 @@ class Kept:
 
     @property
     def name(self) -> str:
-        """What a message calls it."""
+        """The name for messages."""
         return f"{self.tower} found for {self.found_for}"
 
 
 def folder(golden: Path, model_id: str) -> Path:
-    """Where a model's finds are, beside its golden data, which `--update-golden` replaces as a whole."""
+    """The folder of a model's finds, next to its golden data, which `--update-golden` replaces entirely."""
     return golden / "drift" / model_id.replace(":", "-")
 
 
 def write(where: Path, model: "Model", finds: Sequence[Find]) -> list[Kept]:
-    """Write the finds, images as PNG of one pixel a square, each with the reference's own drift; gives what was written."""
+    """Write the finds, images as PNG of one pixel a square, each with the reference's drift; returns the written finds."""
     from PIL import Image
 
     found, rows = [], []
@@ -67,7 +67,7 @@ def write(where: Path, model: "Model", finds: Sequence[Find]) -> list[Kept]:
 
 
 def read(where: Path, model: "Model") -> list[Kept]:
-    """The finds in a folder; none where there are none, or none of these weights. Raises BadInput for a damaged file."""
+    """The finds in a folder for these weights; may be empty. Raises BadInput for a damaged file."""
     from PIL import Image
 
     if not (where / NAME).is_file():

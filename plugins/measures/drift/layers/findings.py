@@ -28,7 +28,7 @@ PRODUCTS = ("attention", "mlp", "projection")
 
 @dataclass(frozen=True)
 class Finding:
-    """A layer, what is wrong with it ("overflow", "headroom" or "jump"), the figure, and a sentence with it."""
+    """A layer, its defect ("overflow", "headroom" or "jump"), the figure, and a sentence with the figure."""
 
     layer: str
     what: str
@@ -36,7 +36,7 @@ class Finding:
     sentence: str
 
     def as_json(self) -> dict[str, Any]:
-        """With figures that JSON can hold."""
+        """The finding for JSON, which has no infinite numbers."""
         return {**asdict(self), "value": self.value if math.isfinite(self.value) else str(self.value)}
 
 

@@ -38,7 +38,7 @@ class Layer:
 
 
 def layers(module: Any, tower: Tower) -> list[Layer]:
-    """Those of an open_clip module, in its dtype; raises Unavailable for a tower that is no ViT or no causal transformer."""
+    """The layers of an open_clip module, in its dtype; raises Unavailable unless the tower is a ViT or causal transformer."""
     try:
         return _image(module) if tower == "image" else _text(module)
     except AttributeError as error:

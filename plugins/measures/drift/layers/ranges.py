@@ -1,4 +1,4 @@
-"""Why a format drifts: how large and how small a model's activations and weights are beside what the format can hold."""
+"""Why a format drifts: the ranges of a model's activations and weights, compared with the range of the format."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ FORMATS = {"fp16": "float16", "bf16": "bfloat16"}  # torch's names
 
 
 def holds(name: str) -> "torch.finfo":
-    """What a format can hold."""
+    """The range of a number format."""
     import torch
 
     return torch.finfo(getattr(torch, FORMATS[name]))
@@ -61,7 +61,7 @@ class Range:
         self.count += int((size > 0).sum())
         for name in FORMATS:
             normal = holds(name).smallest_normal
-            zero = normal * holds(name).eps / 2  # what is smaller than half the smallest subnormal rounds to 0
+            zero = normal * holds(name).eps / 2  # values smaller than half the smallest subnormal round to 0
             self.subnormal[name] += int(((size < normal) & (size >= zero)).sum())
             self.flushed[name] += int(((size > 0) & (size < zero)).sum())
         self.channels = _larger(self.channels, size.flatten(0, -2).max(dim=0).values.numpy())

@@ -1,4 +1,4 @@
-"""Attention's scores as layers of the dynamic range; no cell hands them out, because fused kernels keep them to themselves."""
+"""Attention's scores as layers for the range analysis; cells cannot provide them, because fused kernels do not return them."""
 
 from collections.abc import Callable
 from typing import Any

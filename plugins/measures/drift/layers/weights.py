@@ -1,4 +1,4 @@
-"""Weights: their range beside what a format can hold, their rounding error by channel, and what a cell made of them."""
+"""Weights: their range compared with a format's, their rounding error by channel, and the weights that a cell uses."""
 
 from typing import TYPE_CHECKING, Any
 

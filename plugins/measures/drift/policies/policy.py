@@ -1,4 +1,4 @@
-"""What to do about drift: the smallest precision policy that brings a cell within budget, and what it costs."""
+"""The smallest precision policy that brings a cell's drift within budget, and its cost."""
 
 import math
 import tempfile
@@ -58,13 +58,13 @@ def find_policy(
 
 
 def write_policy(policy: Policy, target: Path) -> Path:
-    """The policy's file, whole or not at all."""
+    """Write the policy's file atomically."""
     write_text(target, as_text(policy))
     return target
 
 
 def _header(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file says of one tower's figures."""
+    """The figures of one tower for the file."""
     before = {f"{key}_without": value for key, value in row["low"].items()}
     return {key: value for key, value in row["own"].items() if key != "n"} | before
 
@@ -88,7 +88,7 @@ def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float,
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tower's search came to; without `embeddings` it found nothing that is enough."""
+    """The result of a tower's search; without `embeddings`, no set was sufficient."""
 
     search: Search
     chosen: list[int]  # the inputs that were worst without a policy, and under those that were tried

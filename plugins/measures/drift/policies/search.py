@@ -12,11 +12,11 @@ MOST = 250  # measurements that may be spent on looking for a still smaller set
 
 @dataclass(frozen=True)
 class Found:
-    """What the search found; `measured` has every set that it looked at."""
+    """The result of a search; `measured` has every set that was tried."""
 
-    kept: Kept | None  # None: not even all of them are enough
-    necessary: Kept  # without one of these, all others together are not enough
-    smallest: bool  # no smaller set is enough: each was measured, or lacks an operation that is necessary
+    kept: Kept | None  # None: even all operations together are not sufficient
+    necessary: Kept  # operations without which all others together are not sufficient
+    smallest: bool  # True if no smaller set is sufficient: each was measured, or lacks a necessary operation
     measured: dict[Kept, float]
 
 
@@ -39,7 +39,7 @@ class Search:
         return self.share(kept) <= 1
 
     def run(self, first: Iterable[str] = ()) -> Found:
-        """Nothing, each alone, all but each; then add greedily, drop greedily, and look for a smaller set.
+        """Try no operation, each alone, all but each; then add greedily, drop greedily, and search for a smaller set.
 
         Errors of several operations hide one another (all is lost as long as one of two overflows), so what an operation
         does alone says little; what all others do without it tells which are necessary. `first` is a set to try before
@@ -60,7 +60,7 @@ class Search:
         return self._smaller(self.drop(kept), necessary)
 
     def _add(self, kept: Kept) -> Kept:
-        """Add whatever helps most until it is enough; what an operation took off before is believed until it is its turn.
+        """Add the operation that helps most until the set is sufficient; earlier gains serve as estimates until remeasured.
 
         Independent errors add up, so an operation takes off about the same wherever it is kept. Nothing is believed of what
         was seen while the drift was infinite.
@@ -83,7 +83,7 @@ class Search:
         return kept
 
     def drop(self, kept: Kept) -> Kept:
-        """Leave out what can be left out, the least missed first, until each that is left is needed: that too is measured."""
+        """Drop operations, the least useful first, until every remaining one is measured to be necessary."""
         while kept:
             best = min((kept - {operation} for operation in sorted(kept)), key=self.share)
             if not self.enough(best):

@@ -65,11 +65,11 @@ class Trial:
         self.known = operations(self.exact, model.projections)
 
     def policy(self, kept: Kept, name: str = "tried") -> Policy:
-        """A policy that keeps these."""
+        """A policy that keeps these operations in fp32."""
         return Policy(name, self.base, tuple(sorted(kept)), self.model.weights_sha256)
 
     def encoder(self, kept: Kept) -> Encoder:
-        """An encoder of its own that keeps these; the low-precision one for none."""
+        """A new encoder that keeps these operations in fp32; the low-precision encoder for none."""
         if not kept:
             return self.backend.load(self.model, self.base, self.device)
         return self.backend.load_policy(self.model, self.policy(kept), self.device, self.builds)
