@@ -170,7 +170,7 @@ def test_a_comparison_of_nothing_fails(tmp_path: Path) -> None:
 
 REFUSED = {
     "hole 3": (("--benchmark-compare", "suites/"), "put paths of tests before it"),
-    "hole 14": (("-p", "suites.selftest.planted.parallel", "--numprocesses=2"), "-n 2 runs tests beside one another"),
+    "hole 14": (("-p", "suites.selftest.planted.parallel", "--numprocesses=2"), "-n 2 runs several tests at once"),
     "nothing measured": (
         ("--benchmark-compare", "--benchmark-disable"),
         "measures nothing that --benchmark-compare could compare",

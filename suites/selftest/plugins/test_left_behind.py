@@ -70,7 +70,7 @@ def test_it_says_what(planted: SimpleNamespace, sentence: str) -> None:
 
 def test_the_run_ends_without_the_thread(planted: SimpleNamespace) -> None:
     """It says so, and its exit code is that of the tests."""
-    assert "leaves without thread 'never ends'" in planted.said and planted.code == 1
+    assert "exits without waiting for thread 'never ends'" in planted.said and planted.code == 1
 
 
 def test_without_a_test_of_its_own(run: Run, few: list[str], tmp_path: Path) -> None:

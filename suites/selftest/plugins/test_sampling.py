@@ -35,7 +35,7 @@ def test_a_slow_encoder_is_sampled(both: tuple[str, dict[str, Any]]) -> None:
     assert (row["sampled"]["images"], row["sampled"]["of"]) == (16, 25) and row["sampled"]["times_reference"] > sampling.SLOW
     assert "retrieval" not in row and "class" not in row
     (why,) = row["not_judged"]
-    assert "original_clip runs on all 25, other preprocessors on 16 of them, which says nothing of recall; --whole " in why
+    assert "original_clip runs on all 25, other preprocessors on 16 of them, without a verdict on recall; --whole " in why
     (line,) = [line for line in printed.splitlines() if line.startswith(row["id"])]
     assert " sampled: 16 of 25 " in line
     assert f"not judged: {why}" in printed
