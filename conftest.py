@@ -1,6 +1,7 @@
 """Names the plugins."""
 
 pytest_plugins = [
+    "plugins.command_line.gpu",
     "plugins.command_line.options",
     "plugins.run.write_failures",
     "plugins.run.environment",
@@ -19,6 +20,7 @@ pytest_plugins = [
     "plugins.cells.compared",
     "plugins.command_line.policy_options",
     "plugins.report.rows",
+    "plugins.report.idle_gpu",
     "plugins.cells.not_judged",
     "plugins.run.build_warnings",
     "plugins.supervision.journal",

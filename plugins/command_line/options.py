@@ -10,6 +10,7 @@ from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.errors import BadInput
 from fixtures.machine.devices import DEVICES
 from fixtures.models import DEFAULT as DEFAULT_MODEL
+from plugins.command_line.gpu import device
 
 GOLDEN = ROOT / "golden"
 TYPED = pytest.StashKey[dict[str, str]]()  # by part of a cell's id: the option that brought it
@@ -50,7 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         text = f"only this {option} (repeatable); package.module:Class is one of your own"
         group.addoption(f"--{option}", action="append", metavar="NAME", help=text)
     group.addoption(
-        "--device", choices=("auto", *DEVICES), default="auto", help="auto: the CPU, and CUDA or mps where there is one"
+        "--device",
+        type=device,
+        default="auto",
+        metavar="|".join(("auto", *DEVICES, "cuda:N")),
+        help="auto: the CPU, and CUDA or mps where there is one; cuda:1 is the second GPU",
     )
     group.addoption("--dataset", type=Path, default=DEFAULT_DATASET, help="folder with images/ and captions.jsonl")
     group.addoption("--golden", type=Path, default=GOLDEN, help="folder of golden data")

@@ -33,8 +33,7 @@ def test_encode(
         record(f"latency_ms.{tower}", {"what": "end to end: host in, host out", **figures})
         if percentiles_then:
             record(f"latency_ms.{tower}.then", percentiles_then)
-        if encoder_key.device == "cuda":
-            on_device = device_only(loaded.encoder, batches[0], tower)
+        if encoder_key.device == "cuda" and (on_device := device_only(loaded.encoder, batches[0], tower)):
             stopwatch.keep({"device_only_ms": on_device})
             record(f"latency_device_only_ms.{tower}", on_device)
     same = all(np.array_equal(result, results[i % len(batches)]) for i, result in enumerate(results))

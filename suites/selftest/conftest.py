@@ -39,7 +39,8 @@ def start(
 
 
 def _started(args: Sequence[str], variables: Mapping[str, str], supervised: bool) -> subprocess.CompletedProcess[str]:
-    arguments = ["--benchmark-disable", *args]
+    asks = any(arg.startswith(("--device", "-m", "--environment", "--matrix-page")) for arg in args)
+    arguments = ["--benchmark-disable", *([] if asks else ["--device=cpu"]), *args]  # on a machine with a GPU too
     if not supervised and not any(name.startswith(forked.NEED_A_PROCESS) for name in variables):
         return forked.run(arguments, variables)
     command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
