@@ -63,7 +63,7 @@ class LoadedEncoder:
         return np.concatenate(self.held([batch[rows] for rows in batches(len(batch))], tower))
 
     def held(self, parts: Iterable[Array | Tokens], tower: Tower) -> list[Array]:
-        """One copied result per call. Results are held until the last call; `changed` records those that later calls changed."""
+        """One copied result a call. Results are held until the last call; `changed` records those that later calls changed."""
         results, copies = [], []
         for part in parts:
             results.append(self.formed.encode(part, tower))
