@@ -1,4 +1,4 @@
-"""What every study's evidence says of itself, and how it is written: figures as JSON, and beside them a page."""
+"""The header of every study's evidence, and how evidence is written: figures as JSON, and a page with the same name."""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ class Stamp(TypedDict):
 
 
 def stamp() -> Stamp:
-    """Of this checkout and this machine, now."""
+    """The stamp of this checkout and this machine, now."""
     return {"commit": environment.commit(), "date": now(), "environment": environment.fingerprint()}
 
 
@@ -30,6 +30,6 @@ def now() -> str:
 
 
 def write(target: Path, found: dict[str, Any], page: str) -> None:
-    """NAME.json and NAME.md, each whole or not at all."""
+    """Write NAME.json and NAME.md, each atomically."""
     write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     write_text(target.with_suffix(".md"), page)

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def compute_in_fp16(norm: Any, scale: float = 1.0, one_pass: bool = False) -> None:
-    """From now on this LayerNorm rounds each step to fp16: mean, difference, variance, root, quotient, scale, shift.
+    """Make this LayerNorm round each step to fp16: mean, difference, variance, root, quotient, scale, shift.
 
     `scale` multiplies its input: without overflow that changes nothing but rounding. `one_pass`: as naive kernels do it, with
     sums value by value and the variance as the difference of two means.

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class Bar:
-    """A progress bar over the steps, as many as the default run has."""
+    """A progress bar over the steps of the default run."""
 
     STEPS, WIDTH = sum(section.steps for section in SECTIONS), 20
 
@@ -65,7 +65,7 @@ class Bar:
         self.line, self.done = ProgressLine(NAME), 0
 
     def step(self, text: str) -> None:
-        """One step more, named before it begins."""
+        """Advance by one step and show its name."""
         filled = min(self.WIDTH, self.done * self.WIDTH // self.STEPS)
         self.line.step(f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {text}")
         self.done += 1
@@ -76,20 +76,20 @@ class Bar:
 
 
 def name_of(model: str, pretrained: str) -> str:
-    """The evidence's name: that of the default model has none of its own."""
+    """The name of the evidence; the default model adds nothing to it."""
     if (model, pretrained) == (DEFAULT, ""):
         return NAME
     return "-".join([NAME, *(part.replace("/", "_").replace(":", "-") for part in (model, pretrained) if part)])
 
 
 def command_of(model: str, pretrained: str) -> str:
-    """What measures it again."""
+    """The command that measures the evidence again."""
     more = [f"--model {model}" if model != DEFAULT else "", f"--pretrained {pretrained}" if pretrained else ""]
     return " ".join(["python -m suites.studies.drift", *filter(None, more)]) if any(more) else DEFAULTS
 
 
 def measure(subjects: Subjects, golden: Path, step: Step) -> dict[str, Any]:
-    """All sections, with what they were measured on."""
+    """Measure all sections, with the commit, the date and the environment."""
     started, model = time.monotonic(), subjects.model
     found: dict[str, Any] = {
         "schema": 1,
@@ -105,7 +105,7 @@ def measure(subjects: Subjects, golden: Path, step: Step) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any], target: Path) -> int:
-    """Page and plots; 1 if a planted defect was not named."""
+    """Write the page and the plots; return 1 if a planted defect was not named."""
     head = f"# Drift audit of {found['model']['name']} {found['model']['pretrained']}".rstrip()
     about = f"`{found['command']}` took {found['seconds']:.0f} s on {found['environment']['cpu']}, {found['date'][:10]}, "
     parts = [head, f"{about}commit {found['commit']}."]
@@ -127,7 +127,7 @@ def show(found: dict[str, Any], target: Path) -> int:
 
 
 def _drawn(section: Section, part: dict[str, Any], picture: Path) -> bool:
-    """True when the section's picture is written."""
+    """Write the section's picture; True if it was written."""
     try:
         write_text(picture, section.svg(part))
     except ImportError:

@@ -1,4 +1,4 @@
-"""Where and why, as data: cells layer by layer, dynamic ranges, and the planted defects."""
+"""Where errors arise and why, as data: cells layer by layer, dynamic ranges, and planted defects."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

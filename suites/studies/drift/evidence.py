@@ -8,7 +8,7 @@ LEVELS = 4  # of nesting that begin a new line for each entry: the file, its lis
 
 
 def text(found: dict[str, Any]) -> str:
-    """What is not finite is written as text, which JSON can hold."""
+    """Write non-finite values as text, because JSON has none."""
     return _lines(_rounded(found), LEVELS, "") + "\n"
 
 

@@ -1,4 +1,4 @@
-"""A larger gallery for the model and the data set of an audit, embedded once and kept."""
+"""A larger gallery for the model and the data set of an audit, embedded once and cached."""
 
 import numpy as np
 from numpy.typing import NDArray

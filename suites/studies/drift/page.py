@@ -1,4 +1,4 @@
-"""The figures as a person reads them: Markdown tables of where errors arise, of planted defects, and of the worst inputs."""
+"""The figures as Markdown tables: where errors arise, planted defects, and the worst inputs."""
 
 from typing import Any
 

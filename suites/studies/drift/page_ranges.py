@@ -1,4 +1,4 @@
-"""The dynamic range as a person reads it: the extremes of each tower, activations and weights."""
+"""The dynamic range as Markdown tables: the extremes of each tower, activations and weights."""
 
 from typing import Any
 

@@ -88,7 +88,7 @@ def _axes(panel: Any, places: dict[str, int]) -> None:
 
 
 def _short(name: str) -> str:
-    """What stands under the axis: the ends of blocks and the tower's first and last layers."""
+    """The labels under the axis: the ends of blocks and the tower's first and last layers."""
     head, _, block = name.rpartition("resblocks.")
     if head:
         return f"block {block}" if block.isdigit() else ""
@@ -99,5 +99,5 @@ def _short(name: str) -> str:
 
 
 def _number(value: float | str) -> float:
-    """Figures that are not finite stand as text in the evidence; they are not drawn."""
+    """Non-finite figures are text in the evidence; they are not drawn."""
     return float(value) if isinstance(value, float | int) else float("nan")

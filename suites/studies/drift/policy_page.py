@@ -1,4 +1,4 @@
-"""What a policy search found, as a person reads it: a sentence, and a Markdown page."""
+"""The result of a policy search as a sentence and as a Markdown page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What drift costs, as a person reads it: Markdown tables of certificates, changed answers, forecasts and the verdicts."""
+"""What drift costs, as Markdown tables: certificates, changed answers, forecasts and verdicts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Runs the suite over everything that is planted, and says of each strength what caught it."""
+"""Runs the suite over all planted faults, and records for each strength what caught it."""
 
 import json
 import tempfile
@@ -19,7 +19,7 @@ SUITES: dict[Kind, Sequence[str]] = {
     "cuda encoder": ("suites/embeddings/test_encoder.py", "--device=cuda"),
     "preprocessor": ("suites/preprocessing",),
 }
-GROUP = 12  # things planted in one run: a run that dies takes no more than these with it
+GROUP = 12  # faults planted in one run: a run that crashes loses no more than these
 
 
 def planted(wanted: str, options: Sequence[str], weakest: bool = False) -> Iterator[Row]:
@@ -73,7 +73,7 @@ def _row(name: str, fault: Fault, found: dict[str, Any]) -> Row:
 
 
 def sessions(wanted: str) -> Iterator[Row]:
-    """A row for each strength of each fault that a run as a whole must notice."""
+    """A row for each strength of each fault that a complete run must notice."""
     chosen = [session for session in SESSIONS if wanted in f"{session.number:02d}.{session.name}"]
     line = ProgressLine("runs")
     for session in chosen:

@@ -1,4 +1,4 @@
-"""The table of faults as a person reads it, on a terminal and as a page."""
+"""The table of faults, on a terminal and as a page."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def problems(rows: Sequence[Row]) -> list[str]:
-    """What is wrong with the proof: a strength that had to be caught and was not, or a clean cell that was."""
+    """Problems: a strength that must be caught and was not, or a sound cell that was blamed."""
     missed = [f"{_name(row)}: not caught by {' or '.join(row['meant'])}" for row in rows if row["must"] and not row["caught"]]
     return missed + [
         f"{_name(row)}: fails without a fault, {row['says']}" for row in rows if not row["number"] and row["broken"]

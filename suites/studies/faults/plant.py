@@ -1,4 +1,4 @@
-"""A plug-in for inner runs: adds what $PLANT names to the matrix, and writes down which promises each of them broke."""
+"""A plug-in for inner runs: adds the faults that $PLANT names to the matrix, and records which promises each one broke."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """What the message says after the promise's own sentence."""
+    """Record the line of the message after the promise's sentence."""
     found = NAME.search(report.nodeid)
     if report.failed and found:
         promise = dict(report.user_properties).get("promise", "")
@@ -47,7 +47,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """All of it into $FOUND, with the largest share of a budget that each used."""
+    """Write all results to $FOUND, with the largest share of a budget that each fault used."""
     from plugins.report.rows import RESULTS
 
     results = session.config.stash[RESULTS]

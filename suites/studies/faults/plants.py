@@ -62,7 +62,7 @@ class Altered(Encoder):
         return self.found(self.good.download(output), tower)
 
     def evidence(self, batch: Array | Tokens, tower: Tower) -> Evidence | None:
-        """As the good one, or nothing where nobody may look into it."""
+        """The sound encoder's evidence, or None for a fault in a remote backend."""
         return self.good.evidence(batch, tower) if self.looks else None
 
 
@@ -83,7 +83,7 @@ def encoder(load: Load, precision: str = "fp32") -> Callable[[str, Any], Backend
 
 
 def good(model: "Model", device: str, precision: str = "fp32") -> Encoder:
-    """What the fault is planted in."""
+    """The sound encoder that the fault is planted in."""
     return TorchEager().load(model, precision, device)
 
 

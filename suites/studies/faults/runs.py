@@ -18,7 +18,7 @@ HISTORY = "suites/latency/test_history.py"
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether the run noticed, by what, and in which words."""
+    """Whether the run noticed the fault, by which check, and with which message."""
 
     caught: bool
     by: str
@@ -37,7 +37,7 @@ class Session:
 
 
 def inner(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """One pytest at the root, to its end."""
+    """Run pytest at the root, to its end."""
     command = [sys.executable, "-m", "pytest", f"--report={folder}/report.json", *arguments]
     variables = {**os.environ, **environment, "COLUMNS": "250"}
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=ANSWER_S, check=False)

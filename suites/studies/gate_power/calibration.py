@@ -1,4 +1,4 @@
-"""What a planted slowdown really is, and what our way of measuring costs: both in alternation, on the machine as it is."""
+"""The true size of a planted slowdown, and the overhead of measuring: both in alternation, on the machine as it is."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -83,7 +83,7 @@ def evidence(journal: Journal) -> dict[str, Any]:
 
 
 def measure(path: Path, wanted: int, seconds: float, seed: int) -> dict[str, Any]:
-    """Go on with the journal at `path`, or begin it, to the end; the neighbour lives no longer than this call."""
+    """Complete the journal at `path`, which may be new; the neighbour ends with this call."""
     journal = Journal(path, settings(seconds, seed))
     calibrate(journal, seconds, np.random.default_rng(seed))
     with Neighbour(seed) as neighbour:

@@ -1,4 +1,4 @@
-"""What a run has measured so far, a line each: an interrupted run goes on where it was."""
+"""The journal of a run, one line for each measurement, from which an interrupted run continues."""
 
 import json
 from pathlib import Path

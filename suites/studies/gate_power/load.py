@@ -1,4 +1,4 @@
-"""How busy the machine is besides this script: figures of an "idle" machine that others share say so."""
+"""The load of the machine by other processes, which is recorded with figures of an "idle" shared machine."""
 
 import psutil
 

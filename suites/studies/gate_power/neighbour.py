@@ -39,11 +39,11 @@ class Neighbour:
         self.process.communicate()
 
     def on(self) -> None:
-        """Bursts from now on."""
+        """Start bursts."""
         self._ask("on")
 
     def off(self) -> float:
-        """Silence from now on; seconds of processor time that it took since the last order."""
+        """Stop bursts; returns the seconds of processor time used since the last order."""
         return self._ask("off")
 
     def _ask(self, order: str) -> float:

@@ -1,4 +1,4 @@
-"""The figures as a person reads them: a Markdown table, and its place in docs/how-good-is-the-gate.md."""
+"""The figures as a Markdown table, which also goes into docs/how-good-is-the-gate.md."""
 
 from pathlib import Path
 from typing import Any

@@ -55,7 +55,7 @@ def loads(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def goals(rows: Sequence[dict[str, Any]], overhead: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
-    """What issue 4 asks of our gate beside the neighbour, and of its overhead."""
+    """The goals of the gate with the neighbour on, and of its overhead."""
     found = {row["percent"]: row for row in rows if (row["condition"], row["method"]) == ("neighbour", GATE)}
     listed = []
     for percent, (side, wanted) in GOALS.items():

@@ -1,4 +1,4 @@
-"""One trial: the same pair of cells before pytest-benchmark and before our gate, under the same condition."""
+"""One trial: the same pair of cells judged by pytest-benchmark and by our gate, under the same condition."""
 
 import time
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The CPU matrix on every kind of processor that can be had or played."""
+"""The CPU matrix on every kind of processor that is available, simulated by switches, or emulated."""

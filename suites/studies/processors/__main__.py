@@ -28,14 +28,14 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def real_machine() -> dict[str, Any]:
-    """This machine's fingerprint, without what was forced on this process: inner runs are not under it."""
+    """This machine's fingerprint, without variables forced on this process, which inner runs do not inherit."""
     found = dict(environment.fingerprint())
     found.pop("forced", None)
     return found
 
 
 def plan(every: list[Kind], here: list[str], only: str, wanted: str) -> list[tuple[Kind, str]]:
-    """Each kind with each backend that it can say something of."""
+    """Each kind of processor with each backend that it can test."""
     chosen = [name for name in here if not wanted or name in wanted.split(",")]
     return [(kind, name) for kind in every if only in kind.name for name in chosen if kind.covers(name)]
 

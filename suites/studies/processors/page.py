@@ -1,4 +1,4 @@
-"""The evidence as a person reads it: a table of encoders by processors, and every deviation with what was done."""
+"""The evidence as a page: a table of encoders by processors, and every deviation with what was done about it."""
 
 from collections import Counter
 from collections.abc import Sequence
