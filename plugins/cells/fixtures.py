@@ -10,7 +10,7 @@ from fixtures.cells import EncoderKey
 from plugins.cells.given_back import BuildFailed, CannotRun
 from plugins.cells.pixels import CannotRead
 from plugins.command_line.options import given
-from plugins.golden.verified import Golden, load_golden
+from plugins.golden.verified import Golden, NoBudget, load_golden
 from plugins.subjects import Subjects
 
 SUBJECTS = pytest.StashKey[Subjects]()
@@ -23,7 +23,7 @@ def outcomes() -> Iterator[None]:
         yield
     except CannotRun as reason:
         raise pytest.skip.Exception(str(reason)) from None
-    except (BuildFailed, CannotRead) as reason:
+    except (BuildFailed, CannotRead, NoBudget) as reason:
         raise pytest.fail.Exception(str(reason), pytrace=False) from None
 
 

@@ -17,12 +17,18 @@ from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import normalise
 from fixtures.progress import say
+from fixtures.registry import preprocessors
 from fixtures.storage.replace import previous, turn
 from plugins.cells.shared import frozen, shared
 from plugins.subjects import Subjects
 
 COMMAND = f"{PYTEST} --update-golden"
+OPAQUE = "P3"  # who declares that it breaks gives other pixels by design
 SHOWN = 80  # characters of a text that messages show
+
+
+class NoBudget(Exception):
+    """Nothing says how far a preprocessor may be from the reference: its cells fail, whatever it declares."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Golden:
     pixels: Array  # [P, 3, R, R], the reference's pixels of `pixel_names`
     tolerances: dict[str, Any]
     preprocessing: dict[str, Any]
+    squash: bool = False  # the model's geometry
 
     def limits(self, precision: str, tower: str, metric: str, names: Sequence[str]) -> NDArray[np.float64]:
         """The tolerance of one precision for each input [N]; raises BadInput when none was derived."""
@@ -52,11 +59,22 @@ class Golden:
         return float(self.tolerances[precision][tower][metric]["measured"])
 
     def budget(self, preprocessor: str, metric: str) -> float:
-        """A preprocessor's budget for a metric; a known-bad one has none of its own and gets the widest of the others."""
-        rows = self.preprocessing
+        """A preprocessor's budget for a metric: its own row; 0 if it is exact; the widest of all if it is known to be bad.
+
+        Raises NoBudget for any other one without a row.
+        """
+        rows, one = self.preprocessing, preprocessors()[preprocessor]
         if preprocessor in rows:
             return float(rows[preprocessor][metric]["limit"])
-        return max(float(row[metric]["limit"]) for row in rows.values())
+        if OPAQUE in one.failures(self.squash):
+            return max(float(row[metric]["limit"]) for row in rows.values())
+        if one.exact:
+            return 0.0
+        raise NoBudget(
+            f"{preprocessor} has no budget: expected exact = True if it gives the reference's pixels bit for bit, or {OPAQUE} "
+            f"among its known failures if it gives others by design, or a budget in golden data of your own: `{COMMAND} "
+            f"--preprocessor {preprocessor} --golden=FOLDER` measures it"
+        )
 
 
 def folder(subjects: Subjects) -> Path:
@@ -93,6 +111,7 @@ def load_golden(subjects: Subjects) -> Golden:
         shared(np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names])),
         _read(where / "tolerances.toml", _toml),
         _read(where / "preprocessing.toml", _toml),
+        model.geometry.squash,
     )
 
 

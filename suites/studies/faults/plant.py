@@ -10,8 +10,6 @@ import pytest
 
 from fixtures.capability import Backend
 from fixtures.registry import backends, preprocessors
-from fixtures.truth import REFERENCE
-from plugins.golden.verified import Golden
 from suites.studies.faults.table import PLANTED
 
 NAME = re.compile(r"\d\d\.[a-z0-9-]+\.\d+")
@@ -19,7 +17,7 @@ BROKEN: dict[str, list[tuple[str, str]]] = {}  # by name: promise and what its m
 
 
 def pytest_configure() -> None:
-    """Plant; a faulty preprocessor is held to the budget of the one that it claims to be."""
+    """Plant; a faulty preprocessor claims to be exact, so it is judged as a user's that says so."""
     wanted = os.environ["PLANT"].split(",")
     for fault in PLANTED:
         for name, (_, strength) in fault.names().items():
@@ -29,8 +27,7 @@ def pytest_configure() -> None:
                     backends()[name] = planted
                 else:
                     preprocessors()[name] = planted
-    patch, own = pytest.MonkeyPatch(), Golden.budget
-    patch.setattr(Golden, "budget", lambda self, name, metric: own(self, REFERENCE if NAME.match(name) else name, metric))
+    patch = pytest.MonkeyPatch()
     if "PRETEND_CUDA" in os.environ:
         patch.setattr("plugins.cells.matrix.cuda_count", lambda: 1)
         patch.setattr("plugins.subjects.require_usable", lambda backend, precision, device: None)
