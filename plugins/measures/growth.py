@@ -1,4 +1,4 @@
-"""Resources that an encoder keeps after each call: host and device memory, open files, threads and child processes."""
+"""Detects leaks: growth per encoder call of host and device memory, open files, threads and child processes."""
 
 import gc
 import re
@@ -21,19 +21,19 @@ from plugins.measures.vectors.metrics import Comparison
 if TYPE_CHECKING:
     import psutil
 
-# Rows of the calls of a round, which keeps what is kept at one size alone, and what is kept once in ten calls.
+# Rows of each call in a round: it detects leaks at one batch size only, and leaks in one of ten calls.
 SIZES, FEW_ROWS = (1, 3, 1, 8, 2, 1, 5, 1, 2, 4), (1, 1, 1, 8, 1, 1, 2, 1, 1, 1)
-WARM_UP, QUARTERS = 3, 4  # rounds before the first look; parts of the rounds after it
-ROUNDS = (3, 5)  # in a quarter, as many as BUDGET_S has room for: 120 to 200 calls
+WARM_UP, QUARTERS = 3, 4  # rounds before the measured ones; parts of the measured rounds
+ROUNDS = (3, 5)  # fewest and most rounds in a quarter, as BUDGET_S allows: 120 to 200 calls
 BUDGET_S = 0.4
-# What may be kept beyond the reference's own. Seen of encoders that keep nothing, on a machine with 13 to 30 processes on 2
-# cores: 0.2 KiB a call where free memory goes back to the system, 0.8 where it does not (a worker's, without glibc).
-PAGE, ONE = 4096, 1  # a call, in bytes; a quarter, of what is counted
+# Allowed growth beyond the reference's. Encoders without a leak showed, on 2 cores with 13 to 30 processes, 0.2 KiB per call
+# if free memory returns to the system, and 0.8 if it does not (in a worker, without glibc).
+PAGE, ONE = 4096, 1  # bytes per call; number per quarter, for counted resources
 BYTES = ("memory", "device memory")
 
 
 class GrowthFigures(TypedDict):
-    """The resources kept by each call: bytes of memory, or numbers of files, threads and processes."""
+    """Growth per call: bytes of memory, or a number of open files, threads and child processes."""
 
     what: str
     memory: float
@@ -45,35 +45,35 @@ class GrowthFigures(TypedDict):
 
 @dataclass(frozen=True)
 class Growth:
-    """Medians of what was held in each quarter of the calls, by resource."""
+    """Median usage in each quarter of the calls, by resource."""
 
-    what: str  # calls of which rows
-    calls: int  # in a quarter
+    what: str  # description of the calls
+    calls: int  # per quarter
     quarters: dict[str, list[float]]
 
     @property
     def kept(self) -> dict[str, float]:
-        """The growth per call: the least one between successive quarters, because a cache that fills late grows in one."""
+        """Growth per call by resource: the smallest between two quarters, as a cache that fills late grows in one only."""
         return {name: min(later - earlier for earlier, later in pairwise(q)) / self.calls for name, q in self.quarters.items()}
 
     def comparisons(self, reference: "Growth | None") -> list[Comparison]:
-        """Compare each resource with the growth of the reference."""
+        """Return a comparison of each resource's growth with the reference's."""
         own = reference.kept if reference else {}
         found = []
         for name, kept in self.kept.items():
             limit = max(0.0, own.get(name, 0.0)) + (PAGE if name in BYTES else ONE / self.calls)
             unit = "bytes of " if name in BYTES else ""
-            found.append(Comparison(f"growth a call in {unit}{name}", np.array([max(0.0, kept)]), limit, [self.what]))
+            found.append(Comparison(f"growth per call in {unit}{name}", np.array([max(0.0, kept)]), limit, [self.what]))
         return found
 
     def report(self) -> GrowthFigures:
-        """The report's form: growth a call by resource, in bytes or numbers."""
+        """Return the growth per call by resource for the report, in bytes or numbers."""
         kept = {name.replace(" ", "_"): kept for name, kept in self.kept.items()}
         return cast("GrowthFigures", {"what": self.what, **kept})
 
 
 def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) -> Growth:
-    """Call with different numbers of rows, and measure after each round of the same calls."""
+    """Measure growth: call with changing numbers of rows, and read the resources after each round of the same calls."""
     position = 0
 
     def call_round(sizes: tuple[int, ...]) -> float:
@@ -82,7 +82,7 @@ def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) 
         for size in sizes:
             rows = inputs[(position + np.arange(size)) % len(inputs)]
             position += size
-            # Different pixels in every call, or a cache keyed by content would soon be full; there are enough different texts.
+            # The pixels differ in every call, or a cache by content would soon be full; texts differ enough already.
             encoder.encode(rows + np.float32(1e-6 * position) if tower == "image" else rows, tower)
         return time.perf_counter() - started
 
@@ -102,7 +102,7 @@ def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) 
 
 
 def held(device: str) -> dict[str, float]:
-    """The resources of this process and its children, after garbage collection and the return of free memory to the system."""
+    """Return the resources of this process and its children, after garbage collection and the return of free memory."""
     import psutil
 
     gc.collect()
@@ -111,7 +111,7 @@ def held(device: str) -> dict[str, float]:
     family = [this, *this.children(recursive=True)]
     found = {"memory": 0, "open files": 0, "threads": 0, "child processes": len(family) - 1}
     for process in family:
-        with suppress(psutil.Error):  # it has ended meanwhile
+        with suppress(psutil.Error):  # the process has just ended
             found["memory"] += _memory(process)
             found["open files"] += process.num_fds() if psutil.POSIX else process.num_handles()
             found["threads"] += process.num_threads()
@@ -119,16 +119,16 @@ def held(device: str) -> dict[str, float]:
 
 
 def _memory(process: "psutil.Process") -> int:
-    """Bytes of anonymous memory, without file pages, which the kernel adds and drops by itself."""
+    """Return the bytes of memory that no file backs; the kernel may drop file-backed pages. Unwritten pages do not count."""
     try:
-        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()  # exact, as the counters of `status` are not
-    except OSError:  # another system than Linux, or it ended
+        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()  # exact, unlike the counters of `status`
+    except OSError:  # not Linux, or the process has ended
         return int(process.memory_full_info().uss)
     return 1024 * sum(map(int, re.findall(r"^(?:Anonymous|Pss_Shmem|Swap): +(\d+)", text, re.MULTILINE)))
 
 
 def _on_device(device: str) -> dict[str, int]:
-    """Bytes in use on the device, without torch's cache; empty if that cannot be queried."""
+    """Return the bytes in use on the device, without torch's unused cache; empty if the device cannot report it."""
     import torch
 
     if device == "mps":
@@ -149,7 +149,7 @@ def _malloc_trim() -> Any:
 
 @contextmanager
 def _frozen() -> Iterator[None]:
-    """Garbage collections within the block check only new objects, which takes 0.1 ms instead of 100."""
+    """Restrict garbage collection to objects created in the context: 0.1 ms per collection instead of 100."""
     gc.collect()
     gc.freeze()
     try:

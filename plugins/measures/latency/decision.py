@@ -1,4 +1,4 @@
-"""Decides whether a cell is slower: tests a growing sample of pairs until the answer is clear, at a stated false-alarm rate."""
+"""Sequential test of a slowdown: samples pairs until the verdict is clear, and keeps a stated false-alarm rate."""
 
 import time
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from plugins.measures.latency.paired import (
 )
 
 Verdict = Literal["pass", "fail", "inconclusive"]
-LOOKS = 4  # at a quarter, half, three quarters and all of the budget
-FALSE_ALARMS = 0.01  # chance that a run over unchanged code fails anywhere
+LOOKS = 4  # interim tests, after each quarter of the budget
+FALSE_ALARMS = 0.01  # probability that a run of unchanged code fails in any cell
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ class Limit:
     """The allowed slowdown, and the confidence that a verdict needs."""
 
     slowdown: float  # 0.02 allows 2 %
-    false_alarms: float = FALSE_ALARMS  # of the entire run
-    cells: int = 1  # comparisons that the run makes
+    false_alarms: float = FALSE_ALARMS  # of the full run
+    cells: int = 1  # number of comparisons in the run
 
     @property
     def confidence(self) -> float:
-        """Two-sided, of one look of one cell: Bonferroni over cells and looks, each side a tail of its own."""
+        """Two-sided confidence of one look at one cell: Bonferroni over cells and looks, for each tail separately."""
         return 1 - 2 * self.false_alarms / (self.cells * LOOKS)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict with the pairs that it rests on."""
+    """A verdict with the pairs that it is based on."""
 
     verdict: Verdict
     found: Interval
@@ -54,12 +54,12 @@ class Decision:
 
     @property
     def effort(self) -> str:
-        """The effort of the measurement, as a sentence."""
+        """The number of pairs and the time spent."""
         return f"{self.found.n} pairs of blocks in {self.spent_s:.1f} s"
 
 
 def verdict(found: Interval, slowdown: float) -> Verdict:
-    """fail: all of the interval is beyond what is allowed; pass: none of it; else there is too little data to tell."""
+    """Return "fail" if the interval lies entirely above the allowed slowdown, "pass" if entirely below, else "inconclusive"."""
     if found.low > 1 + slowdown:
         return "fail"
     return "pass" if found.high < 1 + slowdown else "inconclusive"
@@ -73,9 +73,9 @@ def decide(
     rng: np.random.Generator,
     judged: Callable[[Interval, Pairs], Verdict] | None = None,
 ) -> Decision:
-    """Alternate until a look is clear or the budget is spent; looks are fixed beforehand, so stopping early is paid for.
+    """Measure in alternation until a look is clear or the budget is spent; Limit.confidence corrects for the repeated looks.
 
-    `judged` gives the verdict of a look where the limit is not one on the ratio itself (but on its change, say).
+    `judged` replaces `verdict` if the limit is not on the ratio itself (but on its change, for example).
     """
     pairs: list[tuple[float, float]] = []
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Device-only latency on cuda: CUDA events around the call, nothing but device memory on both sides."""
+"""Device-only latency on cuda: CUDA events around the call, with input and output in device memory."""
 
 import time
 

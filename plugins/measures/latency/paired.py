@@ -1,4 +1,4 @@
-"""Two calls measured in alternation, in short blocks in random order, and the interval of their ratio."""
+"""Compares two calls in alternation: short blocks in random order, and a confidence interval of the ratio of their times."""
 
 import gc
 import time
@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Call = Callable[[], object]
-Block = Callable[[int], float]  # run so many calls, give the seconds of the fastest
-Pairs = NDArray[np.float64]  # [n, 2] seconds of one call: ours, the other's
+Block = Callable[[int], float]  # runs this many calls and returns the seconds of the fastest
+Pairs = NDArray[np.float64]  # [n, 2] seconds per call: ours, the other's
 
-CALLS = 5  # calls in a block: enough for one undisturbed call, few enough for both blocks of a pair to meet the same load
-BLOCK_S = 0.05  # if CALLS calls take longer than this, a block has fewer calls,
-FEWEST_CALLS = 2  # but at least these: many pairs are worth more than many calls in a block
-FEWEST = 12  # fewest pairs for an estimate
+CALLS = 5  # per block: enough for one undisturbed call, few enough that both blocks of a pair meet the same load
+BLOCK_S = 0.05  # aim for a block of long calls, which then has fewer than CALLS calls
+FEWEST_CALLS = 2  # per block of long calls: more pairs give more information than more calls per block
+FEWEST = 12  # pairs for an estimate
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Ratio of our time to the other's, with a two-sided confidence interval; 1.02 is 2 % slower."""
+    """The ratio of our time to the other's, with a two-sided confidence interval; 1.02 means 2 % slower."""
 
     low: float
     ratio: float
@@ -34,10 +34,10 @@ class Interval:
 
 
 def timed(call: Call) -> Block:
-    """A block of a call in this process; the call itself returns only when its device has finished.
+    """Return a block of a call in this process; the call must return only when its device has finished.
 
-    The fastest of its calls stands for the block: what others do to the machine only ever adds. Over all blocks that is a low
-    percentile of the call's time, not its minimum. What slows only some calls shows in p95 and p99, which are kept beside it.
+    A block's time is that of its fastest call, because other load on the machine only adds time. Over all blocks that is a low
+    percentile of the call's time, not its minimum. A slowdown of only some calls shows in p95 and p99, which are reported too.
     """
 
     def block(calls: int) -> float:
@@ -53,9 +53,9 @@ def timed(call: Call) -> Block:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Run garbage collection before the block, so that no collection falls into a timed call.
+    """Disable garbage collection in the context and collect before it, so that neither side pays for a collection.
 
-    Young objects only: a full collection takes 10 ms, and 100 with torch loaded, of a budget of 2 seconds.
+    Only young objects are collected: a full collection takes 10 ms, or 100 with torch loaded, of a budget of 2 seconds.
     """
     gc.collect(1)
     was = gc.isenabled()
@@ -68,12 +68,12 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def calls_in_a_block(call_s: float) -> int:
-    """How many calls of `call_s` seconds make a block."""
+    """Return the number of calls per block, for calls of `call_s` seconds."""
     return int(np.clip(BLOCK_S / call_s, FEWEST_CALLS, CALLS))
 
 
 def pair(ours: Block, other: Block, rng: np.random.Generator, calls: int = CALLS) -> tuple[float, float]:
-    """Time one block of each, in random order, so that a drift of the clock rate favours neither."""
+    """Measure one block of each side in random order, so that clock drift favours neither; returns (ours, other's) seconds."""
     if rng.integers(2):
         first = ours(calls)
         return first, other(calls)
@@ -82,31 +82,30 @@ def pair(ours: Block, other: Block, rng: np.random.Generator, calls: int = CALLS
 
 
 def fewest(confidence: float) -> int:
-    """The fewest pairs for this confidence: n equal signs have a chance of 1 in 2^n on each side."""
+    """Return the fewest pairs that can reach this confidence: n equal signs have a probability of 1 in 2^n on each side."""
     return max(FEWEST, int(np.floor(np.log2(2 / (1 - confidence)))) + 1)
 
 
 def interval(pairs: Pairs, confidence: float) -> Interval:
-    """Median log ratio with its exact interval.
+    """Return the median ratio with its exact interval, from the signs of log ratios.
 
-    All it asks of the noise is that either side of a pair is as likely to be hit, which random order sees to; pairs may depend
-    on one another. Signed ranks want fewer pairs where noise is small and even, and more where a tenth of them are off by a
-    factor: over 2 seconds of times recorded at a load of 6 on 2 cores, signs found an added 1 % in 92 to 95 % of cases, ranks
-    in 73 to 80.
-    Raises ValueError for fewer than fewest(confidence) pairs or times that are not positive.
+    The sign test assumes only that noise affects both sides of a pair equally, which random order ensures. Signed ranks need
+    fewer pairs if noise is small and even, but more if a tenth of the pairs are outliers. In 2 seconds of times recorded at a
+    load of 6 on 2 cores, signs detected an added 1 % in 92 to 95 % of cases, ranks in 73 to 80 %.
+    Raises ValueError for fewer than fewest(confidence) pairs or for times that are not positive.
     """
     n = len(pairs)
     if n < fewest(confidence) or not (np.isfinite(pairs).all() and (pairs > 0).all()):
-        raise ValueError(f"{n} pairs of times, expected {fewest(confidence)} or more, all of them positive")
+        raise ValueError(f"found {n} pairs of times, expected at least {fewest(confidence)}, all positive")
     logs = np.log(pairs[:, 0] / pairs[:, 1])
     low, high = median_interval(logs, confidence)
     return Interval(float(np.exp(low)), float(np.exp(np.median(logs))), float(np.exp(high)), confidence, n)
 
 
 def median_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Bounds of the median of float64 [n], whatever the distribution, by inverting the sign test.
+    """Return a confidence interval of the median of float64 [n], for any distribution, by inverting the sign test.
 
-    Too few values for that confidence have none: then they are the least and the largest value.
+    If there are too few values for that confidence, the bounds are the smallest and the largest value.
     """
     from scipy.stats import quantile_test
 

@@ -1,4 +1,4 @@
-"""The reference of a timed cell: torch eager fp32 of the same model on the same device, which itself has another anchor."""
+"""The reference of timings: torch eager fp32 of the same model on the same device; for that cell itself, an anchor."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,30 +11,29 @@ from fixtures.cells import EncoderKey
 from plugins.measures.latency.paired import Block, timed
 
 BACKEND, PRECISION = "torch-eager", "fp32"
-LONGER = 2  # calls a block, relative to comparisons within one run: makes an undisturbed call more likely
+LONGER = 2  # factor on the calls per block, so that at least one call is likely to be undisturbed
 ANCHORS = {"cpu": (256, "one 256 × 256 fp32 product of NumPy"), "cuda": (1024, "one 1024 × 1024 fp32 product on the device")}
 ANCHOR_NAMES = [name for _, name in ANCHORS.values()]
 
 
 def reference_key(key: EncoderKey) -> EncoderKey:
-    """The encoder that `key` is timed against; `key` itself where it is the reference."""
+    """Return the encoder that `key` is timed against; an equal key if `key` is the reference."""
     return EncoderKey(key.model, BACKEND, PRECISION, key.device)
 
 
 def fastest(call: Callable[[], object]) -> Block:
-    """The fastest call of a block of LONGER times as many calls as requested.
+    """Return a block that makes LONGER times the requested calls and times the fastest.
 
-    A call that another process interrupts is as long as the interruption, and a longer call is interrupted more often: the
-    ratio of two medians moved from 0.57 to 0.08 when two neighbours came to two cores, that of the fastest calls from 0.60 to
-    0.64 (text towers of 1 and 2 ms). History compares runs under different load, so it keeps the latter. What only some calls
-    suffer shows in L1's percentiles.
+    History compares runs under different load, and the ratio of the fastest calls is robust to load: with two other processes
+    on two cores it moved from 0.60 to 0.64, but the ratio of medians from 0.57 to 0.08 (text towers of 1 and 2 ms). Longer
+    calls are interrupted more often. A slowdown of only some calls shows in L1's percentiles.
     """
     block = timed(call)
     return lambda calls: block(LONGER * calls)
 
 
 def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) -> Block:
-    """Blocks of calls host to host, each with the next of `batches`; the encoder's settings are restored first, untimed."""
+    """Return blocks of host-to-host calls, each on the next of `batches`; encoder settings are restored first, untimed."""
     turns = cycle(batches)
     block = fastest(lambda: encoder.encode(next(turns), tower))
 
@@ -46,11 +45,11 @@ def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) 
 
 
 def anchor(device: str, like_s: float) -> tuple[str, Block]:
-    """The name and blocks of the reference's own anchor: matrix products of one size, repeated for about `like_s` seconds.
+    """Return the name and blocks of the reference's anchor: matrix products of one size, repeated for about `like_s` seconds.
 
-    The reference against itself would be 1 whatever happens to it, and a slower reference would make every other cell look
-    faster. The anchor does arithmetic of the same kind without any of the model's code. A block gives the seconds of ONE
-    product, so the ratio does not depend on how many fill the time. A device without an anchor of its own takes the CPU's.
+    The anchor detects a slower reference, which would make every other cell look faster: the reference's ratio to itself is
+    always 1. The anchor does the same kind of arithmetic without the model's code. A block returns the seconds of ONE product,
+    so the ratio does not depend on the number of repeats. A device without an anchor uses the CPU's.
     """
     side, name = ANCHORS.get(device, ANCHORS["cpu"])
     product = _on_cuda(side) if device == "cuda" else _on_cpu(side)

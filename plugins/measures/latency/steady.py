@@ -1,4 +1,4 @@
-"""Batch-1 latency: first call, calls to the steady state, its percentiles, and the time of each stage."""
+"""Batch-1 latency: the first call, calls until steady, percentiles of the steady state, and the time of each stage."""
 
 import time
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from plugins.measures.latency.paired import median_interval, no_garbage_collecti
 
 MOST_WARM_UP_CALLS = 100
 MOST_WARM_UP_S = 3.0
-WINDOW = 5  # calls whose median is compared with that of the window before
-STEADY = 0.10  # two neighbouring windows closer than this, twice in a row: steady
+WINDOW = 5  # calls whose median is compared with that of the previous window
+STEADY = 0.10  # steady if consecutive windows differ by less than this, twice in a row
 ROUNDS = (30, 300)
-DOCUMENT_ROUNDS = (10, 15)  # of a cell, where ROUNDS are of an encoder: its encoding is timed there, here beside other stages
-FILE_CALLS = 7  # of decode and transform, for each timed file
-BUDGET_S = 0.6  # per benchmark; a slow cell still gets the fewest rounds
+DOCUMENT_ROUNDS = (10, 15)  # for all stages of a cell; ROUNDS are for its encoder alone
+FILE_CALLS = 7  # calls of decode and transform per timed file
+BUDGET_S = 0.6  # per benchmark; a slow cell exceeds it to get the fewest rounds
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The cost of the first calls, which is not part of any latency."""
+    """The cost of the first calls, which no latency figure includes."""
 
     first_call_ms: float
     calls_to_steady: int
@@ -34,7 +34,7 @@ class WarmUp:
 
     @property
     def figures(self) -> dict[str, float]:
-        """The form that report.json contains: milliseconds and a count."""
+        """Milliseconds of the first call and a count, for the report."""
         return {"first_call": self.first_call_ms, "calls_to_steady": self.calls_to_steady}
 
 
@@ -73,18 +73,18 @@ class Percentiles(TypedDict):
 
 
 class Timer(Protocol):
-    """Times a number of calls after a number of untimed ones."""
+    """Times calls after some untimed warm-up calls."""
 
     def __call__(self, call: Callable[[], object], rounds: int, warm_ups: int) -> NDArray[np.float64] | None:
-        """Seconds of each call, float64 [rounds]; None if timing is disabled."""
+        """Return the seconds of each call, float64 [rounds]; None if timing is disabled."""
 
 
 def measure(
     timer: Timer, call: Callable[[], object], expected_ms: float, rounds_of: tuple[int, int] = ROUNDS
 ) -> NDArray[np.float64] | None:
-    """Seconds of each `call`, which must return only when its result is on the host; None where `timer` times nothing.
+    """Return the seconds of each `call`, which must return only when its result is on the host; None if `timer` returns None.
 
-    `rounds_of`: the fewest and the most, whatever fits BUDGET_S.
+    `rounds_of`: the fewest and the most rounds; BUDGET_S decides between them.
     """
     rounds = int(np.clip(1e3 * BUDGET_S / expected_ms, *rounds_of))
     with no_garbage_collection():
@@ -92,7 +92,7 @@ def measure(
 
 
 def percentiles(seconds: np.ndarray) -> Percentiles:
-    """Percentiles of calls of these durations [N]."""
+    """Return the percentiles of call times in seconds [N]."""
     ms = 1e3 * np.sort(np.asarray(seconds, np.float64))
     p50, p90, p95, p99 = np.percentile(ms, (50, 90, 95, 99)).tolist()
     low, high = median_interval(ms, 0.95)
@@ -111,7 +111,7 @@ def percentiles(seconds: np.ndarray) -> Percentiles:
 
 
 class Stages:
-    """One document from file to vector, each stage on its own clock: decode, preprocess, upload, encode, download."""
+    """Times one document from file to vector, stage by stage: decode, preprocess, upload, encode, download."""
 
     NAMES = ("decode", "preprocess", "host_to_device", "encode", "device_to_host")
 
@@ -120,7 +120,7 @@ class Stages:
         self.times: list[list[float]] = []
 
     def __call__(self) -> Array:
-        """Run once and record the end of each stage; the device is idle before the next stage starts."""
+        """Run once and record when each stage ended; the device is idle before the next stage starts."""
         tower: Tower = "image"
         clock = [time.perf_counter()]
 
@@ -142,17 +142,17 @@ class Stages:
         return embedding
 
     def medians(self) -> dict[str, float]:
-        """Median milliseconds of each stage."""
+        """Return the median milliseconds of each stage."""
         return dict(zip(self.NAMES, (1e3 * np.median(self.times, axis=0)).tolist(), strict=True))
 
 
 def timed_files(dataset: Dataset) -> list[str]:
-    """The first scene and, where the data set has one, its largest odd file."""
+    """Return the first scene and, if the data set has odd files, the largest of them."""
     return [dataset.scenes[0], *sorted(dataset.odd, key=lambda name: -Path(dataset.path(name)).stat().st_size)[:1]]
 
 
 def decode_and_transform(preprocessor: Preprocessor, path: str, geometry: Geometry) -> tuple[dict[str, float], list[Array]]:
-    """Median milliseconds of decode and transform on one file, and the pixels that each of the timed calls gave."""
+    """Return median milliseconds of decode and transform on one file, and the pixels of each timed call."""
     times, pixels = [], []
     for _ in range(FILE_CALLS):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""An encoder's vectors compared with the expected ones, and the figures for the report."""
+"""An encoder's vectors compared with the expected ones, and the report's figures of the difference."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from plugins.measures.vectors.metrics import METRICS, Comparison, Differences, a
 
 
 class Quantiles(TypedDict):
-    """Statistics over the inputs."""
+    """Quantiles over the inputs."""
 
     median: float
     p99: float
@@ -19,13 +19,13 @@ class Quantiles(TypedDict):
 
 
 class DriftFigures(TypedDict):
-    """The report's form of drift; all but `mean_abs` and `encode_diff` are of the worst input."""
+    """Drift figures of the report; all but the quantiles and `encode_diff` are of the worst input."""
 
     cosine_distance: Quantiles
     max_abs: float
     mean_abs: float
     norm_ratio: float
-    encode_diff: Differences  # over all values, as the reference documents have it
+    encode_diff: Differences  # over all values, as in the reference documents
     tolerance: float
     share_of_tolerance: float
     worst_input: str
@@ -42,11 +42,11 @@ class Drift:
     limits: dict[str, NDArray[np.float64]]  # by metric, [N]
 
     def comparison(self, metric: str) -> Comparison:
-        """One metric over all rows."""
+        """Return the comparison of one metric over all rows."""
         return Comparison(metric, METRICS[metric](self.found, self.wanted), self.limits[metric], self.names)
 
     def report(self) -> DriftFigures:
-        """The report's form of drift."""
+        """Return the drift figures for the report."""
         cosine, norm = self.comparison("cosine_distance"), self.comparison("norm_ratio")
         median, p99, largest = np.percentile(cosine.values, (50, 99, 100)).tolist()
         return {

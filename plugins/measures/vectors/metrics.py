@@ -1,4 +1,4 @@
-"""The measures of drift, in float64, each with its worst input; promises judge a Comparison."""
+"""Drift metrics in float64, and Comparison, which judges a promise and names the worst input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric over many inputs, each against its limit; true when every value is finite and within its limit."""
+    """One metric over many inputs, each with a limit; true if every value is finite and within its limit."""
 
     metric: str
-    values: Float64  # [N], 0 is perfect
-    limits: Float64 | float  # [N], or one for all
+    values: Float64  # [N], 0 is exact equality
+    limits: Float64 | float  # [N], or one limit for all
     inputs: Sequence[str]
-    measure: str = ""  # the metric's name where `metric` says more: known failures are bounded by it
+    measure: str = ""  # the name that bounds of known failures use, if it differs from `metric`
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.inputs):
@@ -27,14 +27,14 @@ class Comparison:
 
     @property
     def shares(self) -> Float64:
-        """Values as shares of their limits [N]; NaN, Inf, and anything but 0 against a limit of 0, are infinite."""
+        """Values as shares of their limits [N]; infinite for NaN, Inf, and any value but 0 with a limit of 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = np.where(self.values == 0, 0.0, self.values / self.limits)
         return np.where(np.isfinite(shares) & np.isfinite(self.values), shares, np.inf)
 
     @property
     def worst(self) -> int:
-        """Index of the input that uses the largest share of its limit; of those that share it (a limit of 0), the largest."""
+        """Index of the input with the largest share of its limit; among equal shares (a limit of 0), the largest value."""
         most = np.flatnonzero(self.shares == self.shares.max())
         return int(most[np.argmax(np.nan_to_num(self.values[most], nan=np.inf))])
 
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def sizes(self) -> dict[str, float]:
-        """The largest value by the metric's name, infinite where one is not finite; empty where nothing was compared."""
+        """The largest value by the metric's name, infinite if a value is not finite; empty if nothing was compared."""
         if not len(self.values):
             return {}
         return {self.measure or self.metric: float(np.where(np.isfinite(self.values), self.values, np.inf).max())}
@@ -70,29 +70,29 @@ class Comparison:
 
 
 def normalised(vectors: NDArray[np.floating]) -> Float64:
-    """Rows divided by their Euclidean norm, float64 [N, D]; a zero row becomes NaN and fails every comparison."""
+    """Return rows divided by their Euclidean norm, float64 [N, D]; a zero row becomes NaN, which fails every comparison."""
     rows = np.asarray(vectors, np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 def cosine_distance(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
-    """1 - cos per row [N], as half the squared distance of the unit vectors: exact for tiny angles."""
+    """Return 1 - cos per row [N], as half the squared distance of the unit vectors, which is exact for tiny angles."""
     return np.asarray(0.5 * ((normalised(found) - normalised(wanted)) ** 2).sum(axis=-1))
 
 
 def max_abs(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
-    """Largest absolute difference per row, raw embeddings [N]."""
+    """Return the largest absolute difference per row [N], of raw embeddings."""
     return np.asarray(np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64)).max(axis=-1))
 
 
 def mean_abs(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
-    """Mean absolute difference over D, raw embeddings [N]: the reference documents' "encode diff (mean)"."""
+    """Return the mean absolute difference per row [N], of raw embeddings: the reference documents' "encode diff (mean)"."""
     return np.asarray(np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64)).mean(axis=-1))
 
 
 def norm_ratio(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
-    """|found| / |wanted| - 1, absolute, per row [N]: a scaled embedding keeps its direction but not this."""
+    """Return the absolute value of |found| / |wanted| - 1 per row [N]; it detects scaling, which the cosine does not."""
     ratio = np.linalg.norm(np.asarray(found, np.float64), axis=-1) / np.linalg.norm(np.asarray(wanted, np.float64), axis=-1)
     return np.asarray(np.abs(ratio - 1.0))
 
@@ -101,7 +101,7 @@ METRICS = {"cosine_distance": cosine_distance, "max_abs": max_abs, "mean_abs": m
 
 
 def add_angles(*distances: Float64 | float) -> Float64:
-    """The cosine distance that several drifts can reach together: angles on a sphere obey the triangle inequality."""
+    """Return the largest cosine distance that several drifts can reach together, by the triangle inequality of angles."""
     halves = [np.arcsin(np.sqrt(np.clip(d, 0.0, 2.0) / 2)) for d in distances]
     return np.asarray(2 * np.sin(np.minimum(sum(halves), np.pi / 2)) ** 2)
 
@@ -118,7 +118,7 @@ PIXEL_METRICS: tuple[Literal["mean_abs", "p999_abs", "max_abs"], ...] = ("mean_a
 
 
 def absolute_difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Differences:
-    """Mean, 99.9th percentile and largest absolute difference of all values: the documents' "diff" of pixels or embeddings."""
+    """Return mean, 99.9th percentile and largest absolute difference: the documents' "diff" of pixels or embeddings."""
     difference = np.abs(np.asarray(found, np.float64) - np.asarray(wanted, np.float64))
     return {
         "mean_abs": float(difference.mean()),

@@ -1,4 +1,4 @@
-"""Which vectors may be mixed in one index: a cell's rankings in every mixture with golden's, and the resulting class."""
+"""Which vectors can share an index: rankings in every mixture of a cell's and golden's vectors, and the cell's class."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from plugins.measures.vectors.metrics import Float64, cosine_distance
 from plugins.measures.vectors.recall import Flips, Ints, flips, gold_ranks
 
 Class = Literal["identical", "interchangeable", "re-index", "broken"]
-Mixture = tuple[str, str]  # whose images, whose texts: "golden" or "cell"
+Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
 MIXTURES: tuple[Mixture, ...] = (("golden", "golden"), ("golden", "cell"), ("cell", "golden"), ("cell", "cell"))
 PURE: Mixture = ("cell", "cell")
 GOLDEN: Mixture = ("golden", "golden")
@@ -21,28 +21,28 @@ GOLDEN: Mixture = ("golden", "golden")
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Ranks of the best gold item, [Q] for text→image and [I] for image→text, in each mixture."""
+    """Ranks of the best gold item in each mixture: [Q] for text→image, [I] for image→text."""
 
     text_to_image: dict[Mixture, Ints]
     image_to_text: dict[Mixture, Ints]
-    labels: Ints  # how many things each query names
+    labels: Ints  # [Q], number of things that each query names
     images: tuple[Array, Array]  # golden's and the cell's, for neighbour agreement
-    round_off: bool  # every vector within fp32 round-off of golden's
+    round_off: bool  # True: every vector is within fp32 round-off of golden's
     finite: bool
 
     def flips(self, direction: str, mixture: Mixture = PURE, labels: int | None = None) -> Flips:
-        """Hits lost and won against golden on the same queries; `labels` selects queries that name so many things."""
+        """Return the hits lost and won against golden on the same queries; `labels` selects queries by number of things."""
         ranks = getattr(self, direction)
         chosen = self.labels == labels if labels else slice(None)
         return flips(ranks[mixture][chosen], ranks[GOLDEN][chosen])
 
     def kept(self, mixture: Mixture) -> bool:
-        """True when neither direction lost recall in this mixture."""
+        """Return True if neither direction lost recall in this mixture."""
         return all(self.flips(direction, mixture).kept for direction in ("text_to_image", "image_to_text"))
 
     @property
     def verdict(self) -> Class:
-        """The class, from the strongest promise to the weakest."""
+        """The class of the cell: the strongest one that holds."""
         if not self.finite or not self.kept(PURE):
             return "broken"
         if self.round_off:
@@ -51,13 +51,13 @@ class Retrieval:
 
     @property
     def points_lost(self) -> float:
-        """The most R@1 that a mixture loses in a direction, in points; infinite where a vector is not finite."""
+        """The largest loss of R@1 over all mixtures and directions, in points; infinite if a vector is not finite."""
         changes = [self.flips(direction, m).change for direction in ("text_to_image", "image_to_text") for m in MIXTURES[1:]]
         return -min(changes) if self.finite else math.inf
 
     @property
     def evidence(self) -> str:
-        """Recall changes of every mixture, for the message."""
+        """The recall changes of every mixture, for the message."""
         return "; ".join(
             f"{images} images with {texts} texts: text→image {self.flips('text_to_image', (images, texts))}, "
             f"image→text {self.flips('image_to_text', (images, texts))}"
@@ -73,7 +73,7 @@ def retrieve(
     golden_texts: Array,
     limits: tuple[Float64, Float64],
 ) -> Retrieval:
-    """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of both towers, one for each row."""
+    """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of the images and the texts, one per row."""
     of_images, of_texts = {"golden": golden_images, "cell": images}, {"golden": golden_texts, "cell": texts}
     described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
     gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]

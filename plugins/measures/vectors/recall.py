@@ -1,4 +1,4 @@
-"""Retrieval measures. A tie counts against the query, so a constant embedding finds nothing."""
+"""Retrieval measures. A tie counts as a miss, so constant embeddings have a recall of 0."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ K = (1, 5, 10)
 
 
 def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold: Sequence[Sequence[int]]) -> Ints:
-    """For each query the number of wrong items that score at least as high as its best gold item [Q]; NaN ranks last."""
+    """Return for each query the number of wrong items that score at least as high as its best gold item [Q]; NaN ranks last."""
     scores = normalised(queries) @ normalised(index).T
     scores[~np.isfinite(scores)] = -np.inf
     right = [sorted(set(items)) for items in gold]
@@ -22,7 +22,7 @@ def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold:
     rows, starts = np.repeat(np.arange(len(right)), sizes), np.cumsum([0, *sizes[:-1]])
     of_right = scores[rows, [item for items in right for item in items]]
     best = np.maximum.reduceat(of_right, starts)
-    as_high = (scores >= best[:, None]).sum(axis=1)  # of a best of -inf: all
+    as_high = (scores >= best[:, None]).sum(axis=1)  # all items if best is -inf
     return np.asarray(as_high - np.add.reduceat((of_right >= best[rows]).astype(np.int64), starts), np.int64)
 
 
@@ -36,14 +36,14 @@ class Recalls(TypedDict):
 
 
 def recalls(ranks: Ints) -> Recalls:
-    """Of the ranks of the best gold item [Q] (MUGE evaluation: a hit if ANY gold item is in the top k)."""
+    """Return recall from the ranks of the best gold items [Q] (MUGE evaluation: a hit if ANY gold item is in the top k)."""
     r1, r5, r10 = (float(100 * (ranks < k).mean()) for k in K)
     return {"r1": r1, "r5": r5, "r10": r10, "mr": (r1 + r5 + r10) / len(K)}
 
 
 @dataclass(frozen=True)
 class Flips:
-    """The same queries asked twice: hits that were lost and won, and the change of R@1 in points with its 95 % interval."""
+    """Paired comparison of two searches with the same queries: hits lost and won, and the change of R@1 with its interval."""
 
     lost: int
     won: int
@@ -51,16 +51,16 @@ class Flips:
 
     @property
     def change(self) -> float:
-        """Points of R@1; negative when recall fell."""
+        """The change of R@1 in points; negative if recall fell."""
         return 100 * (self.won - self.lost) / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of `change`, for reading."""
+        """The 95 % interval of `change`, for reports; `kept` uses a stricter one."""
         return self.interval_at(0.95)
 
     def interval_at(self, confidence: float) -> tuple[float, float]:
-        """Exact conditional (McNemar) interval: Clopper-Pearson on the share of won among all flips."""
+        """Return the exact conditional (McNemar) interval: Clopper-Pearson on the share of hits won among all flips."""
         from scipy.stats import binomtest
 
         flips = self.won + self.lost
@@ -71,8 +71,10 @@ class Flips:
 
     @property
     def kept(self) -> bool:
-        """False when the whole 99.9 % interval lies below zero: recall fell, and not by chance. So strict because a
-        run makes hundreds of such comparisons; eleven hits lost and none won are enough."""
+        """False if the 99.9 % interval lies entirely below zero: recall fell, and not by chance.
+
+        The level is strict because a run makes hundreds of comparisons. Eleven hits lost and none won are enough.
+        """
         return self.n > 0 and self.interval_at(0.999)[1] >= 0
 
     def __str__(self) -> str:
@@ -81,12 +83,12 @@ class Flips:
 
 
 def flips(ranks: Ints, golden: Ints) -> Flips:
-    """Paired comparison of top-1 hits."""
+    """Compare top-1 hits of the same queries, from ranks [Q]."""
     return Flips(int(((golden == 0) & (ranks > 0)).sum()), int(((golden > 0) & (ranks == 0)).sum()), len(golden))
 
 
 def neighbour_agreement(found: NDArray[np.floating], golden: NDArray[np.floating], k: int = 10) -> tuple[float, float]:
-    """Image to image: mean overlap@k of each item's neighbours with golden's, and mean Kendall tau over golden's top k."""
+    """Return mean overlap@k of image neighbours with golden's, and mean Kendall tau over golden's top k."""
     a, b = (normalised(v) @ normalised(v).T for v in (np.nan_to_num(found), golden))
     np.fill_diagonal(a, -np.inf)
     np.fill_diagonal(b, -np.inf)
@@ -99,11 +101,11 @@ def neighbour_agreement(found: NDArray[np.floating], golden: NDArray[np.floating
 
 
 def kendall_tau(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """tau-b of each row of [N, K] with its like [N]; NaN for a row of equal values.
+    """Return Kendall's tau-b of each row of `a` with the same row of `b` [N]; NaN for a row of equal values.
 
-    As scipy.stats.kendalltau has it, which takes one row a call: 0.2 s for 650 of them, in each of hundreds of cells.
+    Equal to scipy.stats.kendalltau, which takes one row per call: 0.2 s for 650 rows, in each of hundreds of cells.
     """
     one, other = np.triu_indices(a.shape[1], 1)
     with np.errstate(invalid="ignore"):
-        x, y = (np.sign(np.nan_to_num(v[:, one] - v[:, other])) for v in (a, b))  # infinite ones tie
+        x, y = (np.sign(np.nan_to_num(v[:, one] - v[:, other])) for v in (a, b))  # infinite values tie
         return np.asarray((x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1)))

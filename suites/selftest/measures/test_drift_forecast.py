@@ -61,7 +61,7 @@ def test_changes_are_those_of_a_simulation() -> None:
 
 def test_too_small_a_gallery_is_refused() -> None:
     """A tail of fewer than ten scores says nothing."""
-    with pytest.raises(ValueError, match="expected 10 or more"):
+    with pytest.raises(ValueError, match="expected at least 10"):
         fit(np.zeros((3, 50)), np.ones((3, 50), bool))
 
 

@@ -180,7 +180,7 @@ def test_a_cell_that_hides_its_layers_is_a_skip_with_a_reason(model: Model, exac
     with pytest.raises(Unavailable, match="Remote cannot be inspected"):
         Remote().layers("image", layers(exact, "image"))
     exact_text = object()
-    with pytest.raises(Unavailable, match="the text tower is no transformer of open_clip's CLIP class"):
+    with pytest.raises(Unavailable, match="the text tower is not a transformer of open_clip's CLIP class"):
         layers(exact_text, "text")
 
 

@@ -39,14 +39,14 @@ def test_checkpoint_that_is_no_clip(run: Run, tmp_path: Path) -> None:
 
     path = tmp_path / "other.pt"
     torch.save({"weight": torch.zeros(3)}, path)
-    sentence(run(ONE, *FEW, "--model", "ViT-B-32", f"--pretrained={path}"), "is no CLIP checkpoint", "expected a state dict")
+    sentence(run(ONE, *FEW, "--model", "ViT-B-32", f"--pretrained={path}"), "is not a CLIP checkpoint", "expected a state dict")
 
 
 def test_checkpoint_that_is_no_checkpoint(run: Run, tmp_path: Path) -> None:
     """So is a file of something else."""
     path = tmp_path / "text.pt"
     path.write_text("hello")
-    sentence(run(ONE, *FEW, "--model", "ViT-B-32", f"--pretrained={path}"), "is no CLIP checkpoint")
+    sentence(run(ONE, *FEW, "--model", "ViT-B-32", f"--pretrained={path}"), "is not a CLIP checkpoint")
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_truncated_image(run: Run, dataset: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "part"),
-    [("", "is empty"), ("{", "is no JSON object"), ('{"text": "x", "images": ["y.jpg"]}', "the first is y.jpg")],
+    [("", "is empty"), ("{", "is not a JSON object"), ('{"text": "x", "images": ["y.jpg"]}', "the first is y.jpg")],
 )
 def test_captions(run: Run, dataset: Path, text: str, part: str) -> None:
     """An empty or broken caption file, or one that names missing images, is refused."""

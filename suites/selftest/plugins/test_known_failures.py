@@ -70,9 +70,9 @@ def test_one_tower(finished: Finished) -> None:
     ("key", "sentence"),
     [
         ("E22", "theirs:Backend declares a known failure of 'E22': there is no promise 'E22': did you mean 'E2'?"),
-        ("E2:fp61", "'E2:fp61': 'fp61' is no precision, device or tower of it: did you mean 'fp32'?"),
-        ("E2:fp32:cpuu", "'E2:fp32:cpuu': 'cpuu' is no precision, device or tower of it: did you mean 'cpu'?"),
-        ("E2:image:text", "'E2:image:text': it names more than one tower: expected a line for each"),
+        ("E2:fp61", "'E2:fp61': 'fp61' is not one of its precisions, devices or towers: did you mean 'fp32'?"),
+        ("E2:fp32:cpuu", "'E2:fp32:cpuu': 'cpuu' is not one of its precisions, devices or towers: did you mean 'cpu'?"),
+        ("E2:image:text", "'E2:image:text': the key names more than one tower: declare one known failure for each"),
     ],
 )
 def test_keys_that_mean_nothing(key: str, sentence: str) -> None:
@@ -85,7 +85,7 @@ def test_keys_that_mean_nothing(key: str, sentence: str) -> None:
 def test_keys_of_preprocessors() -> None:
     """They have neither precision nor tower."""
     planted = type("Planted", (OriginalClip,), {"name": "planted", "known_failures": {"C1:text": known(1e-3)}})()
-    with pytest.raises(BadInput, match="'C1:text': a preprocessor declares by promise only, expected 'C1'"):
+    with pytest.raises(BadInput, match="'C1:text': a preprocessor declares known failures by promise only, expected 'C1'"):
         check_failures(planted, "planted")
 
 
@@ -101,14 +101,14 @@ def test_ours_are_looked_at_too(run: Run, key: str) -> None:
 @pytest.mark.parametrize(
     ("promise", "at_most", "sentence"),
     [
-        ("E2", None, "without at_most: expected the largest cosine_distance of E2"),
+        ("E2", None, "without at_most: expected a bound on the cosine_distance of E2"),
         ("E3", None, "the mean_abs or max_abs of E3"),
-        ("E1", 1.0, "with at_most = 1.0: E1 has no size, so leave at_most out"),
+        ("E1", 1.0, "with at_most = 1.0: E1 measures no size; leave at_most out"),
         ("E2", "far", "with at_most = 'far': expected a number above 0 for cosine_distance"),
         ("E2", float("nan"), "expected a number above 0"),
         ("E2", 0, "expected a number above 0"),
         ("E9", 1.0, "expected a precision such as 'fp32'"),
-        ("E2", {"cosine": 1.0}, "with a bound of 'cosine', which nothing measures: did you mean 'cosine_distance'?"),
+        ("E2", {"cosine": 1.0}, "with a bound of 'cosine', which no promise measures: did you mean 'cosine_distance'?"),
         ("E2", {"max_abs": 1.0}, "expected the cosine_distance of E2 in it"),
     ],
 )

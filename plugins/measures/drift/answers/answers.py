@@ -1,4 +1,4 @@
-"""What a search answers, which answers changed, and which ones no error of the measured size could have changed."""
+"""The answers of a search: which of them a cell changed, and which no error of the measured size can change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SIDE_MEANING = {
     "items": "this cell's index, old fp32 queries",
     "both": "this cell's index and queries (re-indexed)",
 }
-DEPTH = 10  # neighbouring ranks whose differences are taken as samples of error
+DEPTH = 10  # first ranks whose neighbouring score differences are samples of the error
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Answers:
-    """Golden's answers beside those of a cell; `gold` are the right items of each query."""
+    """The vectors of golden and of a cell, and the answers from each; `gold` are the right items of each query."""
 
     golden: Vectors
     cell: Vectors
@@ -39,36 +39,36 @@ class Answers:
 
     @cached_property
     def index(self) -> Index:
-        """Golden's cosines."""
+        """The cosines of golden's vectors."""
         return Index.of(self.golden.queries, self.golden.items)
 
     @cached_property
     def right(self) -> Bools:
-        """[Q, N]."""
+        """True for the right items of each query [Q, N]."""
         mask = np.zeros(self.index.scores.shape, bool)
         for row, items in enumerate(self.gold):
             mask[row, list(items)] = True
         return mask
 
     def errors(self, side: str) -> Errors:
-        """The measured angle of every vector to golden's; zero on a side that uses golden's vectors."""
+        """Return every vector's measured angle to golden's; zero on a side that uses golden's vectors."""
         queries, items = angles(self.cell.queries, self.golden.queries), angles(self.cell.items, self.golden.items)
         return Errors(queries * (side != "items"), items * (side != "queries"))
 
     def scores(self, side: str) -> Float64:
-        """Cosines [Q, N] in this mixture."""
+        """Return the cosines [Q, N] in this mixture."""
         queries = self.golden.queries if side == "items" else self.cell.queries
         items = self.golden.items if side == "queries" else self.cell.items
         return np.asarray(normalised(queries) @ normalised(items).T)
 
     @cached_property
     def first(self) -> dict[str, Ints]:
-        """The first items of each query [Q, DEPTH + 1], golden's ("golden") and each mixture's."""
+        """The first items of each query [Q, DEPTH + 1], for "golden" and for each mixture."""
         found = {side: np.nan_to_num(self.scores(side), nan=-np.inf) for side in SIDES}
-        return {who: top(scores, DEPTH + 1) for who, scores in (("golden", self.index.scores), *found.items())}
+        return {name: top(scores, DEPTH + 1) for name, scores in (("golden", self.index.scores), *found.items())}
 
     def changed(self, kind: str, side: str) -> Bools:
-        """[Q]: True where the answer differs from golden's; NaN scores rank last."""
+        """Return [Q]: True if the answer differs from golden's; NaN scores rank last."""
         if kind == "hit":
             found = np.nan_to_num(self.scores(side), nan=-np.inf)
             return np.asarray(_hits(found, self.right) != _hits(self.index.scores, self.right))
@@ -77,26 +77,26 @@ class Answers:
         return np.asarray((np.sort(before, axis=1) != np.sort(after, axis=1)).any(axis=1))
 
     def certified(self, kind: str, errors: Errors) -> Bools:
-        """[Q]: no error of these sizes changes the answer (certificate.py has the proof)."""
+        """Return [Q]: True if no error of these sizes can change the answer (see certificate.py for the proof)."""
         scores = self.index.scores
         if kind != "hit":
             above = self.first["golden"][:, : self._depth(kind)]
             below = np.ones(scores.shape, bool)
             np.put_along_axis(below, above, False, axis=1)
             return certified(self.index, above, below, errors)
-        # A hit stays one while its best right item stays above all wrong ones, a miss while some wrong one tops all right ones.
+        # A hit stays if the best right item stays above all wrong ones; a miss, if some wrong item stays above all right ones.
         hit = _hits(scores, self.right)[:, None]
         winners = np.where(hit, self.right, ~self.right)
         above = np.where(winners, scores, -np.inf).argmax(axis=1)[:, None]
         return certified(self.index, above, ~winners, errors)
 
     def differences(self, side: str) -> Float64:
-        """Size of the error in the difference of two scores, for neighbours within golden's first ranks [Q * DEPTH]."""
+        """Return the absolute errors in the difference of two scores, for neighbours in golden's first ranks [Q * DEPTH]."""
         moved = np.take_along_axis(self.scores(side) - self.index.scores, self.first["golden"], axis=1)
         return np.asarray(np.abs(np.diff(moved, axis=1)).ravel())
 
     def margins(self, k: int) -> Float64:
-        """Golden's score at rank k minus that at rank k + 1 [Q]."""
+        """Return golden's score at rank k minus its score at rank k + 1 [Q]."""
         best = np.take_along_axis(self.index.scores, self.first["golden"], axis=1)
         k = min(k, best.shape[1] - 1)
         return np.asarray(best[:, k - 1] - best[:, k])

@@ -1,4 +1,4 @@
-"""Which answers no error of a given size can change: a bound on the sphere, with its proof.
+"""Certifies answers that no error of a given size can change: a bound on the sphere, with its proof.
 
 Vectors are L2-normalised. A query q may turn by any angle up to `alpha`, an indexed vector x by any angle up to its `beta`.
 Item a stands above item b when <q,a> > <q,b>. Claim: for every such error a stays above b if
@@ -30,54 +30,54 @@ from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import Ints
 
 Bools = NDArray[np.bool_]
-ROUND_OFF = 1e-12  # slack below this counts as none: float64 products of unit vectors are exact to about 1e-15
-PAIRS = 1 << 20  # pairs judged at a time: 8 MB an array
+ROUND_OFF = 1e-12  # smaller slack is not certified: float64 products of unit vectors are accurate to about 1e-15
+PAIRS = 1 << 20  # pairs computed at a time: 8 MB per array
 
 
 def angles(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Float64:
-    """Angle between the rows of two sets of raw vectors, radians [N]; exact for tiny angles; NaN where either is no number."""
+    """Return the angles between the rows of two sets of raw vectors, radians [N]; exact if tiny; NaN if a row has NaN."""
     chord = np.linalg.norm(normalised(found) - normalised(wanted), axis=-1)
     return np.asarray(2 * np.arcsin(np.clip(chord / 2, 0, 1)))
 
 
 @dataclass(frozen=True)
 class Errors:
-    """The largest angles of error, radians: queries [Q] and indexed items [N]; 0 for a side without error."""
+    """How far vectors may turn, radians: queries [Q] and indexed items [N]; 0 for a side without errors."""
 
     queries: Float64
     items: Float64
 
     @property
     def largest(self) -> "Errors":
-        """Use the worst error of each side for every vector of that side."""
+        """The same errors with every vector at the largest error of its side."""
         return Errors(*(np.full_like(side, side.max(initial=0.0)) for side in (self.queries, self.items)))
 
 
 @dataclass(frozen=True)
 class Index:
-    """Queries before an index of items: cosines [Q, N], and those of the items among each other [N, N]."""
+    """Cosines of queries with indexed items [Q, N], and of the items with each other [N, N]."""
 
     scores: Float64
     between: Float64
 
     @classmethod
     def of(cls, queries: NDArray[np.floating], items: NDArray[np.floating]) -> "Index":
-        """From raw vectors [Q, D] and [N, D]."""
+        """Return the cosines of raw vectors [Q, D] and [N, D]."""
         rows = normalised(items)
         return cls(normalised(queries) @ rows.T, rows @ rows.T)
 
 
 def top(scores: Float64, k: int) -> Ints:
-    """The first k items of each query [Q, k], best first; equal scores in index order."""
+    """Return the first k items of each query [Q, k], best first; equal scores in index order."""
     return np.asarray(np.argsort(-scores, axis=1, kind="stable")[:, :k], np.int64).copy()
 
 
 def slack(a: Float64, b: Float64, between: Float64, alpha: Float64, beta_a: Float64, beta_b: Float64) -> Float64:
-    """Left minus right of the claim above, in units of similarity, for cosines <q,a>, <q,b>, <a,b>; -inf: nothing is claimed.
+    """Return left minus right side of the claim above, in units of similarity; `a`, `b`, `between` are <q,a>, <q,b>, <a,b>.
 
-    All arguments broadcast. Positive: a stays above b whatever errors of these sizes do.
+    All arguments broadcast. Positive: a stays above b for all errors of these sizes. -inf: nothing is claimed.
     """
-    chord = np.sqrt(np.clip(2 - 2 * between, 0, None) + 4e-15)  # never shorter than it is: a longer one claims less
+    chord = np.sqrt(np.clip(2 - 2 * between, 0, None) + 4e-15)  # rounded up: a longer chord claims less
     room = np.arcsin(np.clip((a - b) / chord, -1, 1))
     to_a, to_b = np.arccos(np.clip(a, -1, 1)), np.arccos(np.clip(b, -1, 1))
     drop = 2 * np.sin(beta_a / 2) * _largest_sine(to_a + beta_a / 2, alpha)
@@ -94,7 +94,7 @@ def _largest_sine(centre: Float64, reach: Float64) -> Float64:
 
 
 def certified(index: Index, above: Ints, below: Bools, errors: Errors) -> Bools:
-    """[Q]: every item of `above` [Q, k] stays above every item of `below` [Q, N], for all errors up to these sizes."""
+    """Return [Q]: True if all items of `above` [Q, k] stay above all items of `below` [Q, N], for all errors of these sizes."""
     found = np.isfinite(index.scores).all(axis=1) & np.isfinite(errors.queries) & bool(np.isfinite(errors.items).all())
     for rows, items in _near(index, above, below, errors):
         a = above[rows]
@@ -107,8 +107,11 @@ def certified(index: Index, above: Ints, below: Bools, errors: Errors) -> Bools:
 
 
 def _near(index: Index, above: Ints, below: Bools, errors: Errors) -> Iterator[tuple[Ints, Ints]]:
-    """(query, item) pairs that need the whole formula. Items further below are certified by a coarser one, in which |a-b|
-    and both sines are at their largest: <q,a-b> cos(alpha) - 2 sin(alpha) - 2 sin(beta_a/2) - 2 sin(beta_b/2) > 0."""
+    """Yield the (query, item) pairs that need the full formula.
+
+    Items further below are certified by a coarser formula, in which |a-b| and both sines are at their maximum:
+    <q,a-b> cos(alpha) - 2 sin(alpha) - 2 sin(beta_a/2) - 2 sin(beta_b/2) > 0.
+    """
     lowest = np.take_along_axis(index.scores, above, axis=1).min(axis=1)
     largest = errors.items.max(initial=0.0)
     reach = 2 * np.sin(np.minimum(errors.queries, np.pi / 2)) + 4 * np.sin(min(largest, np.pi) / 2) + 1e-9

@@ -1,4 +1,4 @@
-"""Answers in larger galleries: forecasts from the tail of wrong scores, and a real gallery that checks the forecasts."""
+"""Forecasts changed answers in larger galleries from the tail of wrong scores, and checks the method on a real gallery."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from plugins.measures.vectors.recall import Ints
 
 SIZES = (1e4, 1e6, 1e8)
 CURVE = tuple(float(10 ** (half / 2)) for half in range(6, 17))  # 10^3 to 10^8
-PARTS = (0.5, 1.0, 2.0)  # half and twice the usual number of excesses: how far the forecast depends on that choice
+PARTS = (0.5, 1.0, 2.0)  # factors on the usual number of excesses: they show how much the forecast depends on it
 QUANTILES = (np.arange(25) + 0.5) / 25
 
 
@@ -23,24 +23,24 @@ QUANTILES = (np.arange(25) + 0.5) / 25
 class Haystack:
     """The best right score of each query [Q] among the scenes, and a large gallery of wrong pictures."""
 
-    queries: Float64  # [Q, D] golden's, unit length
+    queries: Float64  # [Q, D] golden's, normalised
     best: Float64
     gallery: Gallery
 
     @classmethod
     def of(cls, answers: Answers, gallery: Gallery) -> "Haystack":
-        """Right items from the data set, wrong ones from the gallery."""
+        """Return a haystack with right items from the data set and wrong ones from the gallery."""
         best = np.where(answers.right, answers.index.scores, -np.inf).max(axis=1)
         return cls(normalised(answers.golden.queries), best, gallery)
 
     @cached_property
     def rows(self) -> Float64:
-        """The pictures' unit vectors [P, D]."""
+        """The pictures' normalised vectors [P, D]."""
         return normalised(self.gallery.vectors)
 
     @cached_property
     def scores(self) -> Float64:
-        """Golden's cosines [Q, P]; -inf where a picture may be right."""
+        """Golden's cosines [Q, P]; -inf for pictures that may be right."""
         return self._wrong(self.queries)
 
     def _wrong(self, queries: Float64) -> Float64:
@@ -48,7 +48,7 @@ class Haystack:
 
     @cached_property
     def tails(self) -> dict[float, Tail]:
-        """The tail of all pictures by part of the excesses."""
+        """The fitted tails, by part of the usual number of excesses."""
         return {part: fit(self.scores, self.gallery.wrong, part) for part in PARTS}
 
     @cached_property
@@ -57,7 +57,7 @@ class Haystack:
         return _first(self.best, self.scores)
 
     def changed(self, answers: Answers) -> Bools:
-        """[Q]: the cell's queries find another first answer than golden's, in this gallery as golden embedded it."""
+        """Return [Q]: True if the cell's query has another first answer than golden's, in the gallery that golden embedded."""
         queries = normalised(answers.cell.queries)
         moved = answers.scores("queries")
         best = np.where(answers.right, answers.index.scores, -np.inf).argmax(axis=1)
@@ -70,7 +70,7 @@ def _first(best: Float64, scores: Float64) -> Ints:
 
 
 def check(haystack: Haystack, small: int) -> dict[str, Any]:
-    """The tail of the first `small` pictures against all of them: recall and margins, forecast and measured."""
+    """Compare forecasts from the first `small` pictures with measurements on all pictures: recall and margins."""
     size, wrong = len(haystack.rows), haystack.gallery.wrong
     tail = fit(haystack.scores[:, :small], wrong[:, :small])
     top = -np.sort(np.partition(-haystack.scores, 10, axis=1)[:, :10], axis=1)
@@ -91,7 +91,7 @@ def check(haystack: Haystack, small: int) -> dict[str, Any]:
 
 
 def forecast(haystack: Haystack, differences: Float64, reach: float) -> dict[str, Any]:
-    """First answers and hits that change for these errors in score differences [M], by gallery size."""
+    """Return the forecast shares of changed first answers and hits, for errors in score differences [M], by gallery size."""
     errors, tail = np.quantile(differences, QUANTILES), haystack.tails[1.0]
     rows = []
     for size in SIZES:

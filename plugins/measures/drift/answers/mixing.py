@@ -1,7 +1,7 @@
-"""May an old fp32 index serve new queries? A verdict with its numbers.
+"""Decides whether an old fp32 index can serve a cell's new queries.
 
-plugins/measures/vectors/mixtures.py asks whether RECALL survives a mixture; this asks how many ANSWERS change, here and in
-larger galleries. An "interchangeable" cell may still change answers among near ties, and this says how many.
+plugins/measures/vectors/mixtures.py tests whether RECALL survives a mixture. This module counts how many ANSWERS change, here
+and in larger galleries: an "interchangeable" cell may still change answers among near ties.
 """
 
 from typing import Any
@@ -11,22 +11,23 @@ import numpy as np
 from plugins.measures.drift.answers.answers import Answers
 from plugins.measures.vectors.recall import Flips
 
-BUDGET = 0.01  # share of first answers that may change; ties among near-equals, so recall has room to spare
+BUDGET = 0.01  # allowed share of changed first answers; they are near ties, so recall changes less
 
 
-def verdict(answers: Answers, mixed: list[dict[str, float]], anew: list[dict[str, float]]) -> dict[str, Any]:
-    """One of "mix", "mix up to", "re-index" or "either way", with what was found; `mixed` and `anew` are forecast curves.
+def verdict(answers: Answers, mixed: list[dict[str, float]], reindexed: list[dict[str, float]]) -> dict[str, Any]:
+    """Return "mix", "mix up to", "re-index" or "either way", with its figures; `mixed` and `reindexed` are forecast curves.
 
-    re-index: the mixture changes more answers than a re-index does, beyond chance (the exact test of Flips, query by query).
-    mix: no more than BUDGET of the first answers change at any size of the curve. mix up to: at the sizes up to that one.
-    either way: more change at every size, and a re-index does not help, because the precision itself reorders.
+    re-index: the mixture changes significantly more answers than a re-index does (the exact paired test of Flips).
+    mix: at most BUDGET of the first answers change at every size of the curve.
+    mix up to: at most BUDGET change up to a certain size.
+    either way: more change at every size, and a re-index does not help, because the precision itself reorders answers.
     """
     by_mixing, by_both = answers.changed("first", "queries"), answers.changed("first", "both")
     flips = Flips(int((by_mixing & ~by_both).sum()), int((by_both & ~by_mixing).sum()), len(by_mixing))
     here, limit = float(by_mixing.mean()), _limit(mixed)
     found = {
         "changed_mixed": here, "changed_reindexed": float(by_both.mean()), "budget": BUDGET,
-        "mixed_up_to": limit, "reindexed_up_to": _limit(anew),
+        "mixed_up_to": limit, "reindexed_up_to": _limit(reindexed),
     }  # fmt: skip
     if not flips.kept:
         return {"verdict": "re-index", **found}
@@ -45,7 +46,7 @@ def _limit(curve: list[dict[str, float]]) -> float | None:
 
 
 def sentence(found: dict[str, Any]) -> str:
-    """The verdict as a sentence."""
+    """Return the verdict as a sentence."""
     figures = f"{found['changed_mixed']:.2%} of first answers change here, {found['changed_reindexed']:.2%} after a re-index"
     if found["verdict"] == "re-index":
         return f"re-index: {figures}"

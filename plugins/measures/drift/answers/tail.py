@@ -1,10 +1,10 @@
-"""From one gallery to larger ones: the upper tail of wrong items' scores, and what it says of 10^4 to 10^8 items.
+"""Extrapolates from one gallery to galleries of 10^4 to 10^8 items, by the upper tail of wrong items' scores.
 
 Peaks over threshold (Pickands 1975; Coles, An Introduction to Statistical Modeling of Extreme Values, ch. 4 and 7): above a
 high threshold u the scores of wrong items follow a generalised Pareto law, so in a gallery of N the number above x is Poisson
-with mean  lambda(x) = N * share * (1 + shape (x-u)/scale)^(-1/shape).  Threshold and scale are each query's own; the shape is
-fitted over all queries together, because a query's few dozen excesses cannot tell it. The right items stay what they are while
-wrong ones are added: a needle in a growing haystack. Everything follows from lambda:
+with mean  lambda(x) = N * share * (1 + shape (x-u)/scale)^(-1/shape).  Each query has its own threshold and scale; the shape is
+fitted over all queries together, because a query's few dozen excesses do not determine it. Larger galleries add only wrong
+items. All forecasts follow from lambda:
 
 - the k-th best wrong score lies below x with probability  P(Poisson(lambda(x)) < k);
 - R@k of a query whose best right item scores g is that probability at g; an error d in the difference of two scores changes
@@ -20,14 +20,14 @@ import numpy as np
 from plugins.measures.drift.answers.certificate import Bools
 from plugins.measures.vectors.metrics import Float64
 
-SHARE, MOST = 0.1, 200  # of a query's wrong items that count as its tail, and at most so many of them
-NODES = 16  # of the quadrature over the best wrong score
+SHARE, MOST = 0.1, 200  # the tail: this share of a query's wrong items, at most this many
+NODES = 16  # nodes of the quadrature over the best wrong score
 TINY = 1e-300
 
 
 @dataclass(frozen=True)
 class Tail:
-    """Wrong items' scores above a threshold, for each query [Q]."""
+    """The fitted tail of wrong items' scores above a threshold, for each query [Q]."""
 
     threshold: Float64
     scale: Float64
@@ -35,21 +35,22 @@ class Tail:
     share: Float64  # of wrong items above the threshold
 
     def above(self, x: Float64, size: float) -> Float64:
-        """Expected number of wrong items above x [Q, ...] in a gallery of `size`."""
+        """Return the expected number of wrong items above x [Q, ...] in a gallery of `size`."""
         u, scale, share = (np.reshape(v, (-1,) + (1,) * (np.ndim(x) - 1)) for v in (self.threshold, self.scale, self.share))
         base = np.maximum(1 + self.shape * (x - u) / scale, TINY)
         return np.asarray(np.minimum(size * share * base ** (-1 / self.shape), size))
 
     def level(self, count: Float64, size: float) -> Float64:
-        """The score above which `count` [Q, M] wrong items are expected: the inverse of `above`."""
+        """Return the score above which `count` [Q, M] wrong items are expected: the inverse of `above`."""
         u, scale, share = (v[:, None] for v in (self.threshold, self.scale, self.share))
         return np.asarray(u + scale / self.shape * ((count / (size * share)) ** (-self.shape) - 1))
 
 
 def fit(scores: Float64, wrong: Bools, part: float = 1.0) -> Tail:
-    """The tail of wrong items' scores [Q, N]; `part` takes that much of the usual number of excesses.
+    """Fit the tail of wrong items' scores [Q, N]; `part` scales the usual number of excesses.
 
-    The shape is the likeliest one over all excesses, each divided by its query's mean. Raises ValueError with under 10 a query.
+    The shape is the maximum-likelihood estimate over all excesses, each divided by its query's mean. Raises ValueError if a
+    query has fewer than 10 excesses.
     """
     from scipy.stats import genpareto
 
@@ -57,43 +58,45 @@ def fit(scores: Float64, wrong: Bools, part: float = 1.0) -> Tail:
     counts = wrong.sum(axis=1)
     used = int(part * min(MOST, SHARE * counts.min()))
     if used < 10:
-        raise ValueError(f"{used} scores a query above the threshold, expected 10 or more: the gallery is too small")
+        raise ValueError(f"found {used} scores per query above the threshold, expected at least 10: the gallery is too small")
     excess = ranked[:, :used] - ranked[:, used : used + 1]
     mean = np.maximum(excess.mean(axis=1), 1e-12)
     shape, _, scale = genpareto.fit((excess / mean[:, None]).ravel(), floc=0)
-    shape = float(shape) if abs(shape) > 1e-3 else -1e-3  # the formulas divide by it; so near 0 both are the exponential law
+    shape = float(shape) if abs(shape) > 1e-3 else -1e-3  # the formulas divide by it; near 0 the law is exponential
     return Tail(ranked[:, used], float(scale) * mean, shape, used / counts)
 
 
 def recall(tail: Tail, gold: Float64, size: float, k: int) -> Float64:
-    """Chance of each query to have its best right item, of score gold [Q] or [Q, M], among the first k."""
+    """Return each query's probability that its best right item, of score gold [Q] or [Q, M], is among the first k."""
     from scipy.special import gammaincc
 
     return np.asarray(gammaincc(k, tail.above(gold, size)))
 
 
 def hit_changes(tail: Tail, gold: Float64, errors: Float64, size: float, k: int) -> Float64:
-    """[Q]: chance that R@k's hit changes, for errors [M] in score differences, all equally likely and of either sign."""
+    """Return [Q]: probability that R@k's hit changes, for equally likely errors [M] of score differences, of any sign."""
     near = gold[:, None]
     return np.asarray(0.5 * (recall(tail, near + errors, size, k) - recall(tail, near - errors, size, k)).mean(axis=1))
 
 
 def swaps(tail: Tail, gold: Float64, errors: Float64, size: float) -> Float64:
-    """[Q]: chance that the two best items are wrong ones and trade places by errors [M] of either sign."""
+    """Return [Q]: probability that the two best items are both wrong and swap, for errors [M] of either sign."""
     chance = (np.arange(NODES) + 0.5) / NODES
-    over = tail.above(gold, size)[:, None]  # wrong items above gold: the best one is, with chance 1 - exp(-over)
+    over = tail.above(gold, size)[:, None]  # wrong items above gold; at least one has probability 1 - exp(-over)
     best = -np.log1p(chance * np.expm1(-over))  # lambda at the best wrong item, given that it is above gold
     score = tail.level(np.maximum(best, TINY), size)
-    floor = np.maximum(score[:, :, None] - errors, gold[:, None, None])  # below gold the second is gold: a change of the hit
+    floor = np.maximum(
+        score[:, :, None] - errors, gold[:, None, None]
+    )  # below gold, the swap is with gold: a change of the hit
     close = -np.expm1(-np.maximum(tail.above(floor, size) - best[:, :, None], 0))
     return np.asarray(0.5 * -np.expm1(-over[:, 0]) * close.mean(axis=(1, 2)))
 
 
 def first_changes(tail: Tail, gold: Float64, errors: Float64, size: float) -> float:
-    """Expected share of queries whose first answer changes."""
+    """Return the expected share of queries whose first answer changes."""
     return float(np.minimum(hit_changes(tail, gold, errors, size, 1) + swaps(tail, gold, errors, size), 1).mean())
 
 
 def within_reach(tail: Tail, gold: Float64, reach: float, size: float) -> float:
-    """Expected share of queries whose two best scores are within `reach`: no certificate covers their first answer."""
+    """Return the expected share of queries whose two best scores are within `reach`, so that no certificate covers them."""
     return float(min(1.0, 2 * first_changes(tail, gold, np.array([reach]), size)))

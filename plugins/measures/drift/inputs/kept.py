@@ -1,4 +1,4 @@
-"""The worst inputs that searches found, kept as files and read back as regression inputs."""
+"""Stores the worst inputs that searches found, and reads them back as regression inputs."""
 
 import io
 import json
@@ -25,7 +25,7 @@ NAME = "worst.json"
 
 @dataclass(frozen=True)
 class Kept:
-    """One find: for which precision it was searched, and the reference's own drift on it at every precision."""
+    """One find: the precision that it was searched for, and the reference's drift on it at every precision."""
 
     found_for: str
     tower: Tower
@@ -34,17 +34,17 @@ class Kept:
 
     @property
     def name(self) -> str:
-        """The name for messages."""
+        """The name of the input in messages."""
         return f"{self.tower} found for {self.found_for}"
 
 
 def folder(golden: Path, model_id: str) -> Path:
-    """The folder of a model's finds, next to its golden data, which `--update-golden` replaces entirely."""
+    """Return the folder of a model's finds, outside its golden data, which `--update-golden` replaces completely."""
     return golden / "drift" / model_id.replace(":", "-")
 
 
 def write(where: Path, model: "Model", finds: Sequence[Find]) -> list[Kept]:
-    """Write the finds, images as PNG of one pixel a square, each with the reference's drift; returns the written finds."""
+    """Write the finds with the reference's drift on each, images as PNG with one pixel per square; returns the finds."""
     from PIL import Image
 
     found, rows = [], []
@@ -67,7 +67,7 @@ def write(where: Path, model: "Model", finds: Sequence[Find]) -> list[Kept]:
 
 
 def read(where: Path, model: "Model") -> list[Kept]:
-    """The finds in a folder for these weights; may be empty. Raises BadInput for a damaged file."""
+    """Return the finds in a folder; none if it has none for these weights. Raises BadInput for a damaged file."""
     from PIL import Image
 
     if not (where / NAME).is_file():

@@ -1,4 +1,4 @@
-"""Searches for the input that drifts most: images by mutation of a grid of colours, texts by hypothesis with a target."""
+"""Searches for the input with the largest drift: images by mutating a grid of colours, texts by hypothesis with a target."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from plugins.measures.vectors.metrics import cosine_distance
 if TYPE_CHECKING:
     from fixtures.models import Model
 
-Grid = NDArray[np.uint8]  # [GRID, GRID, 3]: an image of so many squares, small as a file whatever it shows
+Grid = NDArray[np.uint8]  # [GRID, GRID, 3]: an image of GRID x GRID squares of one colour, always a small file
 GRID = 28
 POPULATION = 16
 PRECISIONS = ("fp16", "bf16", "int8")
@@ -35,19 +35,19 @@ class Find:
 
 
 def pixels_of(grid: Grid, resolution: int) -> Array:
-    """The grid enlarged without smoothing and normalised, float32 [3, R, R]."""
+    """Return the grid enlarged without smoothing and normalised, float32 [3, R, R]."""
     place = np.arange(resolution) * GRID // resolution
     return normalise(grid[place][:, place])
 
 
 def grid_of(pixels: Array) -> Grid:
-    """The nearest grid to float32 pixels [3, R, R]: one pixel of each square."""
+    """Return a grid from float32 pixels [3, R, R], with the centre pixel of each square."""
     place = (np.arange(GRID) * 2 + 1) * pixels.shape[1] // (2 * GRID)
     return np.asarray(to_8_bits(pixels)[place][:, place], np.uint8)
 
 
 def encoder_of(model: "Model", precision: str) -> Encoder:
-    """The reference at a precision, on the CPU; int8 is emulated, as for the tolerances."""
+    """Return the reference's encoder at a precision, on the CPU; int8 is emulated, as for the tolerances."""
     import torch
 
     if precision == "int8":
@@ -56,7 +56,7 @@ def encoder_of(model: "Model", precision: str) -> Encoder:
 
 
 class Distance:
-    """Cosine distance of a cell to float64, input by input (int8 shares its activation ranges within a batch)."""
+    """Cosine distance of an encoder to float64, per input; int8 runs at batch 1, because a batch shares activation ranges."""
 
     def __init__(self, model: "Model", precision: str) -> None:
         import torch
@@ -66,7 +66,7 @@ class Distance:
         self.step = 1 if precision == "int8" else POPULATION
 
     def __call__(self, batch: Any, tower: Tower) -> NDArray[np.float64]:
-        """[N]; an embedding that is not finite counts as the opposite direction."""
+        """Return the distances [N]; an embedding that is not finite has distance 2, the opposite direction."""
         parts = [batch[i : i + self.step] for i in range(0, len(batch), self.step)]
         found = np.concatenate([self.cell.encode(part, tower) for part in parts])
         wanted = self.exact.forward(self.exact.upload(batch, tower), tower).numpy()
@@ -75,7 +75,7 @@ class Distance:
 
 
 def search_image(measure: "Distance", precision: str, start: Sequence[Grid], steps: int, seed: int = 0) -> Find:
-    """Keeps the worst POPULATION of `start`, random grids and their mutants; POPULATION evaluations a step."""
+    """Return the worst image of an evolutionary search: each step keeps the worst POPULATION of grids and their mutants."""
     rng = np.random.default_rng(seed)
     random = [rng.integers(0, 256, (GRID, GRID, 3), dtype=np.uint8) for _ in range(max(2, POPULATION - len(start)))]
     grids = [*start, *random]
@@ -92,7 +92,7 @@ def search_image(measure: "Distance", precision: str, start: Sequence[Grid], ste
 
 
 def mutate(grid: Grid, other: Grid, rng: np.random.Generator) -> Grid:
-    """One of: a patch of one colour, a patch of another grid, noise, more or less contrast, channels in another order."""
+    """Return a mutant: with a patch of one colour, a patch of another grid, noise, other contrast, or permuted channels."""
     result = grid.astype(np.float64)
     top, left = rng.integers(0, GRID, 2)
     bottom, right = (int(start + 1 + rng.integers(GRID)) for start in (top, left))
@@ -112,7 +112,10 @@ def mutate(grid: Grid, other: Grid, rng: np.random.Generator) -> Grid:
 
 
 def search_text(measure: "Distance", precision: str, start: Sequence[str], words: Sequence[str], examples: int) -> Find:
-    """Hypothesis draws lists of the data set's words and of any characters, and climbs towards drift; always the same draws."""
+    """Return the worst text: hypothesis maximises the drift of lists of the data set's words and random characters.
+
+    The search is deterministic.
+    """
     from hypothesis import HealthCheck, Phase, given, settings, strategies, target
 
     best = Find(precision, "text", "", -1.0)
@@ -125,7 +128,7 @@ def search_text(measure: "Distance", precision: str, start: Sequence[str], words
 
     for text in start:
         rate(text)
-    assigned = strategies.characters(exclude_categories=("Cc", "Cn", "Co", "Cs"))  # what people can type
+    assigned = strategies.characters(exclude_categories=("Cc", "Cn", "Co", "Cs"))  # characters that people can type
     word = strategies.one_of(strategies.sampled_from(list(words)), strategies.text(assigned, max_size=6))
 
     @settings(
@@ -141,7 +144,7 @@ def search_text(measure: "Distance", precision: str, start: Sequence[str], words
 
 
 def inputs(model: "Model", tower: Tower, values: Sequence[Any]) -> Any:
-    """Pixels of grids [N, 3, R, R], or tokens of texts [N, L]."""
+    """Return pixels of grids [N, 3, R, R], or tokens of texts [N, L]."""
     if tower == "text":
         return model.tokenize(list(values))
     return np.stack([pixels_of(grid, model.resolution) for grid in values])

@@ -1,4 +1,4 @@
-"""Which layers the audit names, and why: an output that overflows, one that is about to, or an error that jumps."""
+"""The layers that the audit reports: for an overflow, for little headroom, or for a jump of the error."""
 
 import math
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from plugins.measures.drift.layers.profile import LayerError
 if TYPE_CHECKING:
     import torch
 
-HEADROOM = 1.0  # bits: with less, an input that doubles the activation overflows
-RATIO = 1.6  # of a jump: a clean first attention reaches 1.41 times its neighbours
-RATIO_OF = {"norm": 1.4}  # norms are alike; one computed in fp16 has 1.5 to 2.6 times the error of its neighbours
-FEW, RATIO_OF_FEW = 5, 2.0  # fewer neighbours than that say little about their spread
-SPREADS = 6.0  # and by so many times their own spread
-LEAST_SPREAD = 0.03  # of logarithms: what sampling other inputs changes
-ROUNDING = 0.55  # what rounding one random output costs, in halves of a unit in the last place: 0.42 measured, 0.58 at most
-ROUNDINGS = {"norm": 1, "residual": 2}  # that a layer of this kind cannot do without
-INSIDE = 12  # of a norm in fp32, whose steps round as its output does; halves are computed in fp32 inside
-MATTERS = 0.5  # an own error smaller than this share of what products have does not show in the embedding
-ALONE = 8.0  # the ratio for a layer without neighbours of its kind, beside all that multiply matrices
+HEADROOM = 1.0  # bits; with less, an input that doubles the activation causes an overflow
+RATIO = 1.6  # of a jump; a correct first attention layer reaches 1.41 times its neighbours
+RATIO_OF = {"norm": 1.4}  # norms vary less; a norm computed in fp16 has 1.5 to 2.6 times the error of its neighbours
+FEW, RATIO_OF_FEW = 5, 2.0  # the ratio with fewer than FEW neighbours, whose spread is uncertain
+SPREADS = 6.0  # a jump also exceeds the neighbours by this many times their spread
+LEAST_SPREAD = 0.03  # of logarithms: the effect of sampling other inputs
+ROUNDING = 0.55  # error of rounding one random output, in half units in the last place: 0.42 measured, 0.58 at most
+ROUNDINGS = {"norm": 1, "residual": 2}  # unavoidable roundings of a layer of this kind
+INSIDE = 12  # roundings inside an fp32 norm; fp16 and bf16 norms compute in fp32 inside
+MATTERS = 0.5  # an own error below this share of the matrix products' error does not show in the embedding
+ALONE = 8.0  # the ratio for a layer without neighbours of its kind, relative to all matrix products
 PRODUCTS = ("attention", "mlp", "projection")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A layer, its defect ("overflow", "headroom" or "jump"), the figure, and a sentence with the figure."""
+    """A layer, its problem ("overflow", "headroom" or "jump"), the figure, and a sentence with the figure."""
 
     layer: str
     what: str
@@ -36,18 +36,19 @@ class Finding:
     sentence: str
 
     def as_json(self) -> dict[str, Any]:
-        """The finding for JSON, which has no infinite numbers."""
+        """Return the finding as a JSON object; an infinite value becomes a string."""
         return {**asdict(self), "value": self.value if math.isfinite(self.value) else str(self.value)}
 
 
 def findings(rows: Sequence[LayerError]) -> list[Finding]:
-    """In the order of the layers, so that the first is the cause and later ones may be its consequences.
+    """Return the findings in the order of the layers: the first is the cause, later ones may be its consequences.
 
-    Jump: a layer's own error (median over the inputs) is compared with its neighbours, that is the other layers of its kind
-    and output type in the same tower. It jumps when it is RATIO times their median or more (RATIO_OF_FEW among FEW), its
-    logarithm lies SPREADS times their spread (median absolute deviation of logarithms, at least LEAST_SPREAD) or more above
-    theirs, the roundings of its output do not explain it, and it MATTERS. What the layer was given does not count: float64
-    was given the same. Headroom is said once, of the first layer that lacks it, and overflow likewise.
+    Jump: a layer's own error (median over the inputs) is compared with those of its neighbours, the other layers of its kind
+    and output type in the same tower. It is a jump if all of these hold: it is at least RATIO times their median (RATIO_OF_FEW
+    with fewer than FEW neighbours); its logarithm exceeds theirs by at least SPREADS times their spread (median absolute
+    deviation of logarithms, at least LEAST_SPREAD); the roundings of its output do not explain it; and it is at least MATTERS
+    times the error of matrix products. Errors in the layer's input do not count, because float64 gets the same input.
+    Headroom and overflow are each reported once, for the first layer.
     """
     found: list[Finding] = []
     for row in rows:
@@ -65,14 +66,14 @@ def findings(rows: Sequence[LayerError]) -> list[Finding]:
 
 
 def headroom(row: LayerError) -> float:
-    """Bits between the largest magnitude and the largest finite number of the output's own type; -inf after an overflow."""
+    """Return the bits between the largest magnitude and the largest number of the output's type; -inf after an overflow."""
     if not np.isfinite(row.largest):
         return -math.inf
     return math.log2(_type(row).max / max(row.largest, 1e-300))
 
 
 def neighbours(row: LayerError, rows: Sequence[LayerError]) -> tuple[list[float], bool]:
-    """Median own errors of the layers that `row` is compared with, and whether they are of its kind."""
+    """Return the median own errors of the layers that `row` is compared with, and whether they are of its kind."""
     alone = row.kind == "embedding"
     of_kind = [other for other in rows if (other.kind, other.dtype) == (row.kind, row.dtype) and other is not row and not alone]
     alike = len(of_kind) >= 2
@@ -99,19 +100,19 @@ def _jump(row: LayerError, rows: Sequence[LayerError]) -> Finding | None:
 
 
 def _of_products(row: LayerError, rows: Sequence[LayerError]) -> float:
-    """The usual own error of what multiplies matrices; 0 where nothing else does."""
+    """Return the median own error of the other matrix products; 0 if there are none."""
     own = [float(np.median(other.own)) for other in rows if other.kind in PRODUCTS and other is not row]
     return float(np.median([error for error in own if np.isfinite(error)] or [0.0]))
 
 
 def unavoidable(row: LayerError) -> float:
-    """The relative error that rounding the output (and, in a residual, the sum before it) to its type explains."""
+    """Return the relative error due to rounding the output (and, in a residual, the sum before it) to its type."""
     roundings = INSIDE if row.kind == "norm" and row.dtype == "float32" else ROUNDINGS.get(row.kind, 1)
     return float(ROUNDING * _type(row).eps / 2 * math.sqrt(roundings))
 
 
 def _type(row: LayerError) -> "torch.finfo":
-    """Of a layer's output: fp32's where it is none of the two halves."""
+    """Return the limits of the output's type; those of fp32 unless it is fp16 or bf16."""
     import torch
 
     return torch.finfo({"float16": torch.float16, "bfloat16": torch.bfloat16}.get(row.dtype, torch.float32))

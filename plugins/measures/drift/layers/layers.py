@@ -1,4 +1,4 @@
-"""The layers of both towers, in order, each as a function of the tensors that it is computed from."""
+"""The layers of both towers in order, each as a function of its input tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ INPUT = "input"  # pixels [N, 3, R, R] or tokens [N, L]
 class Layer:
     """One layer; `compute` maps the tensors named in `inputs` to its output.
 
-    `name` is open_clip's module path, or that of the parameter where there is no module; `kind` says which layers are its
-    neighbours: embedding, norm, attention, mlp, residual, projection, or "inner" for a step within, of which only the size
-    of its numbers is judged.
-    Outputs are [N, T, C], but [N, C, h, w] after conv1 and [N, C] from the pooling on; `pool` makes that of a found [N, T, C].
+    `name` is open_clip's path of the module, or of the parameter if there is no module. `kind` selects the neighbours to
+    compare with: embedding, norm, attention, mlp, residual, projection, or "inner" for a step within a layer, of which only
+    the magnitude is judged. Outputs are [N, T, C], but [N, C, h, w] after conv1 and [N, C] after the pooling; `pool` applies
+    the pooling to a captured [N, T, C].
     """
 
     name: str
@@ -38,19 +38,19 @@ class Layer:
 
 
 def layers(module: Any, tower: Tower) -> list[Layer]:
-    """The layers of an open_clip module, in its dtype; raises Unavailable unless the tower is a ViT or causal transformer."""
+    """Return a tower's layers in the module's dtype; raises Unavailable unless it is a ViT or a causal transformer."""
     try:
         return _image(module) if tower == "image" else _text(module)
     except AttributeError as error:
         raise Unavailable(
-            f"the {tower} tower is no transformer of open_clip's CLIP class ({error}): it has no known layers"
+            f"the {tower} tower is not a transformer of open_clip's CLIP class ({error}): its layers are unknown"
         ) from error
 
 
 def _image(module: Any) -> list[Layer]:
     visual = module.visual
     if visual.attn_pool is not None:
-        raise Unavailable("the image tower pools by attention, and the audit knows towers that pool one token or the mean")
+        raise Unavailable("the image tower pools by attention; the audit supports only towers that pool one token or the mean")
     late = visual.final_ln_after_pool
 
     def embed(patches: Any) -> Any:
@@ -99,7 +99,7 @@ def _text(module: Any) -> list[Layer]:
 
 
 def _blocks(path: str, transformer: Any, before: str, mask: Any) -> list[Layer]:
-    """ln_1, attn, ln_2, mlp and the residual output of each block, and what attention, MLP and the second norm are made of."""
+    """Return ln_1, attn, ln_2, mlp and the residual output of each block, with the inner steps of attention, norm and MLP."""
     found = []
     for number, block in enumerate(transformer.resblocks):
         name = f"{path}.resblocks.{number}"
@@ -131,7 +131,7 @@ def _residual(block: Any) -> Callable[..., Any]:
 
 
 def _packed(name: str, attention: Any, number: int) -> list[Layer]:
-    """q, k and v, [N, T, 3 C], where they are made by one matrix."""
+    """Return the layer of packed q, k and v, [N, T, 3 C], if one matrix computes them."""
     if getattr(attention, "in_proj_weight", None) is None:
         return []
 

@@ -1,4 +1,4 @@
-"""How a cell's error grows from layer to layer, and each layer's own share of it, against float64 on the same inputs."""
+"""Measures how a cell's error grows from layer to layer, and each layer's own error, against float64 on the same inputs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     import torch
 
 Float64 = NDArray[np.float64]
-ROWS = 8  # inputs at a time: both the cell's and float64's activations of all layers are in memory
+ROWS = 8  # inputs at a time, because the activations of all layers are in memory, the cell's and float64's
 
 
 @dataclass
 class LayerError:
-    """One layer over all inputs; arrays are [N], one value an input, infinite where the cell's output is not finite.
+    """Errors of one layer; arrays are [N], one value per input, infinite if the cell's output is not finite.
 
-    `kind` is that of the layer, or of one before it that was fused into it.
-    `total` is the relative error (Euclidean) of the cell's output to float64 from the pixels or tokens on: what has gathered.
-    `own` is that to float64 computed from the cell's own inputs of this layer: what the layer itself adds.
-    `cosine` is the cosine distance of both outputs, flattened. `largest` is the largest magnitude that the cell's output holds.
+    `kind` is the kind of the layer, or of an earlier layer that was fused into it.
+    `total` is the relative error (Euclidean) to float64 computed from the pixels or tokens: the accumulated error.
+    `own` is the relative error to float64 computed from the cell's own inputs of this layer: the error that the layer adds.
+    `cosine` is the cosine distance of both outputs, flattened. `largest` is the largest magnitude in the cell's output.
     """
 
     name: str
@@ -34,14 +34,14 @@ class LayerError:
     own: Float64
     cosine: Float64
     largest: float
-    flushed: float  # share of the outputs that are 0 where float64 has something else
+    flushed: float  # share of the outputs that are 0 but not 0 in float64
 
 
 @dataclass
 class Profile:
-    """A tower of a cell: its layers in order, how they were watched, what watching changed of the result (relative).
+    """A tower of a cell: its layers in order, how they were captured, and the relative change of the result by the capture.
 
-    `rows` holds steps within layers too, of kind "inner", for the size of their numbers; `layers` is without them.
+    `rows` include steps within layers, of kind "inner", for their magnitudes; `layers` exclude them.
     """
 
     rows: list[LayerError]
@@ -56,7 +56,7 @@ class Profile:
 
 
 def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Profile:
-    """Errors of all layers; `exact` is the model's module in float64. Raises Unavailable for a cell that cannot be watched."""
+    """Return the errors of all layers; `exact` is the module in float64. Raises Unavailable if the cell cannot be inspected."""
     import torch
 
     known = layers(exact, tower)
@@ -74,12 +74,12 @@ def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -
                 parts[name].append(part)
     found_rows = [_row(layer, parts[layer.name]) for layer in known if parts[layer.name]]
     for row, after in zip(found_rows[-2::-1], found_rows[:0:-1], strict=True):
-        row.dtype = row.dtype or after.dtype  # a step that the cell hides computes in what the layer around it gives
+        row.dtype = row.dtype or after.dtype  # a hidden step gets the type of the layer around it
     return Profile(found_rows, capture.how, max(changed, default=0.0), len(batch))
 
 
 def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, tower: Tower) -> dict[str, Any]:
-    """Per layer: dtype, total, own and cosine error per input, largest magnitude, flushed values, all values, and kind."""
+    """Return per layer: dtype; total, own and cosine error per input; largest magnitude; flushed values; all values; kind."""
     import torch
 
     given = torch.from_numpy(np.ascontiguousarray(rows))
@@ -88,7 +88,7 @@ def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, t
     truth: dict[str, Any] = {INPUT: given}
     cell: dict[str, Any] = {INPUT: given}
     result = {}
-    fused = ""  # kind of a layer whose output does not exist: its own error shows in the next output
+    fused = ""  # kind of a layer without an output of its own: its error shows in the next output
     for layer in known:
         truth[layer.name] = layer.compute(*(truth[name] for name in layer.inputs))
         replayed = layer.compute(*(cell[name] for name in layer.inputs))
@@ -110,7 +110,7 @@ def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, t
 
 
 def used_tokens(module: Any, tokens: "torch.Tensor") -> "torch.Tensor | None":
-    """bool [N, T]: tokens up to the pooled one, the only ones that a causal tower's result depends on; None: all of them."""
+    """Return bool [N, T]: the tokens up to the pooled one, which determine a causal tower's result; None if all of them do."""
     import torch
 
     if module.text_pool_type not in ("argmax", "eos"):
@@ -120,7 +120,7 @@ def used_tokens(module: Any, tokens: "torch.Tensor") -> "torch.Tensor | None":
 
 
 def _flat(x: Any, kept: Any) -> Any:
-    """[N, everything], with what no result depends on set to 0."""
+    """Return [N, all values], with values that cannot affect the result set to 0."""
     return (x.masked_fill(~kept[..., None], 0) if kept is not None and x.ndim == 3 else x).flatten(1)
 
 
@@ -132,7 +132,7 @@ def _relative(found: Any, wanted: Any) -> Float64:
 
 
 def _cosine(found: Any, wanted: Any) -> Float64:
-    """Half the squared distance of the unit vectors: exact for tiny angles."""
+    """Return the cosine distance as half the squared distance of the unit vectors, which is exact for tiny angles."""
     difference = found / found.norm(dim=1, keepdim=True) - wanted / wanted.norm(dim=1, keepdim=True)
     values = np.asarray(0.5 * (difference**2).sum(dim=1).numpy(), np.float64)
     return np.where(np.isfinite(values), values, np.inf)

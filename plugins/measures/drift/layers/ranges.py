@@ -1,4 +1,4 @@
-"""Why a format drifts: the ranges of a model's activations and weights, compared with the range of the format."""
+"""Magnitudes of a model's activations and weights relative to a format's range, which explain a format's drift."""
 
 import math
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from fixtures.models import Model
 
 Float64 = NDArray[np.float64]
-OUTLIER = 6.0  # a channel or token is one when its largest magnitude is so many times the median of all channels' or tokens'
-LISTED = 3  # outliers that are named; the largest is, outlier or not
+OUTLIER = 6.0  # an outlier channel or token has this many times the median of all channels' or tokens' largest magnitudes
+LISTED = 3  # outliers listed at most; the largest is always listed
 
 
 FORMATS = {"fp16": "float16", "bf16": "bfloat16"}  # torch's names
 
 
 def holds(name: str) -> "torch.finfo":
-    """The range of a number format."""
+    """Return the numeric limits of a format."""
     import torch
 
     return torch.finfo(getattr(torch, FORMATS[name]))
@@ -48,20 +48,20 @@ class Range:
     tokens: Float64 = field(default_factory=lambda: np.zeros(0))  # [T]
 
     def add(self, x: Any, kept: Any = None) -> None:
-        """Take in a tensor [N, T, C], [N, C] or [N, C, h, w]; `kept` bool [N, T] says which tokens count."""
+        """Add a tensor [N, T, C], [N, C] or [N, C, h, w]; `kept`, bool [N, T], selects the tokens that count."""
         x = x.flatten(2).transpose(1, 2) if x.ndim == 4 else x
         size = x.abs().double()
         rows = size.flatten(1).max(dim=1).values.clamp_min(1e-300)
         if kept is not None and x.ndim == 3:
             size = size * kept[..., None]
-        scale = rows / 127.5  # an 8-bit scale over the whole range of one input
+        scale = rows / 127.5  # an 8-bit scale over the full range of one input
         self.int8_zero += int(((size > 0) & (size < scale.view(-1, *[1] * (size.ndim - 1)) / 2)).sum())
         self.largest = max(self.largest, float(size.max()))
         self.squares += float((size**2).sum())
         self.count += int((size > 0).sum())
         for name in FORMATS:
             normal = holds(name).smallest_normal
-            zero = normal * holds(name).eps / 2  # values smaller than half the smallest subnormal round to 0
+            zero = normal * holds(name).eps / 2  # values below half the smallest subnormal round to 0
             self.subnormal[name] += int(((size < normal) & (size >= zero)).sum())
             self.flushed[name] += int(((size > 0) & (size < zero)).sum())
         self.channels = _larger(self.channels, size.flatten(0, -2).max(dim=0).values.numpy())
@@ -69,7 +69,7 @@ class Range:
             self.tokens = _larger(self.tokens, size.max(dim=0).values.max(dim=-1).values.numpy())
 
     def as_json(self) -> dict[str, Any]:
-        """Bits of headroom and shares by format, and the outliers."""
+        """Return the bits of headroom and the shares by format, and the outliers."""
         count, rms = max(self.count, 1), math.sqrt(self.squares / max(self.count, 1))
         return {
             "name": self.name,
@@ -88,7 +88,7 @@ class Range:
 
 
 def outliers(largest: Float64) -> list[dict[str, float]]:
-    """The position with the largest magnitude, and the next that are outliers, with how many times the median they have."""
+    """Return the position of the largest magnitude and the next outliers, each as a multiple of the median."""
     usual = float(np.median(largest[largest > 0])) if (largest > 0).any() else math.inf
     order = np.argsort(-largest)[:LISTED]
     listed = [i for place, i in enumerate(order) if place == 0 or largest[i] >= OUTLIER * usual]
@@ -96,7 +96,7 @@ def outliers(largest: Float64) -> list[dict[str, float]]:
 
 
 def activation_ranges(model: "Model", batch: Array | Tokens, tower: Tower) -> Iterator[Range]:
-    """Of every layer and of what attention and MLP hold inside, in fp32, over all inputs, without padding after end-of-text."""
+    """Yield the range of every layer and inner step in fp32, over all inputs, without padding after end-of-text."""
     import torch
 
     module = model.module()

@@ -1,4 +1,4 @@
-"""Attention's scores as layers for the range analysis; cells cannot provide them, because fused kernels do not return them."""
+"""Attention scores as extra layers of the dynamic range; no cell gives access to them, because kernels are fused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from plugins.measures.drift.layers.layers import Layer, layers
 
 
 def scores(module: Any, tower: Tower) -> list[Layer]:
-    """Scaled products of q and k before any mask, [N, T, heads * T], of each block."""
+    """Return the layers of scaled products of q and k before any mask, [N, T, heads * T], one per block."""
     blocks = module.get_submodule("visual.transformer.resblocks" if tower == "image" else "transformer.resblocks")
     return [
         Layer(layer.name.replace(".in_proj", ".scores"), "inner", (layer.name,), _products(blocks[layer.block]), layer.block)

@@ -1,4 +1,4 @@
-"""Weights: their range compared with a format's, their rounding error by channel, and the weights that a cell uses."""
+"""Weights: their range relative to a format's, their rounding error by channel, and the error of a cell's copies."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def weight_ranges(model: "Model", tower: Tower) -> list[dict[str, Any]]:
-    """Of every parameter of a tower, and for matrices the relative error of int8 rounding, by output channel."""
+    """Return the range of every parameter of a tower, and for matrices the int8 rounding error by output channel."""
     rows = []
     for name, tensor in model.state.items():
         if name.startswith("visual.") != (tower == "image") or name.startswith("logit_") or not tensor.is_floating_point():
@@ -29,7 +29,7 @@ def weight_ranges(model: "Model", tower: Tower) -> list[dict[str, Any]]:
 
 
 def int8_error(weight: Any) -> dict[str, Any]:
-    """Relative error (Euclidean) of each output channel [rows] after symmetric int8 rounding with a scale of its own."""
+    """Return the relative error (Euclidean) per output channel [rows] after symmetric int8 rounding, one scale per channel."""
     scale = weight.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / 127
     rounded = (weight / scale).round() * scale
     errors = ((rounded - weight).norm(dim=1) / weight.norm(dim=1).clamp_min(1e-12)).double().numpy()
@@ -38,7 +38,7 @@ def int8_error(weight: Any) -> dict[str, Any]:
 
 
 def cell_errors(model: "Model", encoder: Encoder) -> dict[str, float]:
-    """Relative error (Euclidean) of the matrices that a cell multiplies with, by name; empty where they are hidden."""
+    """Return the relative error (Euclidean) of a cell's weight matrices, by name; empty if the cell hides them."""
     found = {}
     for name, used in encoder.weights():
         wanted = model.state.get(name)

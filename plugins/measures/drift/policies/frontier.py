@@ -1,4 +1,4 @@
-"""The frontier of drift against latency: which sets of operations kept in fp32 no other set beats in both at once."""
+"""The Pareto frontier of drift and latency over sets of operations kept in fp32."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -8,24 +8,24 @@ from fixtures.capability import Tower
 from plugins.measures.drift.policies.search import Kept, Search
 from plugins.measures.drift.policies.trial import Target, Trial
 
-POINTS = 10  # sets that are timed
-GROUPS = ("LayerNorm", "attention", "mlp")  # each kept as a whole, for comparison
+POINTS = 10  # number of sets that are timed
+GROUPS = ("LayerNorm", "attention", "mlp")  # kinds of operations, each also tried with all its operations kept
 
 
 def figures(share: float, drift: float) -> dict[str, Any]:
-    """A drift in the report's form: what is not finite is absent, and said."""
+    """Return a drift for the report; if it is not finite, {"overflow": True}."""
     return {"share": share, "drift": drift} if math.isfinite(drift) else {"overflow": True}
 
 
 def share_of(found: Mapping[str, Any]) -> float:
-    """The share of the budget, infinite where an embedding was not finite."""
+    """Return the share of the budget; infinite if an embedding was not finite."""
     return float(found.get("share", math.inf))
 
 
 def frontier(
     trial: Trial, tower: Tower, target: Target, search: Search, say: Callable[[str], None], seconds: float
 ) -> list[dict[str, Any]]:
-    """Drift of the worst input and batch-1 latency of sets worth knowing; `pareto` marks those that no other set beats."""
+    """Return worst-input drift and batch-1 latency of selected sets; `pareto` marks those that no other set dominates."""
     points = []
     for label, kept in _sets(trial, search):
         say(f"{tower} tower, timing {label}")
@@ -36,26 +36,26 @@ def frontier(
 
 
 def _sets(trial: Trial, search: Search) -> list[tuple[str, Kept]]:
-    """Nothing, the best that was measured of each size, every LayerNorm, every attention, every MLP, everything."""
+    """Return the labelled sets: nothing, the best measured set of each size, all of each kind, everything."""
     everything = frozenset(search.operations)
     chosen: dict[Kept, str] = {frozenset(): "nothing", everything: "everything"}
     for group in GROUPS:
-        alike = frozenset(operation for operation in everything if trial.known[operation] == group)
-        if alike:
-            chosen.setdefault(alike, f"every {group}")
+        of_group = frozenset(operation for operation in everything if trial.known[operation] == group)
+        if of_group:
+            chosen.setdefault(of_group, f"every {group}")
     best: dict[int, Kept] = {}
     for kept in sorted(search.measured, key=lambda kept: (search.measured[kept], sorted(kept))):
         best.setdefault(len(kept), kept)
     sizes = [size for size in sorted(best) if best[size] not in chosen]
     room = max(0, POINTS - len(chosen))
-    for place in range(min(room, len(sizes))):  # evenly over the sizes, the smallest first
+    for place in range(min(room, len(sizes))):  # evenly spread over the sizes, smallest first
         size = sizes[place * len(sizes) // min(room, len(sizes))]
         chosen[best[size]] = f"best {size}"
     return [(label, kept) for kept, label in chosen.items()]
 
 
 def mark(points: Sequence[dict[str, Any]]) -> None:
-    """Set `pareto` of each point: no other has less drift and latency, nor as much of one and less of the other."""
+    """Set `pareto` of each point: True if no other point is at least as good in drift and latency and better in one."""
     at = [(point.get("drift", math.inf), point["ratio"]) for point in points]
     for point, mine in zip(points, at, strict=True):
         point["pareto"] = not any(all(a <= b for a, b in zip(other, mine, strict=True)) and other != mine for other in at)

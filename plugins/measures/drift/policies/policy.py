@@ -1,4 +1,4 @@
-"""The smallest precision policy that brings a cell's drift within budget, and its cost."""
+"""Finds the smallest precision policy that brings a cell within its drift budget, and the policy's latency cost."""
 
 import math
 import tempfile
@@ -21,9 +21,9 @@ from plugins.measures.drift.policies.trial import Target, Trial
 if TYPE_CHECKING:
     from fixtures.models import Model
 
-TRIED = 16  # of a tower's worst inputs, on which sets are tried; what is found is checked on all of them,
-ROUNDS = 4  # and searched again with the inputs that broke it, so often
-SECONDS = 0.8  # to time one set
+TRIED = 16  # worst inputs of a tower on which sets are tried; the result is checked on all inputs
+ROUNDS = 4  # searches; each adds the inputs on which the previous result failed
+SECONDS = 0.8  # per timed set
 Say = Callable[[str], None]
 
 
@@ -31,11 +31,11 @@ def find_policy(
     backend: Backend, model: "Model", base: str, device: str, targets: Mapping[Tower, Target], name: str,
     say: Say = lambda _: None, seconds: float = SECONDS, with_frontier: bool = True, tried: int = TRIED,
 ) -> tuple[Policy | None, dict[str, Any]]:  # fmt: skip
-    """The smallest policy that brings a cell within budget, and what was measured, by tower.
+    """Return the smallest policy that brings a cell within budget, and the measurements by tower.
 
-    `targets` hold each tower's inputs, golden's embeddings and the budget. There is no policy when nothing has to be kept
-    (then found["within"] is true) and when not even all operations in fp32 are enough (then found["reached"] is false).
-    `seconds` time each set; 0 times nothing, and then there is no frontier. Sets are tried on the `tried` worst inputs first.
+    `targets` hold each tower's inputs, golden's embeddings and the budget. The policy is None if nothing has to be kept
+    (found["within"] is true) or if not even all operations in fp32 are enough (found["reached"] is false).
+    Each set is timed for `seconds`; 0 disables timing and the frontier. Sets are tried on the `tried` worst inputs first.
     """
     with tempfile.TemporaryDirectory(prefix="policy-") as builds:
         trial = Trial(backend, model, base, device, Path(builds))
@@ -58,19 +58,19 @@ def find_policy(
 
 
 def write_policy(policy: Policy, target: Path) -> Path:
-    """Write the policy's file atomically."""
+    """Write the policy's file atomically and return its path."""
     write_text(target, as_text(policy))
     return target
 
 
 def _header(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of one tower for the file."""
+    """Return one tower's figures for the policy's file."""
     before = {f"{key}_without": value for key, value in row["low"].items()}
     return {key: value for key, value in row["own"].items() if key != "n"} | before
 
 
 def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float, tried: int) -> dict[str, Any]:
-    """One tower: its drift without a policy, the smallest set, whether that is proved, and its price."""
+    """Return one tower's drift without a policy, the smallest set, whether it is proved smallest, and its latency."""
     low = trial.encode(frozenset(), target.batch, tower)
     row: dict[str, Any] = {"inputs": len(target.names), "low": figures(*target.drift(low))}
     answer = _smallest(trial, tower, target, low, say, tried)
@@ -88,20 +88,20 @@ def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float,
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a tower's search; without `embeddings`, no set was sufficient."""
+    """The result of a tower's search; `embeddings` is None if no set is enough."""
 
     search: Search
-    chosen: list[int]  # the inputs that were worst without a policy, and under those that were tried
+    chosen: list[int]  # the worst inputs without a policy, and with the policies tried
     kept: Kept = frozenset()
     found: Found | None = None
     embeddings: Array | None = None  # of all inputs, with `kept` in fp32
 
 
 def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say, tried: int) -> Answer:
-    """Searches on the worst inputs, checks on all, and searches again with those that broke what was found."""
+    """Search on the worst inputs, check on all, and search again with the inputs on which the result failed."""
     chosen = _worst(target.shares(low), tried)
     kept, stricter = frozenset[str](), 1.0
-    for operations in levels(trial.known, tower):  # larger pieces where the rounding between small ones is too much
+    for operations in levels(trial.known, tower):  # larger operations, if rounding between small ones is too much
         for _ in range(ROUNDS):
             search = Search(operations, _measure(trial, tower, target.rows(chosen), say, stricter))
             found = search.run(first=kept)
@@ -109,13 +109,13 @@ def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say, 
                 break
             kept = search.drop(in_parts(found.kept, partial(parts, trial.known), search.share))
             embeddings = trial.encode(kept, target.batch, tower) if kept else low
-            shares, seen = target.shares(embeddings), search.share(kept) / stricter
+            shares, on_sample = target.shares(embeddings), search.share(kept) / stricter
             chosen = sorted({*chosen, *_worst(shares, tried)})
             worst = float(shares.max())
             if worst <= 1:
                 return Answer(search, chosen, kept, found, embeddings)
-            if math.isfinite(worst) and seen > 0:  # a row may depend on its batch (dynamic int8): then a sample needs a margin
-                stricter = max(stricter, worst / seen)
+            if math.isfinite(worst) and on_sample > 0:  # rows may depend on the batch (dynamic int8): add a margin
+                stricter = max(stricter, worst / on_sample)
     return Answer(search, chosen)
 
 

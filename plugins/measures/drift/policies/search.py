@@ -1,4 +1,4 @@
-"""Which smallest set of operations kept in fp32 brings a drift within its budget: a search over subsets, all of it measured."""
+"""Searches for the smallest set of operations to keep in fp32 that brings a drift within its budget; every set is measured."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -6,44 +6,44 @@ from dataclasses import dataclass
 from itertools import combinations
 
 Kept = frozenset[str]
-Measure = Callable[[Kept], float]  # drift as a share of its budget; infinite where it is not finite
-MOST = 250  # measurements that may be spent on looking for a still smaller set
+Measure = Callable[[Kept], float]  # drift as a share of its budget; infinite if an embedding is not finite
+MOST = 250  # measurements allowed in the search for a smaller set
 
 
 @dataclass(frozen=True)
 class Found:
-    """The result of a search; `measured` has every set that was tried."""
+    """The result of a search; `measured` has every set that was measured."""
 
-    kept: Kept | None  # None: even all operations together are not sufficient
-    necessary: Kept  # operations without which all others together are not sufficient
-    smallest: bool  # True if no smaller set is sufficient: each was measured, or lacks a necessary operation
+    kept: Kept | None  # None: not even all operations are enough
+    necessary: Kept  # operations without which even all others together are not enough
+    smallest: bool  # True: no smaller set is enough; each was measured, or lacks a necessary operation
     measured: dict[Kept, float]
 
 
 class Search:
-    """One search; every set is measured once."""
+    """One search; each set is measured at most once."""
 
     def __init__(self, operations: Sequence[str], measure: Measure, most: int = MOST) -> None:
         self.operations, self.measure, self.most = sorted(operations), measure, most
         self.measured: dict[Kept, float] = {}
 
     def share(self, kept: Iterable[str]) -> float:
-        """The measured share of the budget."""
+        """Return the measured share of the budget."""
         key = frozenset(kept)
         if key not in self.measured:
             self.measured[key] = self.measure(key)
         return self.measured[key]
 
     def enough(self, kept: Iterable[str]) -> bool:
-        """True within budget."""
+        """Return True if the set is within budget."""
         return self.share(kept) <= 1
 
     def run(self, first: Iterable[str] = ()) -> Found:
-        """Try no operation, each alone, all but each; then add greedily, drop greedily, and search for a smaller set.
+        """Search: measure no operation, each alone, all but each; then add greedily, drop greedily, and try smaller sets.
 
-        Errors of several operations hide one another (all is lost as long as one of two overflows), so what an operation
-        does alone says little; what all others do without it tells which are necessary. `first` is a set to try before
-        anything is added, such as another cell's answer.
+        Errors of several operations mask each other (if two overflow, keeping one changes nothing), so an operation alone
+        shows little; measuring all others without it shows whether it is necessary. `first` is a set to try before anything
+        is added, such as another cell's answer.
         """
         nothing, everything = frozenset[str](), frozenset(self.operations)
         if self.enough(nothing):
@@ -60,10 +60,10 @@ class Search:
         return self._smaller(self.drop(kept), necessary)
 
     def _add(self, kept: Kept) -> Kept:
-        """Add the operation that helps most until the set is sufficient; earlier gains serve as estimates until remeasured.
+        """Add the operation with the largest gain until the set is enough; only the best candidate's gain is measured again.
 
-        Independent errors add up, so an operation takes off about the same wherever it is kept. Nothing is believed of what
-        was seen while the drift was infinite.
+        Independent errors add up, so the gain of an operation depends little on the rest of the set. Gains measured while the
+        drift was infinite are not used.
         """
         before = self.share(())
         gains = {operation: before - self.share({operation}) for operation in self.operations if operation not in kept}
@@ -83,7 +83,7 @@ class Search:
         return kept
 
     def drop(self, kept: Kept) -> Kept:
-        """Drop operations, the least useful first, until every remaining one is measured to be necessary."""
+        """Drop operations while the set stays enough, the one with the least effect first; each drop is measured."""
         while kept:
             best = min((kept - {operation} for operation in sorted(kept)), key=self.share)
             if not self.enough(best):
@@ -92,9 +92,9 @@ class Search:
         return kept
 
     def _smaller(self, kept: Kept, necessary: Kept) -> Found:
-        """Try all smaller sets, if there are few enough; else put one operation in the place of two.
+        """Try all smaller sets if there are few enough; otherwise try to replace two operations by one.
 
-        Where a set is enough without a "necessary" operation, the others' errors had cancelled: then none is necessary.
+        If a set is enough without a "necessary" operation, errors had cancelled each other: then none counts as necessary.
         """
         spent = len(self.measured)
         necessary = necessary if necessary <= kept else frozenset()
@@ -120,7 +120,7 @@ class Search:
 
 
 def in_parts(kept: Kept, parts: Callable[[str], Sequence[str]], measure: Measure) -> Kept:
-    """`kept` with each operation replaced by the one of its own parts that is enough in its place, where there is one."""
+    """Return `kept` with each operation replaced by the best of its parts, if that part is enough in its place."""
     for whole in sorted(kept):
         inside = [(kept - {whole}) | {part} for part in parts(whole)]
         shares = {candidate: measure(candidate) for candidate in inside}

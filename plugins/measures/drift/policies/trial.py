@@ -1,4 +1,4 @@
-"""One cell's drift and latency with any operations kept in fp32: what a policy search measures."""
+"""Measures one cell's drift and latency with chosen operations kept in fp32, for a policy search."""
 
 import time
 from contextlib import nullcontext
@@ -25,7 +25,7 @@ FEWEST_PAIRS = 20
 
 @dataclass(frozen=True)
 class Target:
-    """Inputs of one tower, golden's embeddings of them, and how far from these one may be."""
+    """Inputs of one tower, golden's embeddings of them, and the allowed distance from these."""
 
     batch: Array | Tokens
     wanted: Array  # [N, D], raw
@@ -33,59 +33,59 @@ class Target:
     limits: dict[str, NDArray[np.float64]]  # by metric, [N]
 
     def shares(self, found: Array) -> NDArray[np.float64]:
-        """The largest share of a limit that each row uses [N]; infinite where an embedding is not finite."""
+        """Return the largest share of a limit that each row uses [N]; infinite if an embedding is not finite."""
         drift = Drift(self.batch, found, self.wanted, self.names, self.limits)
         return np.asarray(np.max([drift.comparison(metric).shares for metric in self.limits], axis=0))
 
     def drift(self, found: Array) -> tuple[float, float]:
-        """Of the worst input: the share of its budget, and the cosine distance; infinite where an embedding is not finite."""
+        """Return the worst input's share of its budget, and its cosine distance; infinite if an embedding is not finite."""
         worst = float(cosine_distance(found, self.wanted).max())
         return float(self.shares(found).max()), worst if np.isfinite(worst) else float("inf")
 
     def rows(self, chosen: list[int]) -> "Target":
-        """Some of the inputs."""
+        """Return a target with only the chosen inputs."""
         limits = {metric: limit[chosen] for metric, limit in self.limits.items()}
         return Target(self.batch[chosen], self.wanted[chosen], [self.names[i] for i in chosen], limits)
 
     def within(self, cosine: float | None) -> "Target":
-        """The same with a tighter budget: a cosine distance that no input may exceed; None leaves the limits as they are."""
+        """Return a target with a cosine distance that no input may exceed; None leaves the limits unchanged."""
         if cosine is None:
             return self
         return replace(self, limits={**self.limits, "cosine_distance": np.minimum(self.limits["cosine_distance"], cosine)})
 
 
 class Trial:
-    """A cell of a low precision, on which sets of operations are tried."""
+    """A low-precision cell on which sets of operations are tried."""
 
     def __init__(self, backend: Backend, model: Model, base: str, device: str, builds: Path) -> None:
-        """`builds` is where exports of sets that are only tried go."""
+        """Load the cell; `builds` is the folder for temporary exports of the tried sets."""
         self.backend, self.model, self.base, self.device, self.builds = backend, model, base, device, builds
         self.low = backend.load(model, base, device)
         self.exact: Any = model.module().to(device)
         self.known = operations(self.exact, model.projections)
 
     def policy(self, kept: Kept, name: str = "tried") -> Policy:
-        """A policy that keeps these operations in fp32."""
+        """Return a policy that keeps these operations in fp32."""
         return Policy(name, self.base, tuple(sorted(kept)), self.model.weights_sha256)
 
     def encoder(self, kept: Kept) -> Encoder:
-        """A new encoder that keeps these operations in fp32; the low-precision encoder for none."""
+        """Build an encoder that keeps these operations in fp32; the low-precision encoder if there are none."""
         if not kept:
             return self.backend.load(self.model, self.base, self.device)
         return self.backend.load_policy(self.model, self.policy(kept), self.device, self.builds)
 
     def encode(self, kept: Kept, batch: Array | Tokens, tower: Tower) -> Array:
-        """Raw embeddings [N, D]; operations are swapped in place where the cell can do that, which costs nothing."""
+        """Return raw embeddings [N, D]; operations are swapped in place if the cell supports it, which needs no build."""
         in_place = self.low.keeping(self.exact, sorted(kept))
         with np.errstate(over="ignore", invalid="ignore"), in_place or nullcontext():
             return _all(self.low if in_place else self.encoder(kept), batch, tower)
 
     def drift(self, kept: Kept, target: Target, tower: Tower) -> tuple[float, float]:
-        """See Target.drift."""
+        """Return the drift with these operations in fp32; see Target.drift."""
         return target.drift(self.encode(kept, target.batch, tower))
 
     def latency(self, kept: Kept, batch: Array | Tokens, tower: Tower, seconds: float) -> dict[str, float]:
-        """Batch 1 with these kept against none, in alternation: p50 of both in ms, and the interval of their ratio."""
+        """Time batch 1 with these operations in fp32 against none, in alternation: p50 in ms, and the interval of the ratio."""
         low = self.low
         ours = self.encoder(kept) if kept else low
         blocks = [timed(lambda encoder=encoder: encoder.encode(batch[:1], tower)) for encoder in (ours, low)]  # type: ignore[misc]
