@@ -15,6 +15,7 @@ pytest_plugins = [
     "plugins.command_line.promise_list",
     "plugins.command_line.environment_report",
     "plugins.cells.fixtures",
+    "plugins.cells.fresh",
     "plugins.golden.update",
     "plugins.cells.sampling",
     "plugins.cells.compared",

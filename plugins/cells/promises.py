@@ -59,7 +59,8 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 def reproduce(item: pytest.Item) -> str:
     """The command that repeats this test."""
     command = [PYTEST, *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
-    return " ".join(command)
+    seed = [f"--seed={item.config.option.seed}"] if promise(item)[0] == "E16" else []
+    return " ".join([*command, *seed])
 
 
 @pytest.hookimpl(trylast=True)

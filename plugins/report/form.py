@@ -27,6 +27,7 @@ class Run(TypedDict):
     commit: str
     strict: bool
     command: str
+    seed: int  # of the inputs that were drawn for this run
 
 
 class Model(TypedDict):

@@ -168,6 +168,7 @@ def report_of(config: pytest.Config, rows: list[Row]) -> Report:
         "commit": environment.commit(),
         "strict": config.getoption("--strict-cells"),
         "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
+        "seed": config.option.seed,
     }
     report: Report = {"schema": 1, "run": run, "environment": environment.fingerprint(), **_model(config), "cells": rows}
     return report

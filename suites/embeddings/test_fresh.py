@@ -1,0 +1,33 @@
+"""What an encoder promises on inputs that it has never had: who answers from memory cannot know them."""
+
+import numpy as np
+import pytest
+
+from fixtures.bounds import bounds
+from fixtures.capability import Encoder, Tower
+from fixtures.cells import EncoderKey
+from plugins.cells.form import formed
+from plugins.cells.fresh import drawn
+from plugins.cells.promises import Judge
+from plugins.cells.sizes import batches
+from plugins.golden.verified import Golden
+from plugins.measures.vectors.metrics import Comparison, cosine_distance
+from plugins.subjects import Subjects
+
+COSINE = "cosine_distance"
+
+
+def test_fresh_inputs(
+    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, encoder: Encoder, tower: Tower, judge: Judge,
+    pytestconfig: pytest.Config,
+) -> None:  # fmt: skip
+    """E16 inputs that are drawn for this run alone give torch eager fp32's vectors: cosine distance within tolerance."""
+    inputs = drawn(subjects, tower, pytestconfig.getoption("--seed"))
+    parts = [inputs.inputs[rows] for rows in batches(len(inputs.names))]
+    width = golden.image.shape[1]
+    found = np.concatenate([formed(encoder.encode(part, tower), len(part), width, tower).copy() for part in parts])
+    limit = float(golden.limits(encoder_key.base, tower, COSINE, [""])[0])
+    if known := encoder_key.known_failures(tower).get("E2"):  # golden inputs may be as far from the reference, and so may these
+        limit = max(limit, float((bounds("E2", known) or {}).get(COSINE, limit)))
+    metric = "cosine distance of a vector to torch eager fp32's of the same new input"
+    judge(Comparison(metric, cosine_distance(found, inputs.wanted), limit, inputs.names, COSINE))
