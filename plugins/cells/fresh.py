@@ -4,11 +4,14 @@ import os
 import secrets
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fixtures import truth
 from fixtures.capability import Array, Tokens, Tower
 from fixtures.datasets import fresh
+from plugins.measures.vectors.metrics import cosine_distance
 from plugins.subjects import Subjects
 
 COUNT = 32  # inputs a tower
@@ -59,3 +62,15 @@ def drawn(subjects: Subjects, tower: Tower, seed: int) -> Fresh:
         return Fresh(inputs, names, truth.reference(subjects.model, inputs, tower, iter))
 
     return subjects.once(("fresh", tower, seed), make)
+
+
+def own_errors(subjects: Subjects, tower: Tower, seed: int, precision: str) -> NDArray[np.float64]:
+    """Return the cosine distances [32] that the reference itself makes at this precision; computed once a run."""
+    inputs = drawn(subjects, tower, seed)
+    if precision == "fp32":
+        return np.zeros(len(inputs.names))
+
+    def make() -> NDArray[np.float64]:
+        return cosine_distance(truth.at_precision(subjects.model, precision, inputs.inputs, tower), inputs.wanted)
+
+    return subjects.once(("own errors", tower, seed, precision), make)

@@ -53,6 +53,15 @@ class Golden:
         exceptions = table.get("exceptions", {})
         return np.array([float(exceptions.get(name, {}).get(metric, {"limit": usual})["limit"]) for name in names])
 
+    def limits_of(self, precision: str, tower: str, metric: str, own: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The tolerance for inputs that are not golden's [N], whose own errors of the reference at this precision are `own`.
+
+        By the rule of golden's tolerances, which has exceptions for odd files: an input with a larger error has a larger limit.
+        """
+        usual = self.limits(precision, tower, metric, [""] * len(own))
+        rule = self.tolerances[precision][tower][metric]
+        return np.maximum(usual, rule["factor"] * own + rule["floor"])
+
     def measured(self, precision: str, tower: str, metric: str) -> float:
         """The reference's own largest error at this precision; raises BadInput when none was derived."""
         self.limits(precision, tower, metric, [])

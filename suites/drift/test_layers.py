@@ -66,10 +66,7 @@ def test_worst_inputs(
     exact = subjects.once(("worst", tower), lambda: truth.float64(subjects.model, batch, tower, iter))
     names = [find.name for find in finds]
     found = cosine_distance(np.concatenate([encoder.encode(row[None], tower) for row in batch]), exact)
-    # The rule of golden's tolerances, which has exceptions for odd files: an input with a larger error has a larger limit.
-    usual = golden.limits(encoder_key.precision, tower, "cosine_distance", names)
-    rule = golden.tolerances[encoder_key.precision][tower]["cosine_distance"]
     own = np.array([find.cosine_distance[encoder_key.precision] for find in finds])
-    drift = Comparison("cosine_distance", found, np.maximum(usual, rule["factor"] * own + rule["floor"]), names)
+    drift = Comparison("cosine_distance", found, golden.limits_of(encoder_key.precision, tower, "cosine_distance", own), names)
     record(f"worst_inputs.{tower}", {"cosine_distance": drift.value, "limit": drift.limit, "input": names[drift.worst]})
     judge(drift)

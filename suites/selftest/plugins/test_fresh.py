@@ -16,7 +16,7 @@ ONE = ("--device=cpu", "--precision=fp32", "--preprocessor=original_clip", "suit
 def test_a_seed_repeats_inputs() -> None:
     """And another seed gives others; none is one of those that they are made of."""
     pixels = np.random.default_rng(0).standard_normal((5, 3, 8, 8)).astype(np.float32)
-    known = ["a dog", "一只猫在沙发上", "two cats and a very long sentence"]
+    known = ["a dog", "一只猫在沙发上", "two cats and a very long sentence", "", " "]
     makers: list[tuple[Any, Any]] = [(fresh.images, pixels), (fresh.texts, known)]
     for make, source in makers:
         first, again, other = (list(make(source, 32, seed)) for seed in (1, 1, 2))
