@@ -60,7 +60,7 @@ class Golden:
         """
         usual = self.limits(precision, tower, metric, [""] * len(own))
         rule = self.tolerances[precision][tower][metric]
-        return np.maximum(usual, rule["factor"] * own + rule["floor"])
+        return np.maximum(usual, float(rule["factor"]) * own + float(rule["floor"]))
 
     def measured(self, precision: str, tower: str, metric: str) -> float:
         """The reference's own largest error at this precision; raises BadInput when none was derived."""
