@@ -47,6 +47,6 @@ def _git(folder: Path, *command: str, **environment: str) -> "subprocess.Complet
     try:
         return subprocess.run(
             ["git", *command], cwd=folder, env={**inherited, **environment}, capture_output=True, text=True, check=False
-        )  # fmt: skip
+        )
     except OSError as error:
         raise BadInput(f"git cannot be run ({error}): --against needs it") from error

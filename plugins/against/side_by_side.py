@@ -139,8 +139,11 @@ class SideBySide:
     def drift(self, key: EncoderKey, tower: Tower) -> Drift:
         """Compare both sides' embeddings of the golden inputs, with the precision's tolerance."""
         image = tower == "image"
-        inputs, names = (self.golden.pixels, list(self.golden.pixel_names)) if image else (
-            self.subjects.tokens, names_of(self.subjects, "text"))  # fmt: skip
+        inputs, names = (
+            (self.golden.pixels, list(self.golden.pixel_names))
+            if image
+            else (self.subjects.tokens, names_of(self.subjects, "text"))
+        )
         limits = {metric: self.golden.limits(key.precision, tower, metric, names) for metric in METRICS}
         with self.two(key) as two:
             return Drift(inputs, *two.encode(inputs, tower), names, limits)

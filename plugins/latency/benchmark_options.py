@@ -12,10 +12,12 @@ COMPARED_S, SHOWN_S = 2.0, 0.5  # seconds for one comparison
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --latency-budget."""
     parser.getgroup("clip-conformance").addoption(
-        "--latency-budget", type=float, metavar="SECONDS",
+        "--latency-budget",
+        type=float,
+        metavar="SECONDS",
         help="longest comparison of one encoder's tower with its reference; a slow encoder takes the fewest pairs allowed "
         f"[{COMPARED_S} when runs are compared or stored, else {SHOWN_S}]",
-    )  # fmt: skip
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -24,11 +24,18 @@ def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: st
     """The form of a comparison in extra_info, with the log ratios, so that other confidences can be computed later."""
     found = interval(pairs, 0.95)
     return {
-        "cell": cell, "tower": tower, "reference": reference, "verdict": verdict,
-        "ratio": found.ratio, "low": found.low, "high": found.high, "confidence": 0.95, "n": found.n,
+        "cell": cell,
+        "tower": tower,
+        "reference": reference,
+        "verdict": verdict,
+        "ratio": found.ratio,
+        "low": found.low,
+        "high": found.high,
+        "confidence": 0.95,
+        "n": found.n,
         "reference_s": float(np.median(pairs[:, 1])),
         "log_ratios": np.log(pairs[:, 0] / pairs[:, 1]).round(6).tolist(),
-    }  # fmt: skip
+    }
 
 
 @dataclass(frozen=True)

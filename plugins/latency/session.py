@@ -116,11 +116,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     for name, found in notes.trends.items():
         moved = found.get("step")
         change = f"level changed {moved['change']:+.1%} at {moved['file']}" if moved else "one level"
-        write(f"trend of {name[0]} {name[1]}: {found['runs']} runs, {min(found['ratios']):.3g} to {max(found['ratios']):.3g} "
-              f"× {name[2]}, {change}")  # fmt: skip
+        write(
+            f"trend of {name[0]} {name[1]}: {found['runs']} runs, {min(found['ratios']):.3g} to {max(found['ratios']):.3g} "
+            f"× {name[2]}, {change}"
+        )
     if gate.asked and not notes.measured:
         write("--benchmark-compare compared nothing: select suites/latency, test_encode_in_alternation", red=True)
     elif gate.asked:
         failed = len(notes.compared) - len(notes.inconclusive) - notes.passed
-        write(f"{len(notes.compared)} compared with stored runs: {notes.passed} pass, {failed} fail, "
-              f"{len(notes.inconclusive)} inconclusive; {len(notes.no_baseline)} without a baseline", bold=True)  # fmt: skip
+        write(
+            f"{len(notes.compared)} compared with stored runs: {notes.passed} pass, {failed} fail, "
+            f"{len(notes.inconclusive)} inconclusive; {len(notes.no_baseline)} without a baseline",
+            bold=True,
+        )

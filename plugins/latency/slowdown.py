@@ -69,9 +69,14 @@ class Against:
         return {
             "change": {"ratio": since.ratio, "low": since.low, "high": since.high, "confidence": since.confidence},
             "allowed_slowdown": self.limit.slowdown,
-            "baseline": {"file": self.then.file, "datetime": self.then.when, "commit": self.then.commit,
-                         "ratio": self.then.found["ratio"], **({"differs": self.differs} if self.differs else {})},
-        }  # fmt: skip
+            "baseline": {
+                "file": self.then.file,
+                "datetime": self.then.when,
+                "commit": self.then.commit,
+                "ratio": self.then.found["ratio"],
+                **({"differs": self.differs} if self.differs else {}),
+            },
+        }
 
     def sentence(self, now: Interval, pairs: Pairs) -> str:
         """Numbers, limit and file for the message."""

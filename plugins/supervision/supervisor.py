@@ -106,9 +106,12 @@ class _Run:
         # The child has its own process group, or Ctrl-C would reach it twice; so it must not read from the terminal.
         reading = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         self.process = subprocess.Popen(
-            [sys.executable, *started, *arguments], cwd=config.invocation_params.dir, env=environment, pass_fds=[theirs, held],
+            [sys.executable, *started, *arguments],
+            cwd=config.invocation_params.dir,
+            env=environment,
+            pass_fds=[theirs, held],
             process_group=0,
-        )  # fmt: skip
+        )
         signal.signal(signal.SIGTTIN, reading)
         os.close(theirs)
         os.close(held)

@@ -33,10 +33,17 @@ def test_latency(
     decision = side_by_side.decision(encoder_key, tower)
     record("against", side_by_side.what(encoder_key))
     found = decision.found
-    record(f"against.latency.{tower}", {
-        "verdict": decision.verdict, "ratio": found.ratio, "interval": [found.low, found.high],
-        "confidence": found.confidence, "allowed": 1 + decision.limit.slowdown, "pairs": found.n,
-        "p50_ms": (1e3 * np.median(decision.pairs, axis=0)).tolist(),
-    })  # fmt: skip
+    record(
+        f"against.latency.{tower}",
+        {
+            "verdict": decision.verdict,
+            "ratio": found.ratio,
+            "interval": [found.low, found.high],
+            "confidence": found.confidence,
+            "allowed": 1 + decision.limit.slowdown,
+            "pairs": found.n,
+            "p50_ms": (1e3 * np.median(decision.pairs, axis=0)).tolist(),
+        },
+    )
     enough = decision.verdict == "pass" or (decision.verdict == "inconclusive" and not pytestconfig.getoption("--strict-cells"))
     judge(enough, f"{decision.verdict}: {decision}")

@@ -18,9 +18,14 @@ COSINE = "cosine_distance"
 
 
 def test_fresh_inputs(
-    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, encoder: Encoder, tower: Tower, judge: Judge,
+    subjects: Subjects,
+    golden: Golden,
+    encoder_key: EncoderKey,
+    encoder: Encoder,
+    tower: Tower,
+    judge: Judge,
     pytestconfig: pytest.Config,
-) -> None:  # fmt: skip
+) -> None:
     """E16 inputs that are drawn for this run alone give torch eager fp32's vectors: cosine distance within tolerance."""
     seed = pytestconfig.getoption("--seed")
     inputs = drawn(subjects, tower, seed)

@@ -18,9 +18,15 @@ from plugins.subjects import LoadedEncoder, Subjects
 
 
 def test_encode(
-    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower,
-    stopwatch: Stopwatch, judge: Judge, record: Record, percentiles_then: dict[str, object],
-) -> None:  # fmt: skip
+    subjects: Subjects,
+    golden: Golden,
+    encoder_key: EncoderKey,
+    tower: Tower,
+    stopwatch: Stopwatch,
+    judge: Judge,
+    record: Record,
+    percentiles_then: dict[str, object],
+) -> None:
     """L1 encoding one input is timed host to host in the steady state, and gives the right vector while it is timed."""
     loaded, batches = subjects.encoder(encoder_key), subjects.rotating_inputs(tower)
     warm_up, results, turns = loaded.warm_up[tower], list[np.ndarray](), cycle(batches)

@@ -50,9 +50,12 @@ def from_memory(subjects: Subjects, preprocessor: Preprocessor) -> Callable[["Im
 
 
 def test_ownership(
-    pictures: list["Image.Image"], paths: list[str], call: Callable[[str], Array],
-    from_memory: Callable[["Image.Image"], Array], judge: Judge,
-) -> None:  # fmt: skip
+    pictures: list["Image.Image"],
+    paths: list[str],
+    call: Callable[[str], Array],
+    from_memory: Callable[["Image.Image"], Array],
+    judge: Judge,
+) -> None:
     """P10 a result stays as it was when later calls run, and may be written to; the caller's image is not written to."""
     alone = [call(path).copy() for path in paths]
     order = np.random.default_rng(0).integers(len(paths), size=RESULTS)  # in no step with a ring of buffers
@@ -118,9 +121,15 @@ def test_threads(
 
 
 def test_state(
-    subjects: Subjects, preprocessor: Preprocessor, pictures: list["Image.Image"], paths: list[str],
-    call: Callable[[str], Array], from_memory: Callable[["Image.Image"], Array], tmp_path: Path, judge: Judge,
-) -> None:  # fmt: skip
+    subjects: Subjects,
+    preprocessor: Preprocessor,
+    pictures: list["Image.Image"],
+    paths: list[str],
+    call: Callable[[str], Array],
+    from_memory: Callable[["Image.Image"], Array],
+    tmp_path: Path,
+    judge: Judge,
+) -> None:
     """P13 pixels depend on the picture alone: not on the calls before, nor on what was in that file or image before."""
     geometry = subjects.model.geometry
     alone = [call(path).copy() for path in paths]

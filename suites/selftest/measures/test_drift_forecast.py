@@ -115,9 +115,11 @@ def test_pictures_hold_the_scenes_they_say(subjects: Subjects) -> None:
         picture = compose(squares, chosen, rng)
         quarters = [picture[:, y : y + 4, x : x + 4] for y in (0, 4) for x in (0, 4)]
         seen = [
-            int(scene) for quarter in quarters for scene in range(5)
+            int(scene)
+            for quarter in quarters
+            for scene in range(5)
             if any(np.array_equal(quarter, squares[scene][:, :, ::way]) for way in (1, -1))
-        ]  # fmt: skip
+        ]
         assert len(seen) == 4 and set(seen) == set(chosen.tolist())
     known = things(subjects.dataset)
     shown = np.zeros((1, known.named.shape[1]), bool)
@@ -154,10 +156,13 @@ def test_page_and_picture_hold_the_figures(itself: Answers, haystack: Haystack) 
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     cell = {"backend": "mine", "precision": "fp16", **audit_answers(drifted(itself, 0.01), haystack)}
     found: dict[str, Any] = {
-        "queries": 1300, "items": 650, "cells": [cell], "gallery": check(haystack, 650),
+        "queries": 1300,
+        "items": 650,
+        "cells": [cell],
+        "gallery": check(haystack, 650),
         "skipped": [{"backend": "yours", "precision": "fp8", "reason": "no such device"}],
         "margins": {k: np.linspace(1e-4, 0.2, 101).tolist() for k in ("1", "10")},
-    }  # fmt: skip
+    }
     found = json.loads(json.dumps(found))
     page = markdown(found)
     for text in ("| mine fp16 | old fp32 index", "at 10^8", "yours fp8: not measured: no such device", "- mine fp16: mix"):

@@ -79,10 +79,13 @@ def test_what_has_no_neighbours_is_named_too(model: Model, exact: Any, batches: 
     assert [finding.layer for finding in findings(profile(exact, encoder, batches[side], side).rows)] == [matrix]
 
 
-@pytest.mark.parametrize(("step", "weight", "bias", "after"), [
-    ("mlp.c_fc", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight"),
-    ("attn.in_proj", "attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "weight", "bias", "after"),
+    [
+        ("mlp.c_fc", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight"),
+        ("attn.in_proj", "attn.in_proj_weight", "attn.in_proj_bias", "attn.out_proj.weight"),
+    ],
+)
 def test_large_numbers_within_a_layer_are_named(
     model: Model, batches: dict[str, Any], step: str, weight: str, bias: str, after: str
 ) -> None:

@@ -113,9 +113,13 @@ def test_coarse_bound_and_whole_formula_certify_the_same() -> None:
     least = np.full(len(above), np.inf)
     for column in range(scores.shape[1]):
         each = slack(
-            np.take_along_axis(scores, above, 1), scores[:, [column]], between[above, column], errors.queries[:, None],
-            errors.items[above], errors.items[[[column]]],
-        ).min(axis=1)  # fmt: skip
+            np.take_along_axis(scores, above, 1),
+            scores[:, [column]],
+            between[above, column],
+            errors.queries[:, None],
+            errors.items[above],
+            errors.items[[[column]]],
+        ).min(axis=1)
         least = np.where((above == column).any(axis=1), least, np.minimum(least, each))
     assert (answers.certified("top5", errors) == (least > 1e-12)).all()
 

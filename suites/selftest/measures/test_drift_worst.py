@@ -104,14 +104,25 @@ def test_the_suite_runs_in_a_process_of_its_own(run: Run, tmp_path: Path) -> Non
     Without rankings, which embed the whole data set three times, in minutes where fp16 is slow.
     """
     faults = "bf16-as-fp16,says-fp16-afar"
-    result = run("-p", "suites.selftest.planted.misdeclared_backends",
-                 "suites/drift", "--backend", f"torch-eager,{faults}", "--precision", "fp16",
-                 "-k", "not ranking", env={"PLANT": faults})  # fmt: skip
+    result = run(
+        "-p",
+        "suites.selftest.planted.misdeclared_backends",
+        "suites/drift",
+        "--backend",
+        f"torch-eager,{faults}",
+        "--precision",
+        "fp16",
+        "-k",
+        "not ranking",
+        env={"PLANT": faults},
+    )
     rows = {row["backend"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert result.returncode == 1, result.stdout[-2000:]
     assert {name: row["verdict"] for name, row in rows.items()} == {
-        "torch-eager": "pass", "bf16-as-fp16": "fail", "says-fp16-afar": "pass",
-    }  # fmt: skip
+        "torch-eager": "pass",
+        "bf16-as-fp16": "fail",
+        "says-fp16-afar": "pass",
+    }
     assert rows["bf16-as-fp16"]["broken_promises"] == ["D3", "D6"]
     assert {row["dtype"] for row in rows["bf16-as-fp16"]["layers"]["image"]["layers"]} == {"bfloat16"}
     assert rows["torch-eager"]["layers"]["image"]["first_jump"] is None

@@ -217,9 +217,22 @@ class PickySquash(Picky):
 
 
 PLANTED = (
-    OneBuffer, RingOfBuffers, KeptByPath, KeptByImage, KeptByContent, HandedOut, LastSize, Scribbles, OneScratch, LockedScratch,
-    PlainPillow, Forgiving, OtherError, Picky, PickySquash,
-)  # fmt: skip
+    OneBuffer,
+    RingOfBuffers,
+    KeptByPath,
+    KeptByImage,
+    KeptByContent,
+    HandedOut,
+    LastSize,
+    Scribbles,
+    OneScratch,
+    LockedScratch,
+    PlainPillow,
+    Forgiving,
+    OtherError,
+    Picky,
+    PickySquash,
+)
 
 
 def pytest_configure() -> None:

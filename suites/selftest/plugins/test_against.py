@@ -83,10 +83,15 @@ class Clone:
             "COLUMNS": "200",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *self.options, *args], cwd=here or self.root, env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            [sys.executable, "-m", "pytest", *self.options, *args],
+            cwd=here or self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
-        )  # fmt: skip
+        )
 
     def run(self, *args: str, here: Path | None = None) -> tuple[int, str]:
         """Exit code and what was printed; nothing may be left."""

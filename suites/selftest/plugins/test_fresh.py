@@ -37,7 +37,9 @@ def test_who_answers_from_memory_fails(run: Run, few: list[str], tmp_path: Path)
     assert broken == {"remembering": ["E16"], "torch-eager": []}, done.stdout[-4000:]
     seed = report["run"]["seed"]
     assert f"seed: {seed} of the inputs" in done.stdout and f"of seed {seed}" in done.stdout
-    assert re.search(rf"again: pytest '.*test_fresh_inputs\[scenes-s-remembering-fp32-cpu-image\]' .*--seed={seed}", done.stdout), done.stdout[-4000:]
+    assert re.search(
+        rf"again: pytest '.*test_fresh_inputs\[scenes-s-remembering-fp32-cpu-image\]' .*--seed={seed}", done.stdout
+    ), done.stdout[-4000:]
 
 
 def test_the_seed_can_be_given(run: Run, few: list[str], tmp_path: Path) -> None:

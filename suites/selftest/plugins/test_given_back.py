@@ -88,9 +88,13 @@ def test_a_failed_build_keeps_nothing(subjects: Subjects, builds: Builds, kind: 
 
 @pytest.mark.parametrize(
     ("found", "outcome"),
-    [(CannotRun, pytest.skip.Exception), (BuildFailed, pytest.fail.Exception), (CannotRead, pytest.fail.Exception),
-     (Unavailable, Unavailable)],
-)  # fmt: skip
+    [
+        (CannotRun, pytest.skip.Exception),
+        (BuildFailed, pytest.fail.Exception),
+        (CannotRead, pytest.fail.Exception),
+        (Unavailable, Unavailable),
+    ],
+)
 def test_what_cannot_be_had_is_an_outcome(found: type[Exception], outcome: type[BaseException]) -> None:
     """In its own words; a backend that says that it is unavailable while it works is skipped by nobody."""
     with pytest.raises(outcome, match="its own words"), outcomes():

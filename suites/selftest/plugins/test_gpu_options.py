@@ -58,9 +58,16 @@ def test_a_gpu_that_no_cell_uses_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_such_a_run_fails(run: Any, tmp_path: Any) -> None:
     """In red, although every test passed or was skipped."""
     done = run(
-        "-p", "suites.selftest.planted.old_driver", "suites/embeddings", "-k", "test_direction and text",
-        "--backend=torch-eager", "--precision=fp32", "--device=auto", f"--report={tmp_path}/report.json",
-    )  # fmt: skip
+        "-p",
+        "suites.selftest.planted.old_driver",
+        "suites/embeddings",
+        "-k",
+        "test_direction and text",
+        "--backend=torch-eager",
+        "--precision=fp32",
+        "--device=auto",
+        f"--report={tmp_path}/report.json",
+    )
     assert done.returncode == 1, done.stdout[-3000:]
     assert (
         "there is a GPU, and none of its 1 cells ran; 1 of them because: scenes-s-torch-eager-fp32-cuda: found" in done.stdout

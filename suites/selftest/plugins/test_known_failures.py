@@ -25,9 +25,19 @@ def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finish
     """One run over all backends that drift or vary; its process and its rows by backend."""
     folder, names = tmp_path_factory.mktemp("known"), ",".join(DRIFTS)
     process = start(
-        folder, "-p", "suites.selftest.planted.declarations", "suites/embeddings/test_encoder.py", "--backend", names, *few,
-        "--device", "cpu", "-k", "test_direction or test_values or test_length or test_repeat", env={"PLANT": names},
-    )  # fmt: skip
+        folder,
+        "-p",
+        "suites.selftest.planted.declarations",
+        "suites/embeddings/test_encoder.py",
+        "--backend",
+        names,
+        *few,
+        "--device",
+        "cpu",
+        "-k",
+        "test_direction or test_values or test_length or test_repeat",
+        env={"PLANT": names},
+    )
     return process, {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
 
 
@@ -150,6 +160,13 @@ def test_the_size_of_a_comparison() -> None:
 
 def test_the_promises_are_found_without_importing_them(run: Run) -> None:
     """The ids that keys are held to are those that `pytest --promises` prints."""
-    printed = run("--promises", "suites/drift", "suites/against", "suites/embeddings", "suites/preprocessing",
-                  "suites/retrieval", "suites/latency").stdout  # fmt: skip
+    printed = run(
+        "--promises",
+        "suites/drift",
+        "suites/against",
+        "suites/embeddings",
+        "suites/preprocessing",
+        "suites/retrieval",
+        "suites/latency",
+    ).stdout
     assert tuple(sorted(re.findall(r"^\| ([A-Z]\d+) \|", printed, re.M))) == promises()

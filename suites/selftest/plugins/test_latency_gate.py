@@ -23,11 +23,19 @@ Gate = Callable[..., subprocess.CompletedProcess[str]]
 def gate(storage: Path, *args: str, times: int = 1, plant: str = "") -> subprocess.CompletedProcess[str]:
     """One inner run of the encoders' latency tests with --benchmark-compare, its files beside the storage."""
     arguments = [
-        "suites/latency", "-p", "suites.selftest.planted.misdeclared_backends", "-p", "suites.studies.faults.slow",
-        "--device=cpu", "--latency-budget=3",
-        "--benchmark-quiet", f"--benchmark-storage={storage}", f"--report={storage.parent}/report.json",
-        "--benchmark-compare", *args,
-    ]  # fmt: skip
+        "suites/latency",
+        "-p",
+        "suites.selftest.planted.misdeclared_backends",
+        "-p",
+        "suites.studies.faults.slow",
+        "--device=cpu",
+        "--latency-budget=3",
+        "--benchmark-quiet",
+        f"--benchmark-storage={storage}",
+        f"--report={storage.parent}/report.json",
+        "--benchmark-compare",
+        *args,
+    ]
     return forked.run(arguments, {"EXTRA": str(times - 1), "PLANT": plant})
 
 
@@ -54,8 +62,16 @@ def story(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> dict[str,
     slow = gate(storage, *image, "--backend=slow", f"--junit-xml={junit}", times=4)
     report = json.loads((storage.parent / "report.json").read_text())
     again = gate(storage, "-k", "alternation and image", *alone, times=4)
-    return {"storage": storage, "first": first, "other": other, "slow": slow, "again": again, "junit": junit,
-            "report": report, "alone": ("-k", "alternation and image", *alone)}  # fmt: skip
+    return {
+        "storage": storage,
+        "first": first,
+        "other": other,
+        "slow": slow,
+        "again": again,
+        "junit": junit,
+        "report": report,
+        "alone": ("-k", "alternation and image", *alone),
+    }
 
 
 def test_first_run_says_that_there_is_no_baseline(story: dict[str, Any]) -> None:

@@ -37,8 +37,13 @@ def planted(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleN
 
 
 BROKEN = {
-    "changes": ["E12"], "changes-later": ["E12"], "writes": ["E7"], "honest": [], "leaves": ["E12"], "innocent": [],
-}  # fmt: skip
+    "changes": ["E12"],
+    "changes-later": ["E12"],
+    "writes": ["E7"],
+    "honest": [],
+    "leaves": ["E12"],
+    "innocent": [],
+}
 
 
 def test_each_costs_its_own_cell(planted: SimpleNamespace) -> None:
@@ -49,20 +54,35 @@ def test_each_costs_its_own_cell(planted: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "torch gradient mode was True and is False", "torch random was seeded again", "torch oneDNN was True and is False",
-        "torch float32 matmul precision was 'highest' and is 'medium'", "torch.backends.cudnn.benchmark was False and is True",
-        "numpy.random was seeded again", "\nrandom was seeded again", "over was 'warn' and is 'ignore'",
-        "environment variables: CHANGED was None and is '1'", "sys.path: added ['/changed']", "signal handlers: ",
-        "PIL.ImageFile.LOAD_TRUNCATED_IMAGES was False and is True", "PIL.Image.MAX_IMAGE_PIXELS was 89478485 and is None",
-        "torch threads was ", "torch deterministic algorithms was ",
+        "torch gradient mode was True and is False",
+        "torch random was seeded again",
+        "torch oneDNN was True and is False",
+        "torch float32 matmul precision was 'highest' and is 'medium'",
+        "torch.backends.cudnn.benchmark was False and is True",
+        "numpy.random was seeded again",
+        "\nrandom was seeded again",
+        "over was 'warn' and is 'ignore'",
+        "environment variables: CHANGED was None and is '1'",
+        "sys.path: added ['/changed']",
+        "signal handlers: ",
+        "PIL.ImageFile.LOAD_TRUNCATED_IMAGES was False and is True",
+        "PIL.Image.MAX_IMAGE_PIXELS was 89478485 and is None",
+        "torch threads was ",
+        "torch deterministic algorithms was ",
         "and is '/' (seen in test_ownership[scenes-s-changes-later",
-        "torch default dtype was torch.float32 and is torch.float64", "flush to zero was False and is True",
-        "the model's own weights were changed", "wrote to its input: ['scene", "child process ",
+        "torch default dtype was torch.float32 and is torch.float64",
+        "flush to zero was False and is True",
+        "the model's own weights were changed",
+        "wrote to its input: ['scene",
+        "child process ",
         "thread 'never ends' was left running",
-        "process_changers.py was left open", "socket IPv4 127.0.0.1:", "unclosed file <_io.",
-        "P12 broken: ", "in lenient",
+        "process_changers.py was left open",
+        "socket IPv4 127.0.0.1:",
+        "unclosed file <_io.",
+        "P12 broken: ",
+        "in lenient",
     ],
-)  # fmt: skip
+)
 def test_it_says_what(planted: SimpleNamespace, sentence: str) -> None:
     """From what to what, or what is left and where."""
     assert sentence in planted.said, planted.said[-5000:]

@@ -35,7 +35,7 @@ ONLY: dict[str, Callable[[Any], tuple[Any, dict[str, Any]]]] = {
     "turned": _turned,
     "small": lambda image: (image.resize((90, 60)), {}),
     "square": lambda image: (image.crop((0, 0, 400, 400)), {}),  # where squashing is cropping
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ONLY)

@@ -26,7 +26,7 @@ BROKEN = {
     "other-error": {"P9"},
     "original_clip": set(),
     "read_from_cv": set(),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

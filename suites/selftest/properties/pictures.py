@@ -11,10 +11,19 @@ import numpy as np
 from hypothesis import strategies as st
 
 FORMATS = {
-    "1": ("PNG", "TIFF"), "L": ("PNG", "JPEG", "BMP", "TIFF"), "LA": ("PNG", "TIFF"), "P": ("PNG", "GIF", "BMP", "TIFF"),
-    "P transparent": ("PNG", "GIF"), "RGB": ("PNG", "JPEG", "BMP", "WEBP", "TIFF"), "RGBA": ("PNG", "WEBP", "TIFF"),
-    "CMYK": ("JPEG", "TIFF"), "YCbCr": ("JPEG", "TIFF"), "LAB": ("TIFF",), "I;16": ("PNG", "TIFF"), "F": ("TIFF",),
-}  # fmt: skip
+    "1": ("PNG", "TIFF"),
+    "L": ("PNG", "JPEG", "BMP", "TIFF"),
+    "LA": ("PNG", "TIFF"),
+    "P": ("PNG", "GIF", "BMP", "TIFF"),
+    "P transparent": ("PNG", "GIF"),
+    "RGB": ("PNG", "JPEG", "BMP", "WEBP", "TIFF"),
+    "RGBA": ("PNG", "WEBP", "TIFF"),
+    "CMYK": ("JPEG", "TIFF"),
+    "YCbCr": ("JPEG", "TIFF"),
+    "LAB": ("TIFF",),
+    "I;16": ("PNG", "TIFF"),
+    "F": ("TIFF",),
+}
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by number of channels
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # x, y, dx, dy
 

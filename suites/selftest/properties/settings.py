@@ -28,9 +28,12 @@ def hold(name: str, check: Callable[..., None], examples: int, /, **inputs: Sear
     times = float(os.environ.get("PROPERTY_TIMES", "1"))
     trial = given(**inputs)(seed(int(wanted))(counted) if wanted else counted)
     rules = settings(
-        max_examples=max(1, round(examples * times)), derandomize=wanted is None, database=None, deadline=None,
+        max_examples=max(1, round(examples * times)),
+        derandomize=wanted is None,
+        database=None,
+        deadline=None,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     try:
         rules(trial)()
     finally:

@@ -180,9 +180,12 @@ def test_normalisation() -> None:
     values = st.floats(width=32, allow_nan=False, allow_infinity=False)
     shapes = nps.array_shapes(min_dims=2, max_dims=2, max_side=8)
     hold(
-        "idempotent normalisation", check, 200, vectors=nps.arrays(np.float32, shapes, elements=values),
+        "idempotent normalisation",
+        check,
+        200,
+        vectors=nps.arrays(np.float32, shapes, elements=values),
         scale=st.floats(1e-6, 1e6),
-    )  # fmt: skip
+    )
 
 
 def test_a_dependence_is_seen() -> None:

@@ -96,9 +96,14 @@ def test_damaged_files(tmp_path: Path) -> None:
     claimed = st.tuples(st.integers(0, 3000), st.integers(0, 3000))
     small = pictures().filter(lambda picture: max(picture.width, picture.height) <= 400)
     hold(
-        "damaged file", check, 250, picture=small, how=st.sampled_from(DAMAGES),
-        place=st.floats(0, 1, exclude_max=True), size=claimed,
-    )  # fmt: skip
+        "damaged file",
+        check,
+        250,
+        picture=small,
+        how=st.sampled_from(DAMAGES),
+        place=st.floats(0, 1, exclude_max=True),
+        size=claimed,
+    )
 
 
 def test_anything_at_all(tmp_path: Path) -> None:

@@ -18,11 +18,20 @@ from suites.studies.drift import planted
 from suites.studies.drift.sampling import TOWERS, Budget, sample
 
 CELLS = (
-    ("torch-eager", "fp32"), ("torch-eager", "fp16"), ("torch-eager", "bf16"),
-    ("torch-autocast", "fp16"), ("torch-autocast", "bf16"), ("transformers", "fp16"),
-    ("onnxruntime", "fp32"), ("onnxruntime", "fp16"), ("onnxruntime", "int8"),
-    ("torchao", "int8"), ("torch-dynamic-int8", "int8"), ("onnxruntime-optimized", "fp32"), ("tensorrt", "fp16"),
-)  # fmt: skip
+    ("torch-eager", "fp32"),
+    ("torch-eager", "fp16"),
+    ("torch-eager", "bf16"),
+    ("torch-autocast", "fp16"),
+    ("torch-autocast", "bf16"),
+    ("transformers", "fp16"),
+    ("onnxruntime", "fp32"),
+    ("onnxruntime", "fp16"),
+    ("onnxruntime", "int8"),
+    ("torchao", "int8"),
+    ("torch-dynamic-int8", "int8"),
+    ("onnxruntime-optimized", "fp32"),
+    ("tensorrt", "fp16"),
+)
 ENTERS = 0.1  # error enters a tower at the first layer whose own error is this share of the largest
 Step = Callable[[str], None]
 
@@ -67,19 +76,27 @@ def as_json(whole: Profile) -> dict[str, Any]:
             rows[-1] |= {"growth": total / before} if layer.block is not None and before else {}
             before = total
     return {
-        "how": whole.how, "disturbance": whole.disturbance, "inputs": whole.inputs,
-        "enters_at": enters, "first_jump": jumps[0] if jumps else None,
-        "findings": [finding.as_json() for finding in named], "layers": rows,
-    }  # fmt: skip
+        "how": whole.how,
+        "disturbance": whole.disturbance,
+        "inputs": whole.inputs,
+        "enters_at": enters,
+        "first_jump": jumps[0] if jumps else None,
+        "findings": [finding.as_json() for finding in named],
+        "layers": rows,
+    }
 
 
 def _row(layer: LayerError) -> dict[str, Any]:
     errors = {key: getattr(layer, key) for key in ("total", "own", "cosine")}
     return {
-        "name": layer.name, "kind": layer.kind, "dtype": layer.dtype, "largest": layer.largest,
-        "headroom_bits": headroom(layer), "flushed_share": layer.flushed,
+        "name": layer.name,
+        "kind": layer.kind,
+        "dtype": layer.dtype,
+        "largest": layer.largest,
+        "headroom_bits": headroom(layer),
+        "flushed_share": layer.flushed,
         **{key: {"median": float(np.median(values)), "max": float(np.max(values))} for key, values in errors.items()},
-    }  # fmt: skip
+    }
 
 
 def audit_ranges(subjects: Subjects, step: Step) -> dict[str, Any]:
@@ -103,11 +120,17 @@ def audit_planted(subjects: Subjects, step: Step) -> list[dict[str, Any]]:
             model, encoder, layer = planted.plant(kind, subjects.model, tower, batch)
             whole = profile(model.module().double(), encoder, batch, tower)
             named = findings(whole.rows)
-            rows.append({
-                "defect": what, "tower": tower, "planted_in": layer, "named": named[0].layer if named else None,
-                "drift": float(np.median(whole.rows[-1].cosine)), "findings": [finding.as_json() for finding in named],
-                "weight_error": worst_weight(cell_errors(subjects.model, encoder)) if kind == "fp8" else {},
-            })  # fmt: skip
+            rows.append(
+                {
+                    "defect": what,
+                    "tower": tower,
+                    "planted_in": layer,
+                    "named": named[0].layer if named else None,
+                    "drift": float(np.median(whole.rows[-1].cosine)),
+                    "findings": [finding.as_json() for finding in named],
+                    "weight_error": worst_weight(cell_errors(subjects.model, encoder)) if kind == "fp8" else {},
+                }
+            )
     return rows
 
 

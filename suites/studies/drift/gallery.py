@@ -21,9 +21,13 @@ def gallery(subjects: Subjects, count: int | None = None) -> Gallery:
     known, model = things(subjects.dataset), subjects.model
     wanted = count or (PICTURES if model.parameters <= LARGE else PICTURES // 20)
     made_from = {
-        "kind": "gallery", "weights": model.weights_sha256, "dataset": subjects.dataset.sha256,
-        "pictures": str(wanted), "seed": str(SEED), "form": "2",
-    }  # fmt: skip
+        "kind": "gallery",
+        "weights": model.weights_sha256,
+        "dataset": subjects.dataset.sha256,
+        "pictures": str(wanted),
+        "seed": str(SEED),
+        "form": "2",
+    }
 
     def build(folder: object) -> None:
         vectors, chosen = _embed(subjects, known, wanted)

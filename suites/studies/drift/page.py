@@ -77,11 +77,15 @@ def _worst(rows: list[dict[str, Any]]) -> str:
     head = ("precision", "tower", "input", "cosine distance", "the data set's worst", "times")
     shown = [
         [
-            row["found_for"], row["tower"], code(ascii(row["input"])), _figure(row["distance"]),
-            _figure(row["of_data_set"]["max"]), f"{float(row['distance']) / float(row['of_data_set']['max']):.1f}",
+            row["found_for"],
+            row["tower"],
+            code(ascii(row["input"])),
+            _figure(row["distance"]),
+            _figure(row["of_data_set"]["max"]),
+            f"{float(row['distance']) / float(row['of_data_set']['max']):.1f}",
         ]
         for row in rows
-    ]  # fmt: skip
+    ]
     return "\n".join(["## Worst inputs found by search", "", table(head, shown)])
 
 

@@ -33,41 +33,59 @@ def ranges(tower: str, found: dict[str, Any]) -> str:
 def _closest(rows: list[dict[str, Any]]) -> str:
     head = ("tensor", "largest", "headroom fp16, bits", "bf16", "channel (times the median)", "token")
     shown = sorted(rows, key=lambda row: float(row["fp16"]["headroom_bits"]))[:SHOWN]
-    return table(head, [
+    return table(
+        head,
         [
-            code(row["name"]), f"{float(row['largest']):.4g}", f"{float(row['fp16']['headroom_bits']):.1f}",
-            f"{float(row['bf16']['headroom_bits']):.0f}", _outliers(row["outlier_channels"]), _outliers(row["outlier_tokens"]),
-        ]
-        for row in shown
-    ])  # fmt: skip
+            [
+                code(row["name"]),
+                f"{float(row['largest']):.4g}",
+                f"{float(row['fp16']['headroom_bits']):.1f}",
+                f"{float(row['bf16']['headroom_bits']):.0f}",
+                _outliers(row["outlier_channels"]),
+                _outliers(row["outlier_tokens"]),
+            ]
+            for row in shown
+        ],
+    )
 
 
 def _small(rows: list[dict[str, Any]]) -> str:
     shown = sorted(rows, key=lambda row: -row["fp16"]["subnormal_share"] - row["fp16"]["flushed_share"])[:SHOWN]
-    return table(("tensor", "subnormal in fp16", "flushed to 0 in fp16", "flushed in bf16"), [
+    return table(
+        ("tensor", "subnormal in fp16", "flushed to 0 in fp16", "flushed in bf16"),
         [
-            code(row["name"]), f"{row['fp16']['subnormal_share']:.3%}", f"{row['fp16']['flushed_share']:.3%}",
-            f"{row['bf16']['flushed_share']:.3%}",
-        ]
-        for row in shown
-    ])  # fmt: skip
+            [
+                code(row["name"]),
+                f"{row['fp16']['subnormal_share']:.3%}",
+                f"{row['fp16']['flushed_share']:.3%}",
+                f"{row['bf16']['flushed_share']:.3%}",
+            ]
+            for row in shown
+        ],
+    )
 
 
 def _coarse(rows: list[dict[str, Any]]) -> str:
     shown = sorted(rows, key=lambda row: float(row["int8"]["levels_of_rms"]))[:SHOWN]
-    return table(("tensor", "levels", "rounds to 0"), [
-        [code(row["name"]), f"{row['int8']['levels_of_rms']:.1f}", f"{row['int8']['rounds_to_zero_share']:.1%}"]
-        for row in shown
-    ])  # fmt: skip
+    return table(
+        ("tensor", "levels", "rounds to 0"),
+        [
+            [code(row["name"]), f"{row['int8']['levels_of_rms']:.1f}", f"{row['int8']['rounds_to_zero_share']:.1%}"]
+            for row in shown
+        ],
+    )
 
 
 def _channels(rows: list[dict[str, Any]]) -> str:
     shown = sorted(rows, key=lambda row: -row["int8"]["channel_error"]["max"])[:SHOWN]
-    return table(("matrix", "median channel", "worst channel", "which"), [
-        [code(row["name"]), f"{error['median']:.2%}", f"{error['max']:.2%}", str(error["worst_channel"])]
-        for row in shown
-        for error in [row["int8"]["channel_error"]]
-    ])  # fmt: skip
+    return table(
+        ("matrix", "median channel", "worst channel", "which"),
+        [
+            [code(row["name"]), f"{error['median']:.2%}", f"{error['max']:.2%}", str(error["worst_channel"])]
+            for row in shown
+            for error in [row["int8"]["channel_error"]]
+        ],
+    )
 
 
 def _outliers(found: list[dict[str, float]]) -> str:

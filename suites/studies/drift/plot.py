@@ -45,9 +45,15 @@ def _gathered(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -
         values = [_number(row["total"]["median"]) for row in stream]
         marker, line = MARKERS[cell["backend"]]
         panel.plot(
-            [places[row["name"]] for row in stream], values, line, marker=marker, ms=5, lw=1.8,
-            color=COLOURS[cell["precision"]], label=f"{cell['backend']} {cell['precision']}",
-        )  # fmt: skip
+            [places[row["name"]] for row in stream],
+            values,
+            line,
+            marker=marker,
+            ms=5,
+            lw=1.8,
+            color=COLOURS[cell["precision"]],
+            label=f"{cell['backend']} {cell['precision']}",
+        )
 
 
 def _own(panel: Any, cells: list[dict[str, Any]], places: dict[str, int]) -> None:
@@ -70,9 +76,16 @@ def _roundings(panel: Any, named: bool) -> None:
         panel.axhline(size, color=COLOURS[precision], lw=0.8, alpha=0.45)
         if named:
             panel.annotate(
-                f"one rounding\nin {precision}", (1, size), (5, 0), xycoords=("axes fraction", "data"), fontsize=9,
-                textcoords="offset points", ha="left", va="center", color=COLOURS[precision],
-            )  # fmt: skip
+                f"one rounding\nin {precision}",
+                (1, size),
+                (5, 0),
+                xycoords=("axes fraction", "data"),
+                fontsize=9,
+                textcoords="offset points",
+                ha="left",
+                va="center",
+                color=COLOURS[precision],
+            )
 
 
 def _axes(panel: Any, places: dict[str, int]) -> None:
@@ -93,9 +106,12 @@ def _short(name: str) -> str:
     if head:
         return f"block {block}" if block.isdigit() else ""
     return {
-        "visual.conv1": "patches", "visual.ln_pre": "ln_pre", "token_embedding": "tokens", "visual.proj": "projection",
+        "visual.conv1": "patches",
+        "visual.ln_pre": "ln_pre",
+        "token_embedding": "tokens",
+        "visual.proj": "projection",
         "text_projection": "projection",
-    }.get(name, "")  # fmt: skip
+    }.get(name, "")
 
 
 def _number(value: float | str) -> float:

@@ -71,14 +71,28 @@ def audit_policy(
 
 
 def _search(
-    backend: Backend, title: str, subjects: Subjects, base: str, targets: dict[Tower, Target], budget: str, folder: Path,
-    say: Say, seconds: float,
-) -> dict[str, Any]:  # fmt: skip
+    backend: Backend,
+    title: str,
+    subjects: Subjects,
+    base: str,
+    targets: dict[Tower, Target],
+    budget: str,
+    folder: Path,
+    say: Say,
+    seconds: float,
+) -> dict[str, Any]:
     """One search; its policy's file is named for the title."""
     name = "-".join("".join(c if c.isalnum() else " " for c in title).split())
     policy, found = find_policy(
-        backend, subjects.model, base, "cpu", targets, name, lambda text: say(f"policy for {title}: {text}"), seconds,
+        backend,
+        subjects.model,
+        base,
+        "cpu",
+        targets,
+        name,
+        lambda text: say(f"policy for {title}: {text}"),
+        seconds,
         tried=Budget(subjects.model).tried,
-    )  # fmt: skip
+    )
     written = {"file": write_policy(policy, folder / f"{name}.toml").name} if policy else {}
     return {"title": title, "budget": budget, **found, **written}

@@ -32,9 +32,12 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
     wanted = Vectors(golden.text[:q], golden.image[:n])
     itself = Answers(wanted, wanted, gold)
     found: dict[str, Any] = {
-        "queries": q, "items": n, "cells": [], "skipped": [],
+        "queries": q,
+        "items": n,
+        "cells": [],
+        "skipped": [],
         "margins": {str(k): np.percentile(itself.margins(k), PERCENTS).tolist() for k in (1, 10)},
-    }  # fmt: skip
+    }
     haystack = None
     try:
         progress("a larger gallery")

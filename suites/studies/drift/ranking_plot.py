@@ -45,9 +45,15 @@ def _margins(panel: Any, found: dict[str, Any]) -> None:
         panel.axvspan(low, high, color=colour, alpha=0.13, lw=0)
         panel.axvline(high, color=colour, lw=1.6)
         panel.annotate(
-            f"{cell['precision']}\n{side['first']['certified']:.1%} safe", (high, 100 - 13 * number), xytext=(-4, 0),
-            textcoords="offset points", ha="right", va="top", fontsize=9, color=colour,
-        )  # fmt: skip
+            f"{cell['precision']}\n{side['first']['certified']:.1%} safe",
+            (high, 100 - 13 * number),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=9,
+            color=colour,
+        )
     panel.set_xscale("log")
     panel.set_xlim(1e-5, 1)
     panel.set_ylim(0, 102)

@@ -35,10 +35,15 @@ def audit_worst(subjects: Subjects, golden: Path, step: Step) -> list[dict[str, 
         ):
             known = usual[find.tower]
             finds.append(find)
-            rows.append({
-                "tower": find.tower, "found_for": precision, "input": _shown(find), "distance": find.distance,
-                "of_data_set": {"median": float(np.median(known)), "max": float(known.max()), "inputs": len(known)},
-            })  # fmt: skip
+            rows.append(
+                {
+                    "tower": find.tower,
+                    "found_for": precision,
+                    "input": _shown(find),
+                    "distance": find.distance,
+                    "of_data_set": {"median": float(np.median(known)), "max": float(known.max()), "inputs": len(known)},
+                }
+            )
     for row, written in zip(rows, kept.write(where, model, finds), strict=True):
         row["cosine_distance"] = written.cosine_distance
     return rows

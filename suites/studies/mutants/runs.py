@@ -19,10 +19,12 @@ Row = dict[str, Any]
 LIMIT_S = 900  # a draw that has not ended by then is counted as found: no merge gets past a run that hangs
 BACKEND = "suites.studies.mutants.mutant:Mutant"
 SUITES = (
-    "suites/embeddings/test_encoder.py", "suites/embeddings/test_calls.py", "suites/embeddings/test_fresh.py",
+    "suites/embeddings/test_encoder.py",
+    "suites/embeddings/test_calls.py",
+    "suites/embeddings/test_fresh.py",
     "suites/embeddings/test_cell.py",
     "suites/embeddings/test_left_behind.py",
-)  # fmt: skip
+)
 # open_clip imports anyio, a plugin of pytest's whose asserts can then no longer be rewritten.
 EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 

@@ -11,9 +11,23 @@ from suites.studies.processors.emulated import ARM
 
 PYTHON = "3.11"  # Debian 12's
 DEBIAN = (
-    "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1", "zlib1g",
-    "libexpat1", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libuuid1", "libcrypt1", "libgomp1",
-)  # fmt: skip
+    "python3.11-minimal",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libc6",
+    "libstdc++6",
+    "libgcc-s1",
+    "zlib1g",
+    "libexpat1",
+    "libssl3",
+    "libffi8",
+    "libbz2-1.0",
+    "liblzma5",
+    "libsqlite3-0",
+    "libuuid1",
+    "libcrypt1",
+    "libgomp1",
+)
 WHEELS = ("numpy", "onnx", "onnxruntime", "ml_dtypes", "protobuf", "typing_extensions", "flatbuffers", "packaging")
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_26_aarch64", "manylinux2014_aarch64")
 

@@ -18,9 +18,15 @@ TABLE = (
 )
 # The first combination has the oldest of everything else too.
 OLDEST = {
-    "hypothesis": "6.150.0", "opencv-python-headless": "4.10.0.84", "pillow": "11.0.0", "psutil": "7.0.0",
-    "safetensors": "0.5.0", "scipy": "1.14.0", "onnx": "1.20.0", "onnxscript": "0.6.0",
-}  # fmt: skip
+    "hypothesis": "6.150.0",
+    "opencv-python-headless": "4.10.0.84",
+    "pillow": "11.0.0",
+    "psutil": "7.0.0",
+    "safetensors": "0.5.0",
+    "scipy": "1.14.0",
+    "onnx": "1.20.0",
+    "onnxscript": "0.6.0",
+}
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,13 @@ def certified(index: Index, above: Ints, below: Bools, errors: Errors) -> Bools:
     for rows, items in _near(index, above, below, errors):
         a = above[rows]
         least = slack(
-            index.scores[rows[:, None], a], index.scores[rows, items][:, None], index.between[a, items[:, None]],
-            errors.queries[rows][:, None], errors.items[a], errors.items[items][:, None],
-        ).min(axis=1)  # fmt: skip
+            index.scores[rows[:, None], a],
+            index.scores[rows, items][:, None],
+            index.between[a, items[:, None]],
+            errors.queries[rows][:, None],
+            errors.items[a],
+            errors.items[items][:, None],
+        ).min(axis=1)
         found[rows[~(least > ROUND_OFF)]] = False
     return found
 

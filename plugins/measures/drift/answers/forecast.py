@@ -80,13 +80,14 @@ def check(haystack: Haystack, small: int) -> dict[str, Any]:
             "measured": float((haystack.best > top[:, k - 1]).mean()),
         }
         for k in (1, 10)
-    }  # fmt: skip
+    }
     two = -np.sort(-np.column_stack([haystack.best, top[:, :2]]), axis=1)[:, :2]
     margins = two[:, 0] - two[:, 1]
     for reach in (0.0003, 0.001, 0.003, 0.01):
         found[f"first two within {reach:g}"] = {
-            "forecast": within_reach(tail, haystack.best, reach, size), "measured": float((margins <= reach).mean()),
-        }  # fmt: skip
+            "forecast": within_reach(tail, haystack.best, reach, size),
+            "measured": float((margins <= reach).mean()),
+        }
     return {"fitted_on": small, "size": size, "shape": tail.shape, "found": found}
 
 
@@ -96,10 +97,15 @@ def forecast(haystack: Haystack, differences: Float64, reach: float) -> dict[str
     rows = []
     for size in SIZES:
         each = [first_changes(other, haystack.best, errors, size) for other in haystack.tails.values()]
-        rows.append({
-            "size": size, "first": each[PARTS.index(1.0)], "low": min(each), "high": max(each),
-            "hit": float(hit_changes(tail, haystack.best, errors, size, 1).mean()),
-            "uncertified": within_reach(tail, haystack.best, reach, size),
-        })  # fmt: skip
+        rows.append(
+            {
+                "size": size,
+                "first": each[PARTS.index(1.0)],
+                "low": min(each),
+                "high": max(each),
+                "hit": float(hit_changes(tail, haystack.best, errors, size, 1).mean()),
+                "uncertified": within_reach(tail, haystack.best, reach, size),
+            }
+        )
     curve = [first_changes(tail, haystack.best, errors, size) for size in CURVE]
     return {"sizes": rows, "curve": [{"size": size, "first": share} for size, share in zip(CURVE, curve, strict=True)]}

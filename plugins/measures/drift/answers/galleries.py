@@ -35,9 +35,10 @@ def things(dataset: Dataset) -> Things:
     for thing, images in enumerate(each):
         shows[list(images), thing] = True
     alone = [
-        row for row, texts in enumerate(dataset.gold_texts)
+        row
+        for row, texts in enumerate(dataset.gold_texts)
         if shows[row].sum() == 1 and all(dataset.queries[text].labels == 1 for text in texts)
-    ]  # fmt: skip
+    ]
     if len(alone) < FEWEST:
         raise Unavailable(
             f"the data set has {len(alone)} scenes of one thing, expected {FEWEST} or more to make larger galleries of: "

@@ -26,9 +26,12 @@ def verdict(answers: Answers, mixed: list[dict[str, float]], reindexed: list[dic
     flips = Flips(int((by_mixing & ~by_both).sum()), int((by_both & ~by_mixing).sum()), len(by_mixing))
     here, limit = float(by_mixing.mean()), _limit(mixed)
     found = {
-        "changed_mixed": here, "changed_reindexed": float(by_both.mean()), "budget": BUDGET,
-        "mixed_up_to": limit, "reindexed_up_to": _limit(reindexed),
-    }  # fmt: skip
+        "changed_mixed": here,
+        "changed_reindexed": float(by_both.mean()),
+        "budget": BUDGET,
+        "mixed_up_to": limit,
+        "reindexed_up_to": _limit(reindexed),
+    }
     if not flips.kept:
         return {"verdict": "re-index", **found}
     if here > BUDGET or limit is None:

@@ -132,9 +132,13 @@ def search_text(measure: "Distance", precision: str, start: Sequence[str], words
     word = strategies.one_of(strategies.sampled_from(list(words)), strategies.text(assigned, max_size=6))
 
     @settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True,
-        phases=(Phase.generate, Phase.target), suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=(Phase.generate, Phase.target),
+        suppress_health_check=list(HealthCheck),
+    )
     @given(strategies.lists(word, max_size=24).map(" ".join))
     def climb(text: str) -> None:
         target(math.log10(max(rate(text), 1e-18)))

@@ -75,16 +75,19 @@ class Range:
             "name": self.name,
             "largest": self.largest,
             "rms": rms,
-            **{name: {
-                "headroom_bits": math.log2(holds(name).max / max(self.largest, 1e-300)),
-                "rms_over_smallest_normal_bits": math.log2(max(rms, 1e-300) / holds(name).smallest_normal),
-                "subnormal_share": self.subnormal[name] / count,
-                "flushed_share": self.flushed[name] / count,
-            } for name in FORMATS},
+            **{
+                name: {
+                    "headroom_bits": math.log2(holds(name).max / max(self.largest, 1e-300)),
+                    "rms_over_smallest_normal_bits": math.log2(max(rms, 1e-300) / holds(name).smallest_normal),
+                    "subnormal_share": self.subnormal[name] / count,
+                    "flushed_share": self.flushed[name] / count,
+                }
+                for name in FORMATS
+            },
             "int8": {"rounds_to_zero_share": self.int8_zero / count, "levels_of_rms": 127.5 * rms / max(self.largest, 1e-300)},
             "outlier_channels": outliers(self.channels),
             "outlier_tokens": outliers(self.tokens),
-        }  # fmt: skip
+        }
 
 
 def outliers(largest: Float64) -> list[dict[str, float]]:

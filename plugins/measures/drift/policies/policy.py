@@ -28,9 +28,17 @@ Say = Callable[[str], None]
 
 
 def find_policy(
-    backend: Backend, model: "Model", base: str, device: str, targets: Mapping[Tower, Target], name: str,
-    say: Say = lambda _: None, seconds: float = SECONDS, with_frontier: bool = True, tried: int = TRIED,
-) -> tuple[Policy | None, dict[str, Any]]:  # fmt: skip
+    backend: Backend,
+    model: "Model",
+    base: str,
+    device: str,
+    targets: Mapping[Tower, Target],
+    name: str,
+    say: Say = lambda _: None,
+    seconds: float = SECONDS,
+    with_frontier: bool = True,
+    tried: int = TRIED,
+) -> tuple[Policy | None, dict[str, Any]]:
     """Return the smallest policy that brings a cell within budget, and the measurements by tower.
 
     `targets` hold each tower's inputs, golden's embeddings and the budget. The policy is None if nothing has to be kept
@@ -47,10 +55,13 @@ def find_policy(
                 towers[tower]["frontier"] = frontier(trial, tower, sample, answers[tower].search, say, seconds)
     kept = sorted(operation for row in towers.values() for operation in row.get("kept", []))
     found = {
-        "backend": backend.name, "base": base, "device": device, "towers": towers,
+        "backend": backend.name,
+        "base": base,
+        "device": device,
+        "towers": towers,
         "within": all(share_of(row["low"]) <= 1 for row in towers.values()),
         "reached": all("kept" in row for row in towers.values()),
-    }  # fmt: skip
+    }
     if not found["reached"] or not kept:
         return None, found
     measured = {tower: _header(row) for tower, row in towers.items() if row["kept"]}
