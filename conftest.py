@@ -22,6 +22,7 @@ pytest_plugins = [
     "plugins.command_line.policy_options",
     "plugins.report.rows",
     "plugins.report.idle_gpu",
+    "plugins.report.markdown",
     "plugins.cells.not_judged",
     "plugins.run.build_warnings",
     "plugins.supervision.journal",

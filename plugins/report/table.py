@@ -19,10 +19,10 @@ HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "en
 def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
     """Write the table, what its columns mean, the reasons, and the count."""
     terminal.section("conformance")
-    head, *lines = columns([HEADER, *map(_line, rows)], right=range(3, len(HEADER)))
+    head, *lines = columns([HEADER, *map(line, rows)], right=range(3, len(HEADER)))
     terminal.write_line(head, bold=True)
-    for line, row in zip(lines, rows, strict=True):
-        terminal.write_line(line, **{COLOURS[row["verdict"]]: True})
+    for text, row in zip(lines, rows, strict=True):
+        terminal.write_line(text, **{COLOURS[row["verdict"]]: True})
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
         "with its 95 % interval, or, for a slow encoder, the images that drift was measured on; "
@@ -49,7 +49,7 @@ def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
     )
 
 
-def _line(row: Row) -> tuple[str, ...]:
+def line(row: Row) -> tuple[str, ...]:
     latency, drift = row.get("latency_ms", {}), row.get("drift", {})
     return (
         row["id"],

@@ -1,0 +1,98 @@
+"""`--report-md FILE`: the report as Markdown for a pull request; on GitHub also the job's summary and annotations."""
+
+import os
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from fixtures.storage.atomic import write_text
+from plugins.cells.promises import promise
+from plugins.report.form import Row
+from plugins.report.layout import code, table
+from plugins.report.rows import RESULTS
+from plugins.report.table import HEADER, line
+from plugins.run.write_failures import noted
+
+LONGEST = 65_536  # characters that GitHub takes in a comment
+ANNOTATIONS = 10  # that GitHub shows of a step
+ON_GITHUB, SUMMARY = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
+BROKEN = pytest.StashKey[list[tuple[str, str]]]()  # title and text of each broken promise
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --report-md."""
+    parser.getgroup("clip-conformance").addoption(
+        "--report-md", type=Path, metavar="FILE", help="write the report as Markdown too, for a comment on a pull request"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is broken yet."""
+    config.stash[BROKEN] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Record the first lines of a failure."""
+    report = yield
+    if report.failed:
+        name = promise(item)[0] or item.name
+        lines = [text.strip() for text in report.longreprtext.strip().splitlines()]
+        item.config.stash[BROKEN].append((f"{name} broken" if promise(item)[0] else name, "\n".join(lines[:3])))
+    return report
+
+
+def page(rows: list[Row]) -> str:
+    """The report: one sentence, the failing cells, then all cells, folded; at most LONGEST characters."""
+    counts = Counter(row["verdict"] for row in rows)
+    failed = [row for row in rows if row["verdict"] == "fail"]
+    ran = len(rows) - counts["skipped"]
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+    answer = f"**{len(failed)} of {ran} cells fail**" if failed else f"**All {ran} cells that ran keep their promises**"
+    lines = ["### clip-conformance", "", f"{answer} ({verdicts}).", ""]
+    if failed:
+        lines += [table(("cell", "broken", "first reason"), [_failure(row) for row in failed]), ""]
+    end = ["", "</details>", ""]
+    text, folded = "\n".join(lines), ["<details><summary>All cells</summary>", "", table(HEADER, [])]
+    for number, row in enumerate(rows):
+        more = f"| {' | '.join(line(row))} |\n"
+        if len(text) + len("\n".join(folded)) + len(more) + 200 > LONGEST:
+            folded.append(f"\n{len(rows) - number} more cells are in report.json.")
+            break
+        folded[-1] += more
+    return "\n".join([text, *folded, *end])[:LONGEST]
+
+
+def _failure(row: Row) -> tuple[str, str, str]:
+    reason = row["reason"].replace("|", "\\|").replace("\n", " ")
+    return code(row["id"]), ", ".join(row["broken_promises"]), reason[:300]
+
+
+def annotation(title: str, text: str) -> str:
+    """A workflow command of GitHub that shows an error beside the checks (GitHub's "Workflow commands" page)."""
+    for character, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(character, escaped)
+    return f"::error title={title}::{text}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the file and the job's summary if cells ran."""
+    config, rows = session.config, session.config.stash[RESULTS].rows()
+    if not rows:
+        return
+    if target := config.getoption("--report-md"):
+        with noted(config, "report as Markdown"):
+            write_text(target, page(rows))
+    if os.environ.get(ON_GITHUB) == "true" and (summary := os.environ.get(SUMMARY)):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(page(rows))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print one annotation for each broken promise, where GitHub reads them."""
+    if os.environ.get(ON_GITHUB) == "true":
+        for title, text in config.stash[BROKEN][:ANNOTATIONS]:
+            terminalreporter.write_line(annotation(title, text))
