@@ -15,6 +15,7 @@ from fixtures.datasets import DEFAULT
 from fixtures.errors import BadInput
 from fixtures.models import family
 from fixtures.registry import preprocessors
+from plugins.cells.cause import hint
 from plugins.cells.matrix import model_of, subject, tower_of
 from plugins.command_line.options import given
 from plugins.command_line.outside import again
@@ -119,9 +120,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         what, measured = (str(verdict), verdict.sizes) if isinstance(verdict, Comparison) else (found, sizes)
         expected = item.stash.get(EXPECTED, None)
         more = beyond(promise(item)[0], expected.known, measured) if expected else ""
-        text = broken(item, what, *([more] if more else []))
         if expected is None or more:
-            pytest.fail(text, pytrace=False)
+            pytest.fail(broken(item, what, *([more] if more else []), *hint(item, promise(item)[0])), pytrace=False)
+        text = broken(item, what)
         if not measured:  # a failure without a size is declared entirely, and later checks may depend on it
             raise Declared(text, pytrace=False)
         expected.broken.append(text)

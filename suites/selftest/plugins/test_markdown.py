@@ -42,5 +42,6 @@ def test_on_github(run: Run, few: list[str], tmp_path: Path) -> None:
     on_github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     done = run(*planted, "-k", "test_length and image", f"--report-md={target}", *few, env={**env, **on_github})
     assert "**1 of 1 cells fail**" in target.read_text() and summary.read_text() == "before\n" + target.read_text()
+    assert "likely cause: every input is wrong, one by one too" in done.stdout
     assert "::error title=E5 broken::E5 broken: a raw embedding is as long as golden's" in done.stdout
     assert "::error" not in run(*planted, "-k", "test_length and image", *few, env={**env, "GITHUB_ACTIONS": ""}).stdout
