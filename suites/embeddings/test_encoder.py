@@ -8,6 +8,7 @@ from fixtures.cells import EncoderKey
 from plugins.cells.compared import Inputs
 from plugins.cells.form import same
 from plugins.cells.promises import Judge
+from plugins.cells.sizes import SIZES
 from plugins.golden.verified import Golden
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import Comparison, cosine_distance, normalised
@@ -15,6 +16,7 @@ from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
 COSINE = "cosine_distance"
+LARGE = max(SIZES)  # rows
 
 
 def test_form(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
@@ -51,17 +53,22 @@ def test_batch(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> No
     alone = np.concatenate([encoder.encode(drift.inputs[i : i + 1], tower).copy() for i in rows])
     turned = encoder.encode(drift.inputs[rows[::-1]], tower)[::-1]
     n = len(rows)
-    # Equal rows apart and side by side, of first, last and middle places; and a batch of nothing else.
+    # Equal rows apart and side by side, of first, last and middle places; a batch of nothing else; and a large one.
     repeated = [0, n // 2, 0, n - 1, n - 1, n // 2, 0]
     twins = encoder.encode(drift.inputs[[rows[i] for i in repeated]], tower)
     alike = encoder.encode(drift.inputs[[rows[0]] * 5], tower)
+    many = [(7 * i) % n for i in range(LARGE)] if len(drift.inputs) < LARGE else []  # else whole sets are in batches so large
+    large = encoder.encode(drift.inputs[[rows[i] for i in many]], tower)
     every = list(range(n))
     for how, found, of in (
         ("alone", alone, every),
         ("in reversed order", turned, every),
         ("beside equal rows", twins, repeated),
         ("in a batch of equal rows", alike, [0] * 5),
+        (f"in a batch of {LARGE}", large, many),
     ):
+        if not of:
+            continue
         metric = f"cosine distance of a row {how} to the same row in its batch"
         limits, names = drift.limits["cosine_distance"][rows][of], [drift.names[rows[i]] for i in of]
         judge(Comparison(metric, cosine_distance(found, together[of]), limits, names, COSINE))
@@ -136,9 +143,8 @@ def test_precision(
         record(f"evidence.{tower}", {"precision": found.precision, "device": found.device, "how": found.how})
         wanted = {named, "fp32"} if encoder_key.policy or named == "int8" else {named}  # no scheme quantises every product
         others = sorted({found.precision, *found.beside} - wanted)
-        what = (
-            f"it runs in {', '.join(others or [found.precision])} ({n} row{'s' if n > 1 else ''}), named {named}: {found.how}"
-        )
+        rows = f"{n} row{'s' if n > 1 else ''}"
+        what = f"it runs in {', '.join(others or [found.precision])}, named {named} ({rows}): {found.how}"
         judge(found.precision == named or encoder_key.policy, what, precision=found.precision)
         judge(not others, what, precision=found.precision)
         judge(found.device == encoder_key.device, f"it runs on {found.device}, named {encoder_key.device}: {found.how}")

@@ -26,7 +26,7 @@ def test_a_fresh_process_takes_over(tmp_path: Path, few: list[str]) -> None:
     found = rows(tmp_path)
     assert found["first"]["verdict"] == "fail" and SAYS in done.stdout, done.stdout
     assert found["second"]["verdict"] == "pass"
-    assert done.stderr.count("go on in a fresh process") == 1 and done.returncode == 1
+    assert done.stderr.count("continue in a fresh process") == 1 and done.returncode == 1
     assert done.stdout.count(f"the CUDA device was lost in {FORM}[scenes-s-first-fp32-cuda-image] ({SAYS})") > 0
 
 
@@ -36,7 +36,7 @@ def test_a_device_that_stays_lost_ends_it(tmp_path: Path, few: list[str]) -> Non
     found = rows(tmp_path)
     assert [found[name]["verdict"] for name in ("first", "second")] == ["fail", "skipped"], done.stdout
     assert "it stays lost in a fresh process" in found["second"]["reason"] and done.returncode == 1
-    assert done.stderr.count("go on in a fresh process") == 1
+    assert done.stderr.count("continue in a fresh process") == 1
 
 
 def test_without_a_supervisor_later_cells_are_skipped(tmp_path: Path, few: list[str]) -> None:

@@ -55,7 +55,7 @@ def hung(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CompletedProcess
         ),
         (
             "end",
-            "after its last test, suites/selftest/planted/quick.py::test_second: what it found",
+            "after its last test, suites/selftest/planted/quick.py::test_second: its results",
             ["test_first", "test_second"],
             1,
         ),

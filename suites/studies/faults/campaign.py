@@ -14,9 +14,10 @@ from suites.studies.faults.runs import SESSIONS, Finding, Session
 from suites.studies.faults.table import PLANTED
 
 Row = dict[str, Any]
+ENCODER = ("suites/embeddings/test_encoder.py", "suites/embeddings/test_calls.py::test_threads")
 SUITES: dict[Kind, Sequence[str]] = {
-    "encoder": ("suites/embeddings/test_encoder.py", "--device=cpu"),
-    "cuda encoder": ("suites/embeddings/test_encoder.py", "--device=cuda"),
+    "encoder": (*ENCODER, "--device=cpu"),
+    "cuda encoder": (*ENCODER, "--device=cuda"),
     "preprocessor": ("suites/preprocessing",),
 }
 GROUP = 12  # faults planted in one run: a run that crashes loses no more than these
