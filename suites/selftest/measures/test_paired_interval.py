@@ -64,7 +64,7 @@ def test_a_run_of_many_cells_takes_more_pairs(monkeypatch: pytest.MonkeyPatch) -
     wanted = paired.fewest(limit.confidence)
     assert 0.5**wanted < (1 - limit.confidence) / 2 <= 0.5 ** (wanted - 1)
     assert decided(2.0, 0, monkeypatch, limit).found.n >= wanted > 12
-    with pytest.raises(ValueError, match=f"expected {wanted} or more"):
+    with pytest.raises(ValueError, match=f"expected at least {wanted}"):
         paired.interval(np.ones((wanted - 1, 2)), limit.confidence)
 
 
