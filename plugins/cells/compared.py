@@ -5,6 +5,7 @@ import pytest
 from fixtures.capability import Array, Tokens, Tower
 from fixtures.cells import Cell, EncoderKey
 from plugins.cells.sampling import Sample
+from plugins.cells.traits import TRAIT_PROMISES
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import METRICS, add_angles
@@ -51,9 +52,6 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | 
     limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
     found = subjects.image_embeddings(cell, encoded)[judged]
     return Drift(found, found, golden.image[rows], names, limits)
-
-
-TRAIT_PROMISES = {"opaque": "P3", "transparent": "P4", "turned": "P5", "converted": "P6", "small": "P8"}
 
 
 @pytest.fixture

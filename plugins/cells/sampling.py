@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # With hardware support for a precision, an image takes up to 1.3 times what torch eager fp32 takes; bf16 and fp16
 # on a processor without such support take 4 to 14 times.
-SLOW = 3.0
-LONG_S = 10.0  # seconds for all images one by one; below this, a sample would save little
+SLOW = 2.0
+LONG_S = 4.0  # seconds for all images one by one; below this, a sample would save little
 SIZE = 64  # images: all odd ones, which have the rare traits, and scenes
 FEWEST_SCENES = 32  # scenes, if there are many odd images
 PAIRS = 5  # pairs of blocks of two calls: the fastest of ten calls, in alternation with the reference's

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fixtures.capability import Geometry, Preprocessor
 from fixtures.images import decoded
+from plugins.cells.made import made_pixels
 from plugins.cells.promises import Judge
 from plugins.subjects import Subjects
 from suites.damaged import damaged, odd_but_whole
@@ -25,6 +26,14 @@ def test_damage(subjects: Subjects, preprocessor: Preprocessor, tmp_path: Path, 
         if found.split(":")[0] != expected:
             wrong.append(f"{what} gives {found}, expected {expected}")
     judge(not wrong, f"{len(wrong)} of {len(files)} files made of {scene}, the first: {'; '.join(wrong[:1])}")
+
+
+def test_readable(subjects: Subjects, preprocessor: Preprocessor, judge: Judge) -> None:
+    """P14 every file that the reference reads can be read: any format, coding, mode, orientation, profile and size."""
+    found = made_pixels(subjects, preprocessor)
+    errors = [(file.name, error) for file, error in found if isinstance(error, Exception)]
+    first = "; ".join(f"{name!r} ({' '.join(str(error).split())[:200]})" for name, error in errors[:1])
+    judge(not errors, f"{preprocessor.name} cannot read {len(errors)} of {len(found)} made files, the first is {first}")
 
 
 def _expected(image: "Image.Image") -> dict[str, tuple[bytes, str]]:

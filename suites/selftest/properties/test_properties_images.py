@@ -15,7 +15,7 @@ from fixtures.images import BadImage, opened
 from fixtures.preprocessors._long import in_pieces
 from fixtures.preprocessors._shared import LONGEST, crop_box
 from fixtures.registry import preprocessors
-from plugins.cells.compared import TRAIT_PROMISES
+from plugins.cells.traits import TRAIT_PROMISES
 from plugins.golden.verified import Golden
 from plugins.measures.vectors.metrics import PIXEL_METRICS, absolute_difference
 from suites.selftest.properties.pictures import Picture, lying, pictures, png, written
