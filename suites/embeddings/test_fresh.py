@@ -1,13 +1,15 @@
-"""What an encoder promises on inputs that it has never had: who answers from memory cannot know them."""
+"""What an encoder promises on inputs that are not golden's: new ones, which nobody knows, and kinds that data sets lack."""
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fixtures.bounds import bounds
-from fixtures.capability import Encoder, Tower
+from fixtures.capability import Array, Encoder, Tower
 from fixtures.cells import EncoderKey
+from plugins.cells.beside import Beside, of_every_kind
 from plugins.cells.form import formed
-from plugins.cells.fresh import drawn, own_errors
+from plugins.cells.fresh import drawn
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
 from plugins.measures.vectors.metrics import Comparison, cosine_distance
@@ -26,13 +28,23 @@ def test_fresh_inputs(
     pytestconfig: pytest.Config,
 ) -> None:
     """E16 inputs that are drawn for this run alone give torch eager fp32's vectors: cosine distance within tolerance."""
-    seed = pytestconfig.getoption("--seed")
-    inputs = drawn(subjects, tower, seed)
-    width = golden.image.shape[1]
+    inputs, width = drawn(subjects, tower, pytestconfig.getoption("--seed")), golden.image.shape[1]
     # One a call, as the reference: what a batch does to its rows is E4's.
     found = np.concatenate([formed(encoder.encode(row[None], tower), 1, width, tower).copy() for row in inputs.inputs])
-    limits = golden.limits_of(encoder_key.base, tower, COSINE, own_errors(subjects, tower, seed, encoder_key.base))
-    if known := encoder_key.known_failures(tower).get("E2"):  # golden inputs may be as far from the reference, and so may these
+    judge(compared(subjects, golden, encoder_key, inputs, found, "new input"))
+
+
+def test_every_kind(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower, judge: Judge) -> None:
+    """E17 inputs of every kind do too: each token id, each length, near duplicates, flat and fine images."""
+    inputs = of_every_kind(subjects, tower)
+    found = subjects.encoder(encoder_key).encode(inputs.inputs, tower)
+    judge(compared(subjects, golden, encoder_key, inputs, found, "input"))
+
+
+def compared(subjects: Subjects, golden: Golden, key: EncoderKey, inputs: Beside, found: Array, what: str) -> Comparison:
+    """The distances of these vectors to the reference's, with their limits."""
+    limits: NDArray[np.float64] = golden.limits_of(key.base, inputs.tower, COSINE, inputs.own_errors(subjects, key.base))
+    if known := key.known_failures(inputs.tower).get("E2"):  # golden inputs may be as far from the reference, and so may these
         limits = np.maximum(limits, float((bounds("E2", known) or {}).get(COSINE, 0)))
-    metric = "cosine distance of a vector to torch eager fp32's of the same new input"
-    judge(Comparison(metric, cosine_distance(found, inputs.wanted), limits, inputs.names, COSINE))
+    metric = f"cosine distance of a vector to torch eager fp32's of the same {what}"
+    return Comparison(metric, cosine_distance(found, inputs.wanted), limits, inputs.names, COSINE)

@@ -1,0 +1,58 @@
+"""Inputs that are not golden's, with torch eager fp32's vectors of them, computed in this run."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fixtures import truth
+from fixtures.capability import Array, Tokens, Tower
+from fixtures.datasets import kinds
+from plugins.measures.vectors.metrics import cosine_distance
+from plugins.subjects import Subjects
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Inputs of one tower (pixels [N, 3, R, R] or tokens [N, L]), their names, and the reference's vectors [N, D]."""
+
+    key: Hashable
+    tower: Tower
+    names: list[str]
+    inputs: Array | Tokens
+    wanted: Array
+
+    def own_errors(self, subjects: Subjects, precision: str) -> NDArray[np.float64]:
+        """Return the cosine distances [N] that the reference itself makes at this precision; computed once a run."""
+        if precision == "fp32":
+            return np.zeros(len(self.names))
+        return subjects.once(
+            ("own errors", self.key, precision),
+            lambda: cosine_distance(truth.at_precision(subjects.model, precision, self.inputs, self.tower), self.wanted),
+        )
+
+
+def beside(subjects: Subjects, key: Hashable, tower: Tower, make: Callable[[], tuple[list[str], Array | Tokens]]) -> Beside:
+    """Return the names and inputs that `make` gives, with the reference's vectors; computed once a run."""
+
+    def compute() -> Beside:
+        names, inputs = make()
+        return Beside(key, tower, names, inputs, truth.reference(subjects.model, inputs, tower, iter))
+
+    return subjects.once(("beside", key), compute)
+
+
+def of_every_kind(subjects: Subjects, tower: Tower) -> Beside:
+    """Return the inputs of every kind of a tower."""
+
+    def make() -> tuple[list[str], Array | Tokens]:
+        model, dataset = subjects.model, subjects.dataset
+        if tower == "image":
+            return kinds.images(subjects.pixels(truth.REFERENCE).rows(range(len(dataset.scenes))))
+        named = kinds.texts(dataset.texts)
+        names, rows = kinds.token_rows(model.tokenize([""])[0], model.vocabulary)
+        written = model.tokenize([text for _, text in named])
+        return [name for name, _ in named] + names, np.concatenate([written, rows])
+
+    return beside(subjects, ("every kind", tower), tower, make)
