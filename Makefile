@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test fix golden matrix gate-power faults mutants proof processors versions drift train scenes lock clean
+.PHONY: setup audit test fix golden matrix inputs gate-power faults mutants proof processors versions drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -59,6 +59,10 @@ scenes: $(READY)
 
 matrix: $(READY) $(OWN)
 	$(RUN) -m pytest --matrix-page=golden/evidence/matrix.md $(ARGS)
+
+inputs: $(READY)
+	$(RUN) -m pytest --unsupervised --device cpu --backend torch-eager --precision fp32 --preprocessor original_clip \
+		--benchmark-disable --inputs-page=docs/inputs.md $(ARGS)
 
 gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--trials 5 --seconds 0.5" for a quick look
 	$(RUN) -m suites.studies.gate_power $(ARGS)

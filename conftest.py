@@ -37,4 +37,5 @@ pytest_plugins = [
     "plugins.against.options",
     "plugins.command_line.arguments",
     "plugins.report.matrix_page",
+    "plugins.report.inputs_page",
 ]

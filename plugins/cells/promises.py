@@ -37,6 +37,7 @@ class Expected:
 
 
 EXPECTED = pytest.StashKey[Expected]()
+COMPARED = pytest.StashKey[set[str]]()  # names of all inputs that comparisons were about
 
 
 class Declared(pytest.fail.Exception):  # type: ignore[name-defined, misc]
@@ -114,9 +115,11 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     """`judge(comparison)` or `judge(condition, "what was found")` fails the test unless it is true."""
 
     def check(verdict: object, found: str = "", **sizes: Size) -> None:
+        item = request.node
+        if isinstance(verdict, Comparison):
+            item.config.stash.setdefault(COMPARED, set()).update(verdict.inputs)
         if verdict:
             return
-        item = request.node
         what, measured = (str(verdict), verdict.sizes) if isinstance(verdict, Comparison) else (found, sizes)
         expected = item.stash.get(EXPECTED, None)
         more = beyond(promise(item)[0], expected.known, measured) if expected else ""

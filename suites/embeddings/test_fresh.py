@@ -35,7 +35,7 @@ def test_fresh_inputs(
 
 
 def test_every_kind(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower, judge: Judge) -> None:
-    """E17 inputs of every kind give torch eager fp32's vectors: each token id, each length, near duplicates, flat and fine images."""
+    """E17 inputs of every kind give torch eager fp32's vectors: any token, any length, near duplicates, flat and fine ones."""
     inputs = of_every_kind(subjects, tower)
     found = subjects.encoder(encoder_key).encode(inputs.inputs, tower)
     judge(compared(subjects, golden, encoder_key, inputs, found, "input"))

@@ -1,0 +1,98 @@
+"""A plug-in for inner runs: backends that are right on usual inputs, and wrong on a kind that data sets seldom have."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fixtures.backends.torch_eager import TorchEager
+from fixtures.capability import Array, Encoder, Tokens, Tower
+from fixtures.registry import backends
+from suites.studies.faults.plants import Altered
+
+if TYPE_CHECKING:
+    from fixtures.models import Model
+
+Change = Callable[[Any], Any]
+
+
+def sixteen_bits(tokens: Tokens) -> Tokens:
+    """Ids from 32768 on do not fit; the end keeps its own."""
+    return np.where(tokens >= 49406, tokens, tokens & 0x7FFF)
+
+
+def drops_zeros(tokens: Tokens) -> Tokens:
+    """Takes "!" for what fills a row."""
+    rows = [np.concatenate([row[row != 0], row[row == 0]]) for row in tokens]
+    return np.stack(rows) if rows else tokens
+
+
+def cuts(tokens: Tokens) -> Tokens:
+    """Texts of 45 to 73 tokens end early, at a size of buffer that was never tried."""
+    found = tokens.copy()
+    for row in found:
+        end = int(row.argmax())
+        if 45 <= end + 1 <= 73:
+            row[40], row[41:] = row[end], 0
+    return found
+
+
+def flattens(pixels: Array) -> Array:
+    """Flat images lose their level: it is normalised away where nothing varies."""
+    flat = np.ptp(pixels, axis=(1, 2, 3), keepdims=True) == 0
+    return np.where(flat, np.float32(0.1), pixels)
+
+
+class RemembersBeginnings(Altered):
+    """A cache whose key is too short: the first tokens of a text, some lines of an image."""
+
+    def __init__(self, good: Encoder) -> None:
+        super().__init__(good)
+        self.known: dict[bytes, Array] = {}
+
+    def encode(self, batch: Any, tower: Tower) -> Array:
+        """What was first encoded under a key comes back for all others."""
+        found = super().encode(batch, tower)
+        for i, row in enumerate(batch):
+            key = row[:, ::7] if tower == "image" else row[:30]
+            found[i] = self.known.setdefault(np.ascontiguousarray(key).tobytes(), found[i].copy())
+        return found
+
+
+class Changes(Altered):
+    """Encodes something else than it was given."""
+
+    def __init__(self, good: Encoder, changes: dict[Tower, Change]) -> None:
+        super().__init__(good)
+        self.changes = changes
+
+    def encode(self, batch: Any, tower: Tower) -> Array:
+        """The changed inputs' vectors."""
+        change = self.changes.get(tower)
+        return super().encode(change(batch) if change and len(batch) else batch, tower)
+
+
+class Narrow(TorchEager):
+    """One backend a fault."""
+
+    precisions: tuple[str, ...] = ("fp32",)
+
+    def __init__(self, name: str, plant: Callable[[Encoder], Encoder]) -> None:
+        super().__init__()
+        self.name, self.plant = name, plant
+
+    def load(self, model: "Model", precision: str, device: str) -> Encoder:
+        """The good one with its fault."""
+        return self.plant(super().load(model, precision, device))
+
+
+def pytest_configure() -> None:
+    """Join the matrix."""
+    for change in (sixteen_bits, drops_zeros, cuts):
+        _add(change.__name__, lambda good, change=change: Changes(good, {"text": change}))
+    _add("flattens", lambda good: Changes(good, {"image": flattens}))
+    _add("remembers_beginnings", RemembersBeginnings)
+
+
+def _add(name: str, plant: Callable[..., Encoder]) -> None:
+    backends()[name] = Narrow(name, plant)

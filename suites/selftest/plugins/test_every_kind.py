@@ -1,0 +1,56 @@
+"""Inputs of every kind: what they cover, and backends that are wrong on one kind alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fixtures.datasets import kinds
+from suites.selftest.conftest import Run
+
+EMPTY = np.array([99, 100, *[0] * 10], np.int64)  # a context of 12 tokens, ids 99 and 100 for beginning and end
+FOUND = {  # by backend: the tower that E17 judges, and a part of the worst input's name
+    "sixteen_bits": ("text", "a row of "),
+    "drops_zeros": ("text", "ids 0 to 0"),
+    "cuts": ("text", "tokens with ids"),
+    "flattens": ("image", "an image all "),
+    "remembers_beginnings": ("text", "behind a long beginning"),
+}
+
+
+def test_every_id_and_every_length() -> None:
+    """Once at least; and beginning, end and filling are where they belong."""
+    names, rows = kinds.token_rows(EMPTY, 101)
+    ends = [int((row == 100).argmax()) for row in rows]
+    assert len(names) == len(rows) and set(ends) == set(range(1, 12))
+    inside = {int(token) for row, end in zip(rows, ends, strict=True) for token in row[1:end]}
+    assert inside == set(range(99)) and (rows[:, 0] == 99).all()
+    assert all(not row[end + 1 :].any() for row, end in zip(rows, ends, strict=True))
+
+
+def test_a_small_vocabulary_has_all_lengths() -> None:
+    """Ids are used again."""
+    _, rows = kinds.token_rows(EMPTY, 5)
+    assert [int((row == 100).argmax()) for row in rows] == list(range(1, 12))
+
+
+def test_near_duplicates_differ() -> None:
+    """No two inputs are the same, though some differ in one place only."""
+    words = [text for _, text in kinds.texts(["a dog on a sofa", "two cats", "一只猫在沙发上"])]
+    assert len(set(words)) == len(words)
+    pixels = np.random.default_rng(0).standard_normal((3, 3, 16, 16)).astype(np.float32)
+    names, found = kinds.images(pixels)
+    assert len({row.tobytes() for row in found}) == len(found) == len(names) == len(set(names))
+    assert found.dtype == np.float32 and found.shape[1:] == (3, 16, 16)
+
+
+@pytest.mark.parametrize("backend", FOUND)
+def test_found(run: Run, few: list[str], tmp_path: Path, backend: str) -> None:
+    """Each breaks E17 in its tower, on an input of its kind."""
+    plant = ("-p", "suites.selftest.planted.narrow_backends", f"--backend={backend}", "--preprocessor=original_clip")
+    tower, worst = FOUND[backend]
+    done = run("suites/embeddings/test_fresh.py", "-k", f"test_every_kind and {tower}", *plant, *few)
+    (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
+    assert row["broken_promises"] == ["E17"], done.stdout[-3000:]
+    assert worst in done.stdout.partition("worst input: ")[2].splitlines()[0], done.stdout[-3000:]
