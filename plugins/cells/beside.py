@@ -43,8 +43,9 @@ def beside(subjects: Subjects, key: Hashable, tower: Tower, make: Callable[[], t
     return subjects.once(("beside", key), compute)
 
 
-def of_every_kind(subjects: Subjects, tower: Tower) -> Beside:
-    """Return the inputs of every kind of a tower."""
+def of_every_kind(subjects: Subjects, tower: Tower, whole: bool = False) -> Beside:
+    """Return the inputs of every kind of a tower. A model of more parameters than LARGE gets SAMPLE rows of tokens, evenly
+    spaced, unless it is to have the `whole`."""
 
     def make() -> tuple[list[str], Array | Tokens]:
         model, dataset = subjects.model, subjects.dataset
@@ -52,6 +53,9 @@ def of_every_kind(subjects: Subjects, tower: Tower) -> Beside:
             return kinds.images(subjects.pixels(truth.REFERENCE).rows(range(len(dataset.scenes))))
         named = kinds.texts(dataset.texts)
         names, rows = kinds.token_rows(model.tokenize([""])[0], model.vocabulary)
+        if model.parameters > truth.LARGE and not whole:
+            step = -(-len(rows) // truth.SAMPLE)
+            names, rows = names[::step], rows[::step]
         written = model.tokenize([text for _, text in named])
         return [name for name, _ in named] + names, np.concatenate([written, rows])
 

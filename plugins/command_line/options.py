@@ -62,5 +62,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--update-golden", action="store_true", help="rewrite the model's golden data and fail this run")
     group.addoption("--report", type=Path, default=Path("report.json"), help="where report.json goes [%(default)s]")
     group.addoption("--strict-cells", action="store_true", help="fail the run if a cell is skipped")
-    text = "run all images through every cell; by default, a very slow encoder runs all but one preprocessor on a sample"
+    text = "run all inputs; by default, a very slow encoder or a large model runs some on a sample (docs/backends.md)"
     group.addoption("--whole", action="store_true", help=text)

@@ -12,7 +12,7 @@ from fixtures.capability import Array, Preprocessor, Tower
 from fixtures.images import decoded
 from fixtures.progress import say
 from fixtures.registry import preprocessors
-from fixtures.truth import LARGE, PRECISIONS, REFERENCE
+from fixtures.truth import LARGE, PRECISIONS, REFERENCE, SAMPLE
 from plugins.cells.given_back import CannotRun
 from plugins.cells.made import made_pixels
 from plugins.cells.pixels import CannotRead
@@ -24,7 +24,6 @@ from plugins.subjects import Subjects
 Progress = Callable[[Iterable[int]], Iterable[int]]
 # int8's is larger because a batch shares its activation ranges, and the measurement is made at batch 1.
 FACTOR = {"fp32": 3.0, "tf32": 3.0, "fp16-output": 1.5, "fp16": 3.0, "bf16": 3.0, "int8": 4.0}
-SAMPLE = 128  # a model of more parameters than LARGE is measured on so many inputs of each kind
 RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
 TOLERANCE_RULE = (
     "limit = factor x largest error of torch eager at this precision (int8, tf32: emulated) against float64 over the golden "

@@ -34,9 +34,11 @@ def test_fresh_inputs(
     judge(compared(subjects, golden, encoder_key, inputs, found, "new input"))
 
 
-def test_every_kind(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower, judge: Judge) -> None:
+def test_every_kind(
+    subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: Tower, judge: Judge, pytestconfig: pytest.Config
+) -> None:
     """E17 inputs of every kind give torch eager fp32's vectors: any token, any length, near duplicates, flat and fine ones."""
-    inputs = of_every_kind(subjects, tower)
+    inputs = of_every_kind(subjects, tower, pytestconfig.getoption("--whole"))
     found = subjects.encoder(encoder_key).encode(inputs.inputs, tower)
     judge(compared(subjects, golden, encoder_key, inputs, found, "input"))
 

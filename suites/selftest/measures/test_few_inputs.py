@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fixtures import ROOT
-from plugins.golden.derivation import FACTOR, SAMPLE, SURE, widening
+from fixtures.truth import SAMPLE
+from plugins.golden.derivation import FACTOR, SURE, widening
 from suites.selftest.conftest import small_dataset, start
 
 SCALED = {"24.scaled-output.0": "normalised", "24.scaled-output.3": "0.01 %"}  # suites/studies/faults/outputs.py
