@@ -173,9 +173,9 @@ def _exceptions(
             continue
         if all(found[metric] <= BUDGET_FACTOR * usual[metric] + STEP for metric in PIXEL_METRICS):
             continue
-        limits = ", ".join(f"{metric} = {BUDGET_FACTOR * most + STEP:.3e}" for metric, most in found.items())
-        lines.append(f'"{file.name}" = {{ {limits} }}')
-    return [f"\n[{preprocessor.name}.exceptions]", *lines] if lines else []
+        lines.append(f'\n[{preprocessor.name}.exceptions."{file.name}"]')
+        lines += [_row(metric, most, BUDGET_FACTOR, STEP) for metric, most in found.items()]
+    return lines
 
 
 def too_far(found: Mapping[str, float], widest: Mapping[str, float]) -> str:

@@ -77,7 +77,7 @@ class Golden:
         rows, one = self.preprocessing, preprocessors()[preprocessor]
         if preprocessor in rows:
             exception = rows[preprocessor].get("exceptions", {}).get(name, {})
-            return float(exception.get(metric, rows[preprocessor][metric]["limit"]))
+            return float(exception.get(metric, rows[preprocessor][metric])["limit"])
         if OPAQUE in one.failures(self.squash):
             return max(float(row[metric]["limit"]) for row in rows.values())
         if one.exact:
