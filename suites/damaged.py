@@ -1,20 +1,14 @@
 """Image files that are damaged, each in a way of its own, and files that only look so; made from one good picture."""
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fixtures.datasets.made import encoded
 
 if TYPE_CHECKING:
     from PIL import Image
 
 LARGEST = 128  # pixels along a side: damage shows in small files as well
 KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-
-
-def saved(image: "Image.Image", kind: str, **options: Any) -> bytes:
-    """The bytes of a file."""
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def small(image: "Image.Image") -> "Image.Image":
@@ -26,16 +20,16 @@ def small(image: "Image.Image") -> "Image.Image":
 def damaged(image: "Image.Image") -> dict[str, bytes]:
     """What is wrong with it, by the bytes of the file; none of them holds a whole picture."""
     picture = small(image)
-    files = {kind: saved(picture, kind) for kind in KINDS}
-    files["progressive JPEG"] = saved(picture, "JPEG", progressive=True)
-    files["animated GIF"] = saved(picture, "GIF", save_all=True, append_images=[picture.rotate(180)])
+    files = {kind: encoded(picture, kind) for kind in KINDS}
+    files["progressive JPEG"] = encoded(picture, "JPEG", progressive=True)
+    files["animated GIF"] = encoded(picture, "GIF", save_all=True, append_images=[picture.rotate(180)])
     found = {
         f"{kind} cut off at {share} %": file[: len(file) * share // 100]
         for kind, file in files.items()
         for share in (20, 60, 95)
     }
     jpeg, png = files["JPEG"], files["PNG"]
-    with_thumbnail = jpeg[:2] + segment(saved(picture.resize((32, 32)), "JPEG")) + jpeg[2:]
+    with_thumbnail = jpeg[:2] + segment(encoded(picture.resize((32, 32)), "JPEG")) + jpeg[2:]
     return found | {
         "JPEG without an end marker": jpeg[:-2],
         "JPEG cut off at 50 % before a whole JPEG": jpeg[: len(jpeg) // 2] + jpeg,
@@ -54,15 +48,15 @@ def damaged(image: "Image.Image") -> dict[str, bytes]:
 def odd_but_whole(image: "Image.Image") -> dict[str, bytes]:
     """Whole files that a careless reader takes for damaged ones."""
     picture = small(image)
-    jpeg, thumbnail = saved(picture, "JPEG"), segment(saved(picture.resize((32, 32)), "JPEG"))
+    jpeg, thumbnail = encoded(picture, "JPEG"), segment(encoded(picture.resize((32, 32)), "JPEG"))
     film = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20
     return {
         "JPEG with a film behind its end": jpeg + film + b"\xff\xda\xff",
         "JPEG with half a JPEG behind its end": jpeg + jpeg[: len(jpeg) // 2],
         "JPEG with a thumbnail": jpeg[:2] + thumbnail + jpeg[2:],
-        "JPEG with restart markers": saved(picture, "JPEG", restart_marker_blocks=3),
-        "progressive JPEG": saved(picture, "JPEG", progressive=True),
-        "PNG with bytes behind its end": saved(picture, "PNG") + film,
+        "JPEG with restart markers": encoded(picture, "JPEG", restart_marker_blocks=3),
+        "progressive JPEG": encoded(picture, "JPEG", progressive=True),
+        "PNG with bytes behind its end": encoded(picture, "PNG") + film,
     }
 
 

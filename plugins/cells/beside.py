@@ -53,10 +53,8 @@ def of_every_kind(subjects: Subjects, tower: Tower, whole: bool = False) -> Besi
             return kinds.images(subjects.pixels(truth.REFERENCE).rows(range(len(dataset.scenes))))
         named = kinds.texts(dataset.texts)
         names, rows = kinds.token_rows(model.tokenize([""])[0], model.vocabulary)
-        if model.parameters > truth.LARGE and not whole:
-            step = -(-len(rows) // truth.SAMPLE)
-            names, rows = names[::step], rows[::step]
+        chosen = list(range(len(rows))) if whole else truth.sample(model, len(rows))
         written = model.tokenize([text for _, text in named])
-        return [name for name, _ in named] + names, np.concatenate([written, rows])
+        return [name for name, _ in named] + [names[i] for i in chosen], np.concatenate([written, rows[chosen]])
 
     return beside(subjects, ("every kind", tower), tower, make)

@@ -1,5 +1,6 @@
 """Made image files, with the reference's pixels of them, computed in this run."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def made_files(subjects: Subjects) -> list[MadeFile]:
 
         libraries = " ".join(f"{name} {installed(name)}" for name in ("pillow", "opencv-python-headless", "opencv-python"))
         what = {"kind": "images", "libraries": libraries, "size": str(geometry.size), "version": VERSION}
-        folder, _ = cached({**what, "scene": subjects.dataset.sha256}, build)
+        folder, _ = cached({**what, "scene": hashlib.sha256(Path(scene).read_bytes()).hexdigest()}, build)
         files = []
         for path in sorted(folder.iterdir()):
             if path.suffix == ".json":  # the cache's own

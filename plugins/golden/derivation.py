@@ -12,7 +12,7 @@ from fixtures.capability import Array, Preprocessor, Tower
 from fixtures.images import decoded
 from fixtures.progress import say
 from fixtures.registry import preprocessors
-from fixtures.truth import LARGE, PRECISIONS, REFERENCE, SAMPLE
+from fixtures.truth import PRECISIONS, REFERENCE, SAMPLE
 from plugins.cells.given_back import CannotRun
 from plugins.cells.made import made_pixels
 from plugins.cells.pixels import CannotRead
@@ -57,7 +57,7 @@ def tolerances(subjects: Subjects, inputs: dict[Tower, Any], exact: dict[Tower, 
         precision, tower = work[step]
         everything = names_of(subjects, tower)
         searched = len(subjects.dataset.scenes if tower == "image" else subjects.dataset.queries)
-        rows = _sample(subjects, searched)
+        rows = truth.sample(subjects.model, searched)
         usual = len(rows)
         rows += range(searched, len(everything))
         names = [everything[i] for i in rows]
@@ -92,12 +92,6 @@ def widening(n: int) -> float:
     return surely(SAMPLE) / surely(min(n, SAMPLE))
 
 
-def _sample(subjects: Subjects, n: int) -> list[int]:
-    if subjects.model.parameters <= LARGE or n <= SAMPLE:
-        return list(range(n))
-    return [int(i) for i in np.linspace(0, n - 1, SAMPLE)]
-
-
 def _floor(metric: str, vectors: np.ndarray) -> float:
     norm = float(np.linalg.norm(vectors, axis=1).max())
     floors: dict[str, float] = {
@@ -119,7 +113,7 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
     images = subjects.dataset.images
     opaque = [name for name in images if subjects.trait(name) == "opaque"]
     usable = opaque or list(images)
-    measured = [usable[i] for i in _sample(subjects, len(usable))]
+    measured = [usable[i] for i in truth.sample(subjects.model, len(usable))]
     shown = [name for name in names if name in usable] or measured
     pixels = _pixels if opaque else _stand_ins
     wanted = pixels(subjects, REFERENCE, shown)

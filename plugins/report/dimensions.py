@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from fixtures.capability import Geometry, Tokens
+from fixtures.datasets.made import ORIENTATION, SUBSAMPLINGS
 from fixtures.images import opened
 
 Values = dict[str, Counter[str]]  # by dimension: how many inputs have each value
-SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # as Pillow numbers them
+NAMES = {number: name for name, number in SUBSAMPLINGS.items()}
 LONG, PHOTOGRAPH = 3, 12_000_000  # a side this many times the other; pixels
 
 
@@ -37,8 +38,8 @@ def _file(path: str, geometry: Geometry) -> Iterator[tuple[str, str]]:
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             coding = "progressive" if image.info.get("progressive") else "baseline"
             yield "JPEG coding", coding + (", restart markers" if b"\xff\xdd" in head else "")
-            yield "JPEG subsampling", SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image), "grey or CMYK")
-        yield "EXIF orientation", str(image.getexif().get(0x0112, "none"))
+            yield "JPEG subsampling", NAMES.get(JpegImagePlugin.get_sampling(image), "grey or CMYK")
+        yield "EXIF orientation", str(image.getexif().get(ORIENTATION, "none"))
         yield "colour profile", "embedded" if image.info.get("icc_profile") else "none"
         yield "frames or pages", "several" if getattr(image, "n_frames", 1) > 1 else "one"
         yield "transparency", "yes" if image.has_transparency_data else "no"

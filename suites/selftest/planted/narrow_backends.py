@@ -1,17 +1,13 @@
 """A plug-in for inner runs: backends that are right on usual inputs, and wrong on a kind that data sets seldom have."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.registry import backends
-from suites.studies.faults.plants import Altered
-
-if TYPE_CHECKING:
-    from fixtures.models import Model
+from suites.studies.faults.plants import Altered, encoder, good, source
 
 Change = Callable[[Any], Any]
 
@@ -59,40 +55,15 @@ class RemembersBeginnings(Altered):
         return found
 
 
-class Changes(Altered):
-    """Encodes something else than it was given."""
-
-    def __init__(self, good: Encoder, changes: dict[Tower, Change]) -> None:
-        super().__init__(good)
-        self.changes = changes
-
-    def encode(self, batch: Any, tower: Tower) -> Array:
-        """The changed inputs' vectors."""
-        change = self.changes.get(tower)
-        return super().encode(change(batch) if change and len(batch) else batch, tower)
-
-
-class Narrow(TorchEager):
-    """One backend a fault."""
-
-    precisions: tuple[str, ...] = ("fp32",)
-
-    def __init__(self, name: str, plant: Callable[[Encoder], Encoder]) -> None:
-        super().__init__()
-        self.name, self.plant = name, plant
-
-    def load(self, model: "Model", precision: str, device: str) -> Encoder:
-        """The good one with its fault."""
-        return self.plant(super().load(model, precision, device))
+TEXT: dict[str, Change] = {"sixteen_bits": sixteen_bits, "drops_zeros": drops_zeros, "cuts": cuts}
+CHANGES: dict[Tower, dict[str, Change]] = {"text": TEXT, "image": {"flattens": flattens}}
 
 
 def pytest_configure() -> None:
     """Join the matrix."""
-    for change in (sixteen_bits, drops_zeros, cuts):
-        _add(change.__name__, lambda good, change=change: Changes(good, {"text": change}))
-    _add("flattens", lambda good: Changes(good, {"image": flattens}))
-    _add("remembers_beginnings", RemembersBeginnings)
-
-
-def _add(name: str, plant: Callable[..., Encoder]) -> None:
-    backends()[name] = Narrow(name, plant)
+    changed = source(lambda batch, tower, planted: planted[1](batch) if tower == planted[0] else batch)
+    for tower, changes in CHANGES.items():
+        for name, change in changes.items():
+            backends()[name] = changed(name, (tower, change))
+    remembers = encoder(lambda model, device, strength: RemembersBeginnings(good(model, device)))
+    backends()["remembers_beginnings"] = remembers("remembers_beginnings", None)
