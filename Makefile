@@ -73,7 +73,7 @@ faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 mutants: $(READY)  # some hours for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
 	$(RUN) -m suites.studies.mutants $(ARGS)
 
-proof: $(READY)  # over an hour: clean runs, kills, counted examples
+proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak
 	$(RUN) -m suites.studies.proof $(ARGS)
 
 versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only torch2.11" for some of them

@@ -21,6 +21,7 @@ pytest_plugins = [
     "plugins.cells.compared",
     "plugins.command_line.policy_options",
     "plugins.report.rows",
+    "plugins.cells.soak",
     "plugins.report.idle_gpu",
     "plugins.report.markdown",
     "plugins.cells.not_judged",

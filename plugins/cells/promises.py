@@ -22,9 +22,16 @@ from plugins.command_line.outside import again
 from plugins.latency.benchmark_options import compared
 from plugins.measures.vectors.metrics import Comparison
 
-MORE = ("against", "against-python", "against-repository", "drift-budget")  # options that change what a test compares with
+MORE = (
+    "against",
+    "against-python",
+    "against-repository",
+    "drift-budget",
+    "soak",
+)  # options that change what a test compares with
 # Whether these break depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
 OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}
+DRAWN = ("E16", "E18")  # whose inputs or calls a seed repeats
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
 
@@ -61,7 +68,7 @@ def promise(item: pytest.Item) -> tuple[str, str]:
 def reproduce(item: pytest.Item) -> str:
     """The command that repeats this test."""
     command = [PYTEST, *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
-    seed = [f"--seed={item.config.option.seed}"] if promise(item)[0] == "E16" else []
+    seed = [f"--seed={item.config.option.seed}"] if promise(item)[0] in DRAWN else []
     return " ".join([*command, *seed])
 
 

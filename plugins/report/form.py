@@ -8,6 +8,7 @@ from fixtures.capability import Tower
 from plugins.measures.growth import GrowthFigures
 from plugins.measures.latency.device_time import DeviceOnly
 from plugins.measures.latency.steady import Percentiles
+from plugins.measures.soak import SoakFigures
 from plugins.measures.vectors.drift import DriftFigures
 from plugins.measures.vectors.metrics import Differences
 from plugins.measures.vectors.mixtures import Class
@@ -183,6 +184,7 @@ class Row(Classed, Judged):
     evidence: NotRequired[dict[Tower, Ran]]
     int8_range: NotRequired[Literal["full", "reduced"]]
     growth: NotRequired[dict[Tower, GrowthBeside]]
+    soak: NotRequired[dict[Tower, SoakFigures]]
 
     latency_ms: NotRequired[Latency]
     latency_device_only_ms: NotRequired[dict[Tower, DeviceOnly]]

@@ -92,7 +92,8 @@ class _Run:
     def __init__(self, config: pytest.Config, journal: Journal) -> None:
         import psutil
 
-        self.journal, self.limit_s = journal, float(config.getoption("--test-limit"))
+        self.journal = journal
+        self.limit_s = float(config.getoption("--test-limit")) + (config.getoption("--soak") or 0.0)
         journal.begins()
         most = config.getoption("--memory-limit")
         self.limit_bytes = most * GIB if most else 0.9 * psutil.virtual_memory().available

@@ -1,4 +1,4 @@
-"""`python -m suites.studies.proof` (make proof): clean and killed runs, counted examples; writes golden/evidence/proof.*."""
+"""`python -m suites.studies.proof` (make proof): clean and killed runs, examples, a soak; writes golden/evidence/proof.*."""
 
 import argparse
 import json
@@ -14,10 +14,10 @@ from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
 from plugins.run import environment
 from suites.studies import evidence
-from suites.studies.proof import clean, examples, kills, page
+from suites.studies.proof import clean, examples, kills, page, soaks
 
 TARGET = ROOT / "golden" / "evidence" / "proof.json"
-PARTS = ("clean", "kills", "examples")
+PARTS = ("clean", "kills", "examples", "soak")
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
@@ -25,7 +25,8 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--runs", type=int, default=100, help="clean runs (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=50, help="runs to kill (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of conditions and moments (default: %(default)s)")
+    parser.add_argument("--soak", type=float, default=30.0, help="seconds of calls of each tower (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of conditions, moments and calls (default: %(default)s)")
     found = parser.parse_args(arguments)
     for part in found.parts:
         if part not in PARTS:
@@ -68,6 +69,9 @@ def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
                 "command": f"make proof ARGS='kills --kills {wanted.kills}'",
                 **kills.campaign(Path(folder), wanted.kills, wanted.seed, told),
             }
+    if part == "soak":
+        command = f"make proof ARGS='soak --soak {wanted.soak:g}'"
+        return {"command": command, **soaks.figures(wanted.soak, wanted.seed)}
     return {"command": "make proof ARGS=examples", **examples.counts(wanted.seed)}
 
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+from plugins.report.layout import table
+
 
 def problems(found: dict[str, Any]) -> list[str]:
     """Everything that is not as it must be."""
@@ -18,6 +20,7 @@ def problems(found: dict[str, Any]) -> list[str]:
         if kill["wrong"]
     ]
     wrong += [f"{name} after the kills: {run['wrong']}" for name, run in kills.get("after", {}).items() if run["wrong"]]
+    wrong += [f"soak: {failed}" for failed in found.get("soak", {}).get("failed", [])]
     return wrong + [f"property: {failed}" for failed in found.get("examples", {}).get("failed", [])]
 
 
@@ -30,6 +33,8 @@ def markdown(found: dict[str, Any]) -> str:
         lines += _kills(found["kills"])
     if "examples" in found:
         lines += _examples(found["examples"])
+    if "soak" in found:
+        lines += _soak(found["soak"])
     wrong = problems(found)
     return "\n".join([*lines, *(f"- PROBLEM: {problem}" for problem in wrong), ""]).rstrip() + "\n"
 
@@ -80,3 +85,20 @@ def _examples(part: dict[str, Any]) -> list[str]:
     lines = [f"- {name}: {count}" for name, count in properties.items()]
     total = f"{sum(properties.values())} examples of {len(properties)} properties, {len(part['failed'])} tests failed."
     return ["## Examples", "", f"{total} {_made(part)}", "", *lines, ""]
+
+
+def _soak(part: dict[str, Any]) -> list[str]:
+    rows = part["rows"]
+    lines = [
+        (row["encoder"], row["tower"], f"{row['calls']:,}", f"1 in {row['finds_1_in']:,.0f}", row["verdict"]) for row in rows
+    ]
+    return [
+        "## Soak",
+        "",
+        f"Each tower of each encoder was called for {part['seconds']:g} s, with one row for the most part, and every vector "
+        f"was compared: {sum(row['calls'] for row in rows):,} calls, {len(part['failed'])} tests failed. The last but one "
+        "column is the share of wrong calls, spread at random, that would have shown with a probability of 95 %. "
+        f"{_made(part)}",
+        "",
+        table(("encoder", "tower", "calls", "would find", "verdict"), lines),
+    ]
