@@ -16,6 +16,7 @@ from plugins.run import environment
 from suites.studies import evidence
 from suites.studies.mutants import page, runs
 from suites.studies.mutants.grammar import Draw, draw
+from suites.studies.mutants.mutant import Mutant
 
 TARGET = ROOT / "golden" / "evidence" / "mutants.json"
 DRAWS, SOUND = 1000, 20
@@ -25,6 +26,7 @@ def options(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]
     """The campaign's own, and what goes on to pytest."""
     parser = argparse.ArgumentParser(prog="python -m suites.studies.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (default: %(default)s)")
+    parser.add_argument("--precision", choices=Mutant.precisions, default="fp32", help="of the encoder (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=DRAWS, help="how many (default: %(default)s)")
     parser.add_argument("--sound", type=int, default=SOUND, help="runs without a fault, against alarms (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at once (default: the processors)")
@@ -36,33 +38,40 @@ def options(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]
 def main(arguments: list[str] | None = None) -> int:
     """0 if every drawn fault that changes an output is found and no sound encoder is blamed; 1 if not."""
     wanted, more = options(arguments)
+    precision = wanted.precision
     if wanted.number is not None:
-        rows = list(runs.every([draw(wanted.seed, wanted.number)], 1, more))
+        rows = list(runs.every([draw(wanted.seed, wanted.number)], precision, 1, more))
         print(json.dumps(rows[0], indent=1))
-        return 0 if rows[0]["broken"] or not page.is_fault(rows[0]) else 1
+        return 0 if rows[0]["broken"] or not page.is_fault(rows[0], precision) else 1
     if more:
         print(f"{' '.join(more)}: expected with --number alone, because shares are those of all tests", file=sys.stderr)
         return 2
-    rows = measure(wanted.seed, wanted.draws, wanted.sound, wanted.jobs)
-    text = page.text(rows)
-    print(text)
+    rows = measure(wanted.seed, precision, wanted.draws, wanted.sound, wanted.jobs)
+    print(page.text(rows, precision))
     if wanted.evidence:
-        head = f'# Faults drawn at random\n\nMade by `make mutants ARGS="--seed {wanted.seed} --evidence"`.\n\n'
-        found = {"schema": 1, "command": "make mutants", "seed": wanted.seed, **evidence.stamp(), "rows": rows}
-        evidence.write(TARGET, found, head + text)
-    real = [row for row in rows if row["draw"] is None or page.is_fault(row)]
+        asked = f"--precision {precision} --seed {wanted.seed} --draws {wanted.draws} --sound {wanted.sound}"
+        part = {"command": f'make mutants ARGS="{asked} --evidence"', **evidence.stamp(), "rows": [_kept(row) for row in rows]}
+        before = json.loads(TARGET.read_text(encoding="utf-8"))["precisions"] if TARGET.exists() else {}
+        found = {"schema": 1, "precisions": {**before, precision: part}}
+        evidence.write(TARGET, found, page.whole(found))
+    real = [row for row in rows if row["draw"] is None or page.is_fault(row, precision)]
     return 0 if all(bool(row["broken"]) == (row["draw"] is not None) for row in real) else 1
 
 
-def measure(seed: int, draws: int, sound: int, jobs: int) -> list[runs.Row]:
+def _kept(row: runs.Row) -> runs.Row:
+    """A row of the evidence: the promises without their messages, which `--number` shows again."""
+    return {**row, "broken": list(row["broken"])}
+
+
+def measure(seed: int, precision: str, draws: int, sound: int, jobs: int) -> list[runs.Row]:
     """All rows, those of an interrupted campaign of the same commit first."""
-    journal = Lines(CACHE / "mutants" / f"{environment.commit()}-seed{seed}.jsonl")
+    journal = Lines(CACHE / "mutants" / f"{environment.commit()}-{precision}-seed{seed}.jsonl")
     rows = journal.read()
     done = {row["draw"]["number"] for row in rows if row["draw"]}
     waiting: list[Draw | None] = [draw(seed, number) for number in range(draws) if number not in done]
     waiting += [None] * max(0, sound - sum(row["draw"] is None for row in rows))
     line = ProgressLine("mutants")
-    for row in runs.every(waiting, jobs):
+    for row in runs.every(waiting, precision, jobs):
         rows.append(row)
         journal.append(row)
         line.step(f"{len(rows)} of {draws + sound}, {sum(bool(r['broken']) for r in rows)} found")

@@ -1,4 +1,4 @@
-"""The outside backend in which a drawn fault is planted: torch eager fp32 behind the public interface of an encoder."""
+"""The outside backend in which a drawn fault is planted: a torch encoder behind the public interface of an encoder."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fixtures.backends.torch_dynamic_int8 import TorchDynamicInt8
 from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Array, Encoder, Evidence, Tower
 from suites.studies.mutants.effects import changed, tokens_changed
@@ -124,9 +125,15 @@ def relative(found: Array, good: Array) -> float:
     return float(np.nan_to_num(distance, nan=1.0, posinf=1.0).max())
 
 
-def mutated(model: "Model", device: str, draw: Draw) -> Mutated:
+def sound(model: "Model", precision: str, device: str) -> Encoder:
+    """The good encoder of a precision."""
+    backend = TorchDynamicInt8() if precision == "int8" else TorchEager()
+    return backend.load(model, precision, device)
+
+
+def mutated(model: "Model", precision: str, device: str, draw: Draw) -> Mutated:
     """The good encoder with the fault."""
-    good = TorchEager().load(model, "fp32", device)
+    good = sound(model, precision, device)
     if draw.where == "layer":
         _change_layer(good, draw)
     return Mutated(good, draw)
@@ -140,7 +147,7 @@ def _change_layer(good: Any, draw: Draw) -> None:
     of_text = ("transformer.", "token_embedding", "positional_embedding", "text_projection", "ln_final")
     wanted = [part for tower in draw.towers.split(" and ") for part in (of_text if tower == "text" else ("visual.",))]
     weight = weights[str(rng.choice(sorted(name for name in weights if name.startswith(tuple(wanted)))))]
-    values = weight.detach().numpy().reshape(1, -1).copy()
+    values = weight.detach().float().numpy().reshape(1, -1).copy()
     if draw.what == "scale":
         values *= np.float32(1 + draw.strength)
     else:
@@ -153,15 +160,16 @@ class Mutant(TorchEager):
     """What users name: `--backend suites.studies.mutants.mutant:Mutant`, with the draw in $MUTANT."""
 
     name = "mutant"
-    precisions = ("fp32",)
+    precisions = ("fp32", "fp16", "int8")
     policies: tuple[str, ...] = ()
+    known_failures = {f"{promise}:int8": known for promise, known in TorchDynamicInt8.known_failures.items()}
 
     def load(self, model: "Model", precision: str, device: str) -> Encoder:
         """The mutant, or a sound encoder where there is no draw."""
         wanted = load_draw(os.environ.get(VARIABLE, ""))
         if wanted is None:
-            return super().load(model, precision, device)
-        encoder = mutated(model, device, wanted)
+            return sound(model, precision, device)
+        encoder = mutated(model, precision, device, wanted)
         LOADED.append(encoder)
         return encoder
 

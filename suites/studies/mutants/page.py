@@ -1,33 +1,53 @@
 """The share of drawn faults that the suite finds, with an interval, and those that pass it."""
 
+import math
+import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from fixtures import ROOT
 from plugins.report.layout import code, table
 
 Row = dict[str, Any]
 CONFIDENCE = 0.95
-# Relative changes of an embedding. Below the floor of all tolerances nobody can tell a fault from another order of sums. Fp32's
-# tolerances (golden/scenes-s/tolerances.toml) allow 4.6e-6 along it, and across it 4.8e-6: r²/2 is a cosine distance.
-ROUND_OFF = 2.0**-18
-TOLERANCE = 4.8e-6
-STRONG = 10 * TOLERANCE
+STRONG = 10  # tolerances: a fault of this size in what the suite compares must not pass
+DATA = ROOT / "golden" / "scenes-s" / "tolerances.toml"
 
 
-def text(rows: Sequence[Row]) -> str:
-    """The page golden/evidence/mutants.md."""
+@cache
+def tolerance(precision: str) -> float:
+    """The relative change of an embedding that golden's tolerances allow, along it or across it (r²/2 is a cosine distance)."""
+    return max(max(t["norm_ratio"]["limit"], math.sqrt(2 * t["cosine_distance"]["limit"])) for t in _tables(precision))
+
+
+@cache
+def round_off(precision: str) -> float:
+    """A smaller relative change is no fault: a sound encoder may differ as much, by the order of sums or its own rounding."""
+    if precision == "fp32":
+        return math.sqrt(2 * min(t["cosine_distance"]["floor"] for t in _tables(precision)))
+    return math.sqrt(2 * max(t["cosine_distance"]["measured"] for t in _tables(precision)))
+
+
+def _tables(precision: str) -> list[dict[str, dict[str, float]]]:
+    with DATA.open("rb") as file:
+        return list(tomllib.load(file)[precision].values())
+
+
+def text(rows: Sequence[Row], precision: str) -> str:
+    """The section of a precision in golden/evidence/mutants.md."""
     sound, mutants = [r for r in rows if r["draw"] is None], [r for r in rows if r["draw"] is not None]
-    same, real = sum(r["effect"] == 0 for r in mutants), [r for r in mutants if is_fault(r)]
-    little = len(mutants) - same - len(real)
-    strong = [r for r in real if (r["shown"] or 0) > STRONG]
+    same, real = sum(r["effect"] == 0 for r in mutants), [r for r in mutants if is_fault(r, precision)]
+    little, least = len(mutants) - same - len(real), STRONG * tolerance(precision)
+    strong = [r for r in real if (r["shown"] or 0) > least]
     lines = [
-        f"{len(mutants)} draws: {_verb(same, 'change')} no output, {_verb(little, 'change')} less than fp32's round-off; "
-        f"{_verb(len(real), 'are faults', 'is a fault')}.",
+        f"{len(mutants)} draws: {_verb(same, 'change')} no output, {_verb(little, 'change')} less than {precision}'s "
+        f"round-off; {_verb(len(real), 'are faults', 'is a fault')}.",
         "",
         table(
             ("faults", "caught", "of", "share", f"{CONFIDENCE:.0%} interval"),
-            [_share("all", real), _share(f"with a relative effect over {STRONG:.0e} on a compared input", strong)],
+            [_share("all", real), _share(f"with a relative effect over {least:.0e} on a compared input", strong)],
         ),
         f"Sound encoders: {_alarms(sum(bool(r['broken']) for r in sound))} in {len(sound)} runs." if sound else "",
         "",
@@ -38,7 +58,7 @@ def text(rows: Sequence[Row]) -> str:
     lines += [
         table(("promise", "faults that break it"), [(p, str(n)) for p, n in promises.most_common()]),
         "",
-        "## Survivors",
+        f"### Survivors at {precision}",
         "",
     ]
     survivors = [r for r in real if not r["broken"]]
@@ -53,9 +73,18 @@ def text(rows: Sequence[Row]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def is_fault(row: Row) -> bool:
+def whole(found: Mapping[str, Any]) -> str:
+    """The page golden/evidence/mutants.md, of all precisions that were tried."""
+    lines = ["# Faults drawn at random", ""]
+    for precision, part in found["precisions"].items():
+        made = f"`{part['command']}`, {part['date'][:10]}, commit {part['commit']}, {part['environment']['cpu']}."
+        lines += [f"## {precision}", "", made, "", text(part["rows"], precision)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def is_fault(row: Row, precision: str) -> bool:
     """False for a draw that changes no output, or so little that a sound encoder may differ as much."""
-    return row["effect"] is None or row["effect"] > ROUND_OFF
+    return row["effect"] is None or row["effect"] > round_off(precision)
 
 
 def _verb(n: int, plural: str, singular: str = "") -> str:

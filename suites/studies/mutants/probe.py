@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import TOWERS, Array, Encoder, Tower
 from suites.studies.mutants.grammar import Draw
-from suites.studies.mutants.mutant import mutated, relative
+from suites.studies.mutants.mutant import mutated, relative, sound
 
 if TYPE_CHECKING:
     from fixtures.models import Model
@@ -23,7 +22,7 @@ LONG = ("call number", "thread")
 LONG_PLACES = ("cache", "buffer", "state")
 
 
-def largest_effect(model: "Model", draw: Draw) -> float:
+def largest_effect(model: "Model", precision: str, draw: Draw) -> float:
     """The largest relative change of an output, in float64, over calls that include the draw's own condition; 0: an equivalent.
 
     Results are compared after the last call, so that buffers that are written to again count.
@@ -31,7 +30,7 @@ def largest_effect(model: "Model", draw: Draw) -> float:
     import torch
 
     torch.manual_seed(0)
-    good, faulty = TorchEager().load(model, "fp32", "cpu"), mutated(model, "cpu", draw)
+    good, faulty = sound(model, precision, "cpu"), mutated(model, precision, "cpu", draw)
     held: list[tuple[Array, Array]] = []
 
     def compare(call: Call) -> None:

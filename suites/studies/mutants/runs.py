@@ -29,13 +29,19 @@ SUITES = (
 EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 
 
-def command(options: Sequence[str] = ()) -> list[str]:
+def command(precision: str, options: Sequence[str] = ()) -> list[str]:
     """What a user types for the mutant in $MUTANT."""
-    cells = (f"--backend={BACKEND}", "--precision=fp32", "--preprocessor=original_clip", "--device=cpu", "--benchmark-disable")
+    cells = (
+        f"--backend={BACKEND}",
+        f"--precision={precision}",
+        "--preprocessor=original_clip",
+        "--device=cpu",
+        "--benchmark-disable",
+    )
     return [*SUITES, *cells, *options]
 
 
-def every(draws: Sequence[Draw | None], jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
+def every(draws: Sequence[Draw | None], precision: str, jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
     """A row a draw, as they end; None is a sound encoder. `jobs` run at once."""
     import open_clip  # noqa: F401 - the forks have it then
 
@@ -46,7 +52,7 @@ def every(draws: Sequence[Draw | None], jobs: int, options: Sequence[str] = ()) 
                 while waiting and len(running) < jobs:
                     draw = waiting.pop(0)
                     folder = Path(tempfile.mkdtemp(dir=place))
-                    running[_fork(draw, folder, options)] = (draw, folder)
+                    running[_fork(draw, precision, folder, options)] = (draw, folder)
                 child, status = os.wait()
                 draw, folder = running.pop(child)
                 yield row(draw, folder, os.waitstatus_to_exitcode(status))
@@ -67,18 +73,18 @@ def row(draw: Draw | None, folder: Path, code: int) -> Row:
     return {"draw": asdict(draw) if draw else None, "text": str(draw) if draw else "sound", "exit": code, **result}
 
 
-def _fork(draw: Draw | None, folder: Path, options: Sequence[str]) -> int:
+def _fork(draw: Draw | None, precision: str, folder: Path, options: Sequence[str]) -> int:
     child = os.fork()
     if child:
         return child
     try:
-        _child(draw, folder, options)
+        _child(draw, precision, folder, options)
     except BaseException:
         (folder / "output").write_text(traceback.format_exc())
     os._exit(97)
 
 
-def _child(draw: Draw | None, folder: Path, options: Sequence[str]) -> None:
+def _child(draw: Draw | None, precision: str, folder: Path, options: Sequence[str]) -> None:
     output = os.open(folder / "output", os.O_RDWR | os.O_CREAT)
     for number in (1, 2):
         os.dup2(output, number)
@@ -89,10 +95,10 @@ def _child(draw: Draw | None, folder: Path, options: Sequence[str]) -> None:
     from fixtures.models import DEFAULT, load_model
     from suites.studies.mutants import mutant, probe
 
-    effect = probe.largest_effect(load_model(DEFAULT, ""), draw) if draw else 0.0
+    effect = probe.largest_effect(load_model(DEFAULT, ""), precision, draw) if draw else 0.0
     os.environ[VARIABLE] = json.dumps(asdict(draw)) if draw else ""
     broken = Broken()
-    sys.argv = ["pytest", *EARLY, f"--report={folder}/report.json", "-q", *command(options)]
+    sys.argv = ["pytest", *EARLY, f"--report={folder}/report.json", "-q", *command(precision, options)]
     code = int(pytest.main(sys.argv[1:], plugins=[broken]))
     shown = max([encoder.shown for encoder in mutant.LOADED], default=0.0)
     if draw and draw.where in ("layer", "buffer"):
