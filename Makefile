@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test fix golden matrix inputs gate-power faults mutants proof processors versions drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof processors versions drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -30,7 +30,10 @@ test: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest -n auto --maxprocesses 4 --dist loadfile --benchmark-disable $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest -n auto --maxprocesses 4 --dist loadfile --benchmark-disable -m "not long" $(ARGS)
+
+test-long: $(READY)  # about 10 minutes: planted faults, commands as the pages print them, whole campaigns
+	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest -n auto --maxprocesses 4 --dist loadfile --benchmark-disable -m long $(ARGS)
 
 $(READY): requirements/$(EXTRA).lock
 	@echo "setting up $(VENV) from $< (about 7 GB, mostly torch and its CUDA libraries; 2 to 4 minutes)"

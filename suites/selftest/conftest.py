@@ -21,6 +21,7 @@ from suites.selftest.patience import HANG_S
 
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
     del os.environ[name]  # inner runs are no workers of the outer one: pytest-benchmark would measure nothing in them
+BRIEF = ("-k", "not test_growth and not test_every_kind and not test_threads")  # without the promises that take longest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -85,6 +85,7 @@ def drifted(itself: Answers, angle: float, seed: int = 0) -> Answers:
     return Answers(itself.golden, Vectors(*sides), itself.gold)
 
 
+@pytest.mark.long
 def test_the_tail_of_300_pictures_foretells_3000(haystack: Haystack) -> None:
     """Recall to three points, close calls to a third or half a point."""
     found = check(haystack, 300)["found"]

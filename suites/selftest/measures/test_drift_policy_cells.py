@@ -55,6 +55,7 @@ def test_all_kept_is_fp32(model: Model, targets: dict[Tower, Target]) -> None:
         assert np.array_equal(kept.encode(target.batch[:2], tower), whole.encode(target.batch[:2], tower))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_planted_defect_is_healed_by_its_own_operation(model: Model, targets: dict[Tower, Target], defect: str) -> None:
     """The cell breaks its tolerance; with exactly the defective operation in fp32 it keeps it, at a latency that is said."""
@@ -79,6 +80,7 @@ def test_defects_of_one_cell_are_told_apart(model: Model, targets: dict[Tower, T
     assert f"`{OVERFLOW}` (1 of 28)" in page and "not finite" in page
 
 
+@pytest.mark.long
 def test_a_policy_heals_onnxruntime_too(model: Model, targets: dict[Tower, Target], tmp_path: Path) -> None:
     """Weights whose fp16 overflows in one attention: the cell breaks, and keeps golden under a policy read from its file."""
     state = dict(model.state)
@@ -95,6 +97,7 @@ def test_a_policy_heals_onnxruntime_too(model: Model, targets: dict[Tower, Targe
     assert target.shares(healed.encode(target.batch, "image")).max() <= 1
 
 
+@pytest.mark.long
 def test_int8_keeps_what_it_is_told(model: Model, targets: dict[Tower, Target], tmp_path: Path) -> None:
     """onnxruntime's quantiser leaves all of a tower alone, or all but its attention."""
     backend, target = backends()["onnxruntime"], targets["text"]
@@ -116,6 +119,7 @@ def test_tensorrt_builds_a_mixed_engine(model: Model, tmp_path: Path) -> None:
     assert "in fp16" in how and "in fp32" in how
 
 
+@pytest.mark.long
 def test_the_suite_finds_the_policy_and_passes_under_it(run: Run, few: list[str], tmp_path: Path) -> None:
     """D6 breaks, names the operation and writes the file; every promise on embeddings is kept by the cell that loads it."""
     plant = {"env": {"DEFECTS": "fp8", "PYTHONPATH": os.fspath(ROOT)}}

@@ -98,6 +98,7 @@ def test_the_kept_inputs_are_small_and_worse_than_the_data_set() -> None:
             assert row["cosine_distance"][row["found_for"]] > usual, row
 
 
+@pytest.mark.long
 def test_the_suite_runs_in_a_process_of_its_own(run: Run, tmp_path: Path) -> None:
     """`pytest suites/drift`: bf16 that claims fp16 fails on worst inputs; one that cannot be inspected is skipped.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from plugins.cells.form import BrokenForm, formed
-from suites.selftest.conftest import Run, start
+from suites.selftest.conftest import BRIEF, Run, start
 from suites.selftest.planted.declarations import FORMS
 
 Finished = tuple[subprocess.CompletedProcess[str], dict[str, dict[str, Any]]]
@@ -57,7 +57,7 @@ def test_no_traceback(finished: Finished) -> None:
 
 def test_declared(run: Run, few: list[str]) -> None:
     """A form that is declared is expected, and the rest is not judged."""
-    result = run(*CHOSEN, *SUITES, "--backend", "squeezed-known", *few, env={"PLANT": "squeezed-known"})
+    result = run(*CHOSEN, *SUITES, *BRIEF, "--backend", "squeezed-known", *few, env={"PLANT": "squeezed-known"})
     assert result.returncode == 0, result.stdout[-3000:]
     assert "expected-failure in 1 cell: E1: ours: planted" in result.stdout
 

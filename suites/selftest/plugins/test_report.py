@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from suites.selftest.conftest import Run, start
+from suites.selftest.conftest import BRIEF, Run, start
 
 CELLS = ("--backend", "torch-eager", "--precision", "fp32", "--preprocessor")
 
@@ -93,7 +93,7 @@ def test_a_possible_failure_that_holds_passes(run: Run, few: list[str], tmp_path
 def test_a_missing_package_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
     """The cells are skipped with a reason that names the package and the command; strict mode fails."""
     args = ("-p", "suites.selftest.planted.misdeclared_backends", "suites/embeddings", "--preprocessor", "original_clip", *few)
-    plain = run(*args, "--backend", "absent,torch-eager", "--precision", "fp32", env={"PLANT": "absent"})
+    plain = run(*args, *BRIEF, "--backend", "absent,torch-eager", "--precision", "fp32", env={"PLANT": "absent"})
     assert plain.returncode == 0, plain.stdout[-3000:]
     cells = {c["backend"]: c for c in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert cells["absent"]["verdict"] == "skipped"
@@ -115,6 +115,7 @@ def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, few: list[
         "--preprocessor",
         "original_clip",
         *few,
+        *BRIEF,
         "--backend",
         "crashing,torch-eager",
         "--precision",
@@ -132,6 +133,7 @@ def test_nothing_selected_is_no_success(run: Run) -> None:
     assert run("-k", "no_such_cell").returncode != 0
 
 
+@pytest.mark.long
 def test_random_weights_are_not_judged_by_recall(run: Run, dataset: Path, tmp_path: Path) -> None:
     """Recall of random weights is skipped with its reason; drift is judged."""
     cells = ("--backend", "torch-eager,onnxruntime", "--precision", "fp32", "--preprocessor", "original_clip")

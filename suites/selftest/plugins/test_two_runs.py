@@ -42,6 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, few_folder: Path) -> Path:
     return Path(shutil.copytree(few_folder, tmp_path_factory.mktemp("two") / "few"))
 
 
+@pytest.mark.long
 def test_cache_and_history(shared: Path) -> None:
     """Both pass; the export is there once and whole, and both runs are stored."""
     for code, output in both(shared, *EXPORT, "--benchmark-autosave", "--latency-budget=0.2"):

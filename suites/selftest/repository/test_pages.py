@@ -77,6 +77,7 @@ def test_there_are_examples() -> None:
     assert len(examples()) >= 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("example", examples())
 def test_example_runs_as_printed(clone: Path, few: list[str], example: str) -> None:
     """In a shell, with the interpreter's own folder first on the path, on small data."""

@@ -54,6 +54,7 @@ def test_green_then_red(clean: Stranger) -> None:
     assert again.stdout.count("::test_direction[") == 1, again.stdout + again.stderr
 
 
+@pytest.mark.long
 def test_against_a_revision_of_theirs(clean: Stranger) -> None:
     """Both sides run in workers that import the installed suite, and nothing else that is installed, and their own code."""
     git = ("git", "-c", "user.name=them", "-c", "user.email=them@example.org")

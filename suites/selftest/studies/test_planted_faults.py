@@ -40,6 +40,7 @@ def test_every_class_is_planted() -> None:
     assert set(range(1, CLASSES + 1)) == NUMBERS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fault", [fault for fault in PLANTED if fault.number], ids=lambda fault: f"{fault.number:02d}-{fault.name}"
 )
@@ -51,6 +52,7 @@ def test_planted(rows: dict[tuple[str, str], Row], fault: object) -> None:
     assert len(row["says"]) > 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("session", [s for s in SESSIONS if s.number not in TIMED], ids=lambda s: f"{s.number:02d}-{s.name}")
 def test_session(rows: dict[tuple[str, str], Row], session: object) -> None:
     """The run as a whole notices, and says what."""
@@ -59,6 +61,7 @@ def test_session(rows: dict[tuple[str, str], Row], session: object) -> None:
         assert row["caught"] and row["says"], row
 
 
+@pytest.mark.long
 def test_nothing_planted_passes(rows: dict[tuple[str, str], Row]) -> None:
     """The same wrappers without a fault break no promise."""
     clean = [row for row in rows.values() if not row["number"]]
