@@ -1,4 +1,8 @@
-"""For a very slow encoder, one preprocessor runs on all images and the others on a sample. `--whole` runs all on all."""
+"""Which cells run on a sample of the images: those of very slow encoders, and known-bad preprocessors. `--whole`: none.
+
+A very slow encoder runs one preprocessor on all images. A preprocessor that declares to break C1 runs on all with one encoder:
+another encoder adds nothing to what is known of it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 # on a processor without such support take 4 to 14 times.
 SLOW = 2.0
 LONG_S = 4.0  # seconds for all images one by one; below this, a sample would save little
+BAD_LONG_S = 1.0  # the same for known-bad preprocessors, which are several
 SIZE = 64  # images: all odd ones, which have the rare traits, and scenes
 FEWEST_SCENES = 32  # scenes, if there are many odd images
 PAIRS = 5  # pairs of blocks of two calls: the fastest of ten calls, in alternation with the reference's
@@ -36,8 +41,8 @@ class Sample:
 
     rows: list[int]  # of Dataset.images
     of: int
-    times: float  # the encoder's time divided by the reference's
     because: str
+    times: float | None = None  # of a slow encoder: its time divided by the reference's
 
     def allow_for(self, promise: str, cell: Cell) -> None:
         """Skip a test whose known failure did not appear: it may need an image outside the sample."""
@@ -52,27 +57,44 @@ def sample(subjects: Subjects, cell: Cell, request: pytest.FixtureRequest, recor
         return None
     found = subjects.once(("sample", str(cell)), lambda: choose(subjects, cell, request.session.items))
     if found:
-        record("sampled", {"images": len(found.rows), "of": found.of, "times_reference": found.times})
+        slow = {} if found.times is None else {"times_reference": found.times}
+        record("sampled", {"images": len(found.rows), "of": found.of, **slow})
     return found
 
 
 def choose(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> Sample | None:
-    """None for a fast encoder, for its first preprocessor, and if nearly all of the pixels are encoded already."""
-    dataset, key = subjects.dataset, cell.encoder
-    rows, n = spread(dataset), len(dataset.images)
+    """None for cells that run on all images, and if nearly all of the pixels are encoded already."""
+    rows, n = spread(subjects.dataset), len(subjects.dataset.images)
+    if subjects.unknown(cell) <= len(rows):
+        return None
+    others = f"{len(rows)} of them, without a verdict on recall; --whole runs all on all"
+    if slow := _slow(subjects, cell, items):
+        first, times = slow
+        because = f"{cell.encoder} takes {times:.1f} times as long as {reference_key(cell.encoder)} for an image: "
+        return Sample(rows, n, f"{because}{first} runs on all {n}, other preprocessors on {others}", times)
+    if known_bad(subjects, cell.preprocessor) and whole_s(subjects, cell.encoder) >= BAD_LONG_S:
+        judged = subjects.once(("judged whole", cell.preprocessor), lambda: cell.encoder)
+        if judged != cell.encoder:
+            because = f"{cell.preprocessor} declares to break C1: {judged} runs it on all {n}, other encoders on {others}"
+            return Sample(rows, n, because)
+    return None
+
+
+def _slow(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> tuple[str, float] | None:
+    """The preprocessor that runs on all images, and how slow the encoder is; None for a fast encoder and for that one."""
+    key = cell.encoder
     if not worth_while(subjects, key):
         return None
     first = subjects.once(("first preprocessor", str(key)), lambda: first_of(items, key))
-    if cell.preprocessor == first or subjects.unknown(cell) <= len(rows):
+    if cell.preprocessor == first:
         return None
     times = subjects.once(("times the reference", str(key)), lambda: times_the_reference(subjects, key))
-    if times < SLOW:
-        return None
-    because = (
-        f"{key} takes {times:.1f} times as long as {reference_key(key)} for an image: {first} runs on all {n}, "
-        f"other preprocessors on {len(rows)} of them, without a verdict on recall; --whole runs all on all"
-    )
-    return Sample(rows, n, times, because)
+    return (first, times) if times >= SLOW else None
+
+
+def known_bad(subjects: Subjects, preprocessor: str) -> bool:
+    """True if the preprocessor declares to break C1, whatever the encoder."""
+    return "C1" in preprocessors()[preprocessor].failures(subjects.model.geometry.squash)
 
 
 def spread(dataset: Dataset) -> list[int]:
@@ -84,8 +106,12 @@ def spread(dataset: Dataset) -> list[int]:
 
 def worth_while(subjects: Subjects, key: EncoderKey) -> bool:
     """False if all images take little time, estimated from the warm-up, and for the reference itself."""
-    whole_s = subjects.encoder(key).warm_up["image"].steady_ms / 1e3 * len(subjects.dataset.images)
-    return whole_s >= LONG_S and reference_key(key) != key
+    return whole_s(subjects, key) >= LONG_S and reference_key(key) != key
+
+
+def whole_s(subjects: Subjects, key: EncoderKey) -> float:
+    """Seconds that all images take one by one."""
+    return subjects.encoder(key).warm_up["image"].steady_ms / 1e3 * len(subjects.dataset.images)
 
 
 def first_of(items: Sequence[pytest.Item], key: EncoderKey) -> str:

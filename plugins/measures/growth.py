@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SIZES, FEW_ROWS = (1, 3, 1, 8, 2, 1, 5, 1, 2, 4), (1, 1, 1, 8, 1, 1, 2, 1, 1, 1)
 WARM_UP, QUARTERS = 3, 4  # rounds before the measured ones; parts of the measured rounds
 ROUNDS = (3, 5)  # fewest and most rounds in a quarter, as BUDGET_S allows: 120 to 200 calls
+LOOKS = 3  # rounds at the end of a quarter after which the resources are read, which takes as long as some calls
 BUDGET_S = 0.4
 # Allowed growth beyond the reference's. Encoders without a leak showed, on 2 cores with 13 to 30 processes, 0.2 KiB per call
 # if free memory returns to the system, and 0.8 if it does not (in a worker, without glibc).
@@ -45,7 +46,7 @@ class GrowthFigures(TypedDict):
 
 @dataclass(frozen=True)
 class Growth:
-    """Median usage in each quarter of the calls, by resource."""
+    """Median usage at the end of each quarter of the calls, by resource."""
 
     what: str  # description of the calls
     calls: int  # per quarter
@@ -91,11 +92,12 @@ def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) 
         sizes = SIZES if QUARTERS * ROUNDS[0] * last_s < 2 * BUDGET_S else FEW_ROWS
         rounds = int(np.clip(BUDGET_S / last_s / QUARTERS, *ROUNDS))
         looks = []
-        for _ in range(QUARTERS * rounds):
+        for number in range(QUARTERS * rounds):
             call_round(sizes)
-            looks.append(held(device))
+            if number % rounds >= rounds - LOOKS:
+                looks.append(held(device))
     quarters = {
-        name: np.median(np.reshape([look[name] for look in looks], (QUARTERS, rounds)), axis=1).tolist() for name in looks[0]
+        name: np.median(np.reshape([look[name] for look in looks], (QUARTERS, LOOKS)), axis=1).tolist() for name in looks[0]
     }
     calls = rounds * len(sizes)
     return Growth(f"{QUARTERS * calls} calls with 1 to {max(sizes)} {tower}s", calls, quarters)
@@ -150,7 +152,6 @@ def _malloc_trim() -> Any:
 @contextmanager
 def _frozen() -> Iterator[None]:
     """Restrict garbage collection to objects created in the context: 0.1 ms per collection instead of 100."""
-    gc.collect()
     gc.freeze()
     try:
         yield

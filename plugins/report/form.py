@@ -129,11 +129,11 @@ class Stages(TypedDict):
 
 
 class Sampled(TypedDict):
-    """The images that a slow encoder's cell ran on instead of all; `times_reference` is how much slower it is."""
+    """The images that a cell ran on instead of all; for a slow encoder, `times_reference` is how much slower it is."""
 
     images: int
     of: int
-    times_reference: float
+    times_reference: NotRequired[float]
 
 
 class GrowthBeside(GrowthFigures):

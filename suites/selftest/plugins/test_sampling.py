@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fixtures.cells import Cell, EncoderKey
 from fixtures.datasets import DEFAULT, load_dataset
 from plugins.cells import sampling
 from suites.selftest.conftest import start
@@ -71,6 +73,35 @@ def test_whole(tmp_path: Path, few: list[str]) -> None:
     assert all("sampled" not in row and "class" in row for row in rows.values())
     _, rows = cells(tmp_path, "--backend=late", "--preprocessor=original_clip,shifted", "-kshifted", *few)
     assert "sampled" not in rows["late shifted"] and "class" in rows["late shifted"]
+
+
+def test_a_known_bad_preprocessor_is_judged_once() -> None:
+    """On all images with the first encoder that comes, on a sample with others; not where all images take no time."""
+    dataset = load_dataset(DEFAULT)
+
+    def subjects(steady_ms: float) -> Any:
+        kept: dict[object, Any] = {}
+        warm = SimpleNamespace(warm_up={"image": SimpleNamespace(steady_ms=steady_ms)})
+        return SimpleNamespace(
+            dataset=dataset,
+            model=SimpleNamespace(geometry=SimpleNamespace(squash=False)),
+            unknown=lambda cell: 600,
+            encoder=lambda key: warm,
+            once=lambda key, make: kept.setdefault(key, make()),
+        )
+
+    first, second = (EncoderKey("m", name, "fp32", "cpu") for name in ("torch-eager", "onnxruntime"))
+    for steady_ms, sampled in ((3.0, True), (0.5, False)):
+        under = subjects(steady_ms)
+        assert sampling.choose(under, Cell(first, "opencv_based"), []) is None
+        assert sampling.choose(under, Cell(second, "opencv-area"), []) is None
+        found = sampling.choose(under, Cell(second, "opencv_based"), [])
+        assert bool(found) is sampled
+        if found:
+            assert len(found.rows) == sampling.SIZE and found.times is None
+            assert (
+                f"opencv_based declares to break C1: {first} runs it on all 663, other encoders on 64 of them" in found.because
+            )
 
 
 def test_the_sample() -> None:
