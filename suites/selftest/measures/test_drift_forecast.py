@@ -95,6 +95,7 @@ def test_the_tail_of_300_pictures_foretells_3000(haystack: Haystack) -> None:
     assert found["R@1"]["measured"] < found["R@10"]["measured"] < 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("angle", [0.01, 0.04])
 def test_changes_in_the_larger_gallery_are_those_foretold(itself: Answers, haystack: Haystack, angle: float) -> None:
     """First answers that change among 3,000 real pictures, as many as forecast: within a 99.9 % Poisson interval."""

@@ -21,7 +21,7 @@ CHOSEN = ("-p", "suites.selftest.planted.declarations", "--preprocessor", "origi
 def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finished:
     """One run over all of them; its process and its rows by backend."""
     folder, names = tmp_path_factory.mktemp("form"), ",".join(FORMS)
-    process = start(folder, *CHOSEN, *SUITES, "--backend", names, "--device", "cpu", *few, env={"PLANT": names})
+    process = start(folder, *CHOSEN, *SUITES, *BRIEF, "--backend", names, "--device", "cpu", *few, env={"PLANT": names})
     return process, {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
 
 

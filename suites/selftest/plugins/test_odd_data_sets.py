@@ -38,7 +38,7 @@ ONLY: dict[str, Callable[[Any], tuple[Any, dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind == "transparent" else pytest.mark.long) for kind in ONLY])
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind == "small" else pytest.mark.long) for kind in ONLY])
 def test_only(run: Run, tmp_path: Path, kind: str) -> None:
     """Golden data are made of it, and all preprocessors and an encoder keep to them."""
     folder = tmp_path / "mine"
