@@ -30,21 +30,27 @@ def largest_effect(model: "Model", precision: str, draw: Draw) -> float:
     import torch
 
     torch.manual_seed(0)
-    good, faulty = sound(model, precision, "cpu"), mutated(model, precision, "cpu", draw)
+    faulty = mutated(model, precision, "cpu", draw)
+    # A layer is changed in the module itself; all other faults are made of the good result of the same call.
+    good = sound(model, precision, "cpu") if draw.where == "layer" else None
     held: list[tuple[Array, Array]] = []
 
     def compare(call: Call) -> None:
         tower, batch = call
-        wanted = good.encode(batch, tower)
-        held.append((faulty.encode(batch, tower), wanted))
+        found = faulty.encode(batch, tower)
+        held.append((found, good.encode(batch, tower) if good else faulty.last[tower]))
 
-    size = int(getattr(good.module.visual, "image_size", (64, 64))[0])  # type: ignore[attr-defined]  # a TorchEncoder
+    def compare_beside(call: Call) -> None:
+        tower, batch = call
+        held.append((faulty.encode(batch, tower), faulty.good.encode(batch, tower)))
+
+    size = model.geometry.size
     _trouble(faulty, size)
     for call in calls(draw, size):
         compare(call)
     if draw.when == "thread":
         with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(compare, list(calls(draw, size))[:8]))
+            list(threads.map(compare_beside, list(calls(draw, size))[:8]))
     return max(relative(found, wanted) for found, wanted in held if len(wanted))
 
 

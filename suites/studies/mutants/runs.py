@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.capability import TOWERS
+from fixtures.truth import REFERENCE
+from plugins.cells.beside import of_every_kind
+from plugins.cells.fixtures import SUBJECTS
+from plugins.cells.fresh import drawn
+from plugins.subjects import Subjects
 from suites.studies.mutants.grammar import Draw
 from suites.studies.mutants.mutant import VARIABLE
 
 Row = dict[str, Any]
+SEED = 20261127  # of E16's inputs, which are the same for all draws: the reference's vectors of them are made once
 LIMIT_S = 900  # a draw that has not ended by then is counted as found: no merge gets past a run that hangs
 BACKEND = "suites.studies.mutants.mutant:Mutant"
 SUITES = (
@@ -37,14 +44,14 @@ def command(precision: str, options: Sequence[str] = ()) -> list[str]:
         "--preprocessor=original_clip",
         "--device=cpu",
         "--benchmark-disable",
+        f"--seed={SEED}",
     )
     return [*SUITES, *cells, *options]
 
 
 def every(draws: Sequence[Draw | None], precision: str, jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
     """A row a draw, as they end; None is a sound encoder. `jobs` run at once."""
-    import open_clip  # noqa: F401 - the forks have it then
-
+    common = prepared(precision)  # the forks have it then
     waiting, running = list(draws), dict[int, tuple[Draw | None, Path]]()
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
         try:
@@ -52,7 +59,7 @@ def every(draws: Sequence[Draw | None], precision: str, jobs: int, options: Sequ
                 while waiting and len(running) < jobs:
                     draw = waiting.pop(0)
                     folder = Path(tempfile.mkdtemp(dir=place))
-                    running[_fork(draw, precision, folder, options)] = (draw, folder)
+                    running[_fork(draw, precision, folder, common, options)] = (draw, folder)
                 child, status = os.wait()
                 draw, folder = running.pop(child)
                 yield row(draw, folder, os.waitstatus_to_exitcode(status))
@@ -73,18 +80,28 @@ def row(draw: Draw | None, folder: Path, code: int) -> Row:
     return {"draw": asdict(draw) if draw else None, "text": str(draw) if draw else "sound", "exit": code, **result}
 
 
-def _fork(draw: Draw | None, precision: str, folder: Path, options: Sequence[str]) -> int:
+def prepared(precision: str) -> Subjects:
+    """What does not depend on a draw, made once: pixels, tokens, and the reference's vectors of all other inputs."""
+    common = Subjects()
+    common.pixels(REFERENCE)
+    for tower in TOWERS:
+        for inputs in (of_every_kind(common, tower), drawn(common, tower, SEED)):
+            inputs.own_errors(common, precision)
+    return common
+
+
+def _fork(draw: Draw | None, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> int:
     child = os.fork()
     if child:
         return child
     try:
-        _child(draw, precision, folder, options)
+        _child(draw, precision, folder, common, options)
     except BaseException:
         (folder / "output").write_text(traceback.format_exc())
     os._exit(97)
 
 
-def _child(draw: Draw | None, precision: str, folder: Path, options: Sequence[str]) -> None:
+def _child(draw: Draw | None, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> None:
     output = os.open(folder / "output", os.O_RDWR | os.O_CREAT)
     for number in (1, 2):
         os.dup2(output, number)
@@ -92,12 +109,11 @@ def _child(draw: Draw | None, precision: str, folder: Path, options: Sequence[st
     os.chdir(ROOT)
     import pytest
 
-    from fixtures.models import DEFAULT, load_model
     from suites.studies.mutants import mutant, probe
 
-    effect = probe.largest_effect(load_model(DEFAULT, ""), precision, draw) if draw else 0.0
+    effect = probe.largest_effect(common.model, precision, draw) if draw else 0.0
     os.environ[VARIABLE] = json.dumps(asdict(draw)) if draw else ""
-    broken = Broken()
+    broken = Broken(common)
     sys.argv = ["pytest", *EARLY, f"--report={folder}/report.json", "-q", *command(precision, options)]
     code = int(pytest.main(sys.argv[1:], plugins=[broken]))
     shown = max([encoder.shown for encoder in mutant.LOADED], default=0.0)
@@ -110,10 +126,14 @@ def _child(draw: Draw | None, precision: str, folder: Path, options: Sequence[st
 
 
 class Broken:
-    """A plug-in: which promises failed, and in which words."""
+    """A plug-in: which promises failed, and in which words. It gives the run what is prepared already."""
 
-    def __init__(self) -> None:
-        self.promises: dict[str, str] = {}
+    def __init__(self, common: Subjects) -> None:
+        self.common, self.promises = common, dict[str, str]()
+
+    def pytest_configure(self, config: Any) -> None:
+        """Before the run makes its own."""
+        config.stash[SUBJECTS] = self.common
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """The line after the promise's own sentence."""
