@@ -10,12 +10,12 @@ import pytest
 from fixtures import ROOT
 
 COMMANDS = {"audit": (), "environment": ("--environment",), "promises": ("--promises",), "golden": ("--update-golden",)}
-STUDIES = {"drift": "suites.studies.drift"}
+STUDIES = {"drift": "suites.studies.drift", "diff": "plugins.report.difference"}
 HELP = "COMMAND --help shows its options; `audit suites/embeddings` runs one suite, `audit -k WORD` selected tests"
 
 
 def main() -> int:
-    """Return the exit code of pytest, or of the study."""
+    """Return the exit code of pytest, or of the study or the tool."""
     parser = argparse.ArgumentParser(prog="clip-conformance", description=__doc__, epilog=HELP)
     parser.add_argument("command", choices=(*COMMANDS, *STUDIES))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="options of pytest and of this suite, and paths")

@@ -1,4 +1,4 @@
-"""The table at the end of a run: one aligned line for each cell, coloured by verdict."""
+"""The end of a run: the table of encoders, or with -v of cells, coloured by verdict; the reasons; the count."""
 
 from collections import Counter, defaultdict
 
@@ -8,6 +8,7 @@ from fixtures.capability import TOWERS, Tower
 from plugins.measures.latency.reference import ANCHOR_NAMES
 from plugins.measures.latency.steady import Percentiles
 from plugins.measures.vectors.drift import DriftFigures
+from plugins.report.encoders import table_of
 from plugins.report.form import Row
 from plugins.report.form_compared import LatencyRatio
 from plugins.report.layout import columns
@@ -19,6 +20,20 @@ HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "en
 def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
     """Write the table, what its columns mean, the reasons, and the count."""
     terminal.section("conformance")
+    if terminal.config.get_verbosity() > 0:
+        _table_of_cells(terminal, rows)
+    else:
+        for text, verdict in table_of(rows, terminal.config.get_terminal_writer().fullwidth):
+            terminal.write_line(text, **({COLOURS[verdict]: True} if verdict else {}))
+    _reasons(terminal, rows)
+    counts = Counter(row["verdict"] for row in rows)
+    ran = len(rows) - counts["skipped"]
+    terminal.write_line(
+        f"{ran} of {len(rows)} cells ran: " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())), bold=True
+    )
+
+
+def _table_of_cells(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
     head, *lines = columns([HEADER, *map(line, rows)], right=range(3, len(HEADER)))
     terminal.write_line(head, bold=True)
     for text, row in zip(lines, rows, strict=True):
@@ -29,6 +44,9 @@ def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
         "encode, text, document: batch-1 p50 in ms (document: from file to vector); "
         "vs reference: image and text time as a ratio to torch eager fp32, measured in alternation"
     )
+
+
+def _reasons(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
     found: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
     for row in rows:
         for reason, broken in row.get("reasons", {row["reason"]: row["broken_promises"]} if row["reason"] else {}).items():
@@ -42,11 +60,6 @@ def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
         terminal.write_line(f"  not judged: {reason}", yellow=True)
     for warning in dict.fromkeys(line for row in rows for line in row.get("warnings", [])):
         terminal.write_line(f"  a library warned while building: {warning}", yellow=True)
-    counts = Counter(row["verdict"] for row in rows)
-    ran = len(rows) - counts["skipped"]
-    terminal.write_line(
-        f"{ran} of {len(rows)} cells ran: " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())), bold=True
-    )
 
 
 def line(row: Row) -> tuple[str, ...]:

@@ -131,7 +131,9 @@ def test_the_suite_finds_the_policy_and_passes_under_it(run: Run, few: list[str]
     assert f"1 of the text tower's 14 operations ({FP8}) in fp32" in broken.stdout
     assert read_policy(target).keep == (FP8,)
     suites = ("suites/embeddings", "suites/drift/test_policy.py")
-    healed = run(*common[:3], "faulty,torch-autocast", *common[4:], *suites, f"--precision=policy:{target}", *few, **plant)
+    healed = run(
+        "-v", *common[:3], "faulty,torch-autocast", *common[4:], *suites, f"--precision=policy:{target}", *few, **plant
+    )
     assert healed.returncode == 0, healed.stdout[-3000:]
     assert "scenes-s-faulty-policy:mended-original_clip-cpu" in healed.stdout
     assert "scenes-s-torch-autocast-policy:mended-original_clip-cpu" in healed.stdout

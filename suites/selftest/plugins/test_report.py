@@ -1,13 +1,35 @@
 """What a run leaves behind: exit code, report.json, the table."""
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from fixtures.registry import backends, preprocessors
+from plugins.report.encoders import table_of
+from plugins.report.table import summary
 from suites.selftest.conftest import BRIEF, Run, start
 
 CELLS = ("--backend", "torch-eager", "--precision", "fp32", "--preprocessor")
+
+
+class Terminal:
+    """Takes what is written, without colours."""
+
+    def __init__(self, verbose: int = 0, width: int = 80) -> None:
+        self.lines: list[str] = []
+        writer = SimpleNamespace(fullwidth=width)
+        self.config = SimpleNamespace(get_verbosity=lambda: verbose, get_terminal_writer=lambda: writer)
+
+    def section(self, title: str) -> None:
+        """A heading."""
+
+    def write_line(self, text: str, **colours: bool) -> None:
+        """Keep it."""
+        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +82,36 @@ def _nulls(value: object, path: str = "") -> list[str]:
 def test_table_shows_every_cell(finished) -> None:  # type: ignore[no-untyped-def]
     """The terminal names the same ids, and counts."""
     process, report = finished
+    full = Terminal(verbose=1)
+    summary(full, report["cells"])  # type: ignore[arg-type]
     for cell in report["cells"]:
-        assert cell["id"] in process.stdout
+        assert any(line.startswith(cell["id"]) for line in full.lines)
+    assert re.search(r"^torch-eager fp32 +\.x +\d+% +\d+% +[\d.]+ [\d.]+ +reference +identical ", process.stdout, re.MULTILINE)
+    assert "in the order original_clip, opencv_based: . pass, x expected failure" in process.stdout
     assert "2 of 2 cells ran: 1 expected-failure, 1 pass" in process.stdout
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits(width: int) -> None:
+    """All backends and preprocessors at their longest figures; a failing cell colours its encoder's line."""
+    names = list(preprocessors())
+    row: dict[str, Any] = {
+        "drift": {t: {"share_of_tolerance": 9.99, "cosine_distance": {"max": 1e-12}} for t in ("image", "text")}
+    }
+    row |= {"latency_ms": {t: {"p50": 99.99} for t in ("image", "text")}, "class": "interchangeable"}
+    row |= {"latency_ratio": {t: {"ratio": 9.99, "reference": "x"} for t in ("image", "text")}}
+    cells: list[Any] = [
+        {**row, "backend": backend.name, "precision": precision, "device": "cpu", "preprocessor": name, "verdict": "pass"}
+        for backend in backends().values()
+        for precision in backend.precisions
+        for name in names
+    ]
+    cells[2]["verdict"] = "fail"
+    found = table_of(cells, width)
+    assert max(len(line) for line, _ in found) <= width
+    strip = "..F" + "." * (len(names) - 3)
+    assert strip in found[1][0] and found[1][1] == "fail" and found[2][1] == "pass"
+    assert len([line for line, verdict in found if verdict]) == len(cells) / len(names)
 
 
 def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:

@@ -14,7 +14,7 @@ from plugins.cells import sampling
 from suites.selftest.conftest import start
 
 PREPROCESSORS = "pessimist,original_clip,our_clip_implementation,shifted"
-CHOSEN = ("-p", "suites.selftest.planted.slow_backends", "suites/embeddings/test_cell.py", "suites/retrieval", "-rs")
+CHOSEN = ("-p", "suites.selftest.planted.slow_backends", "suites/embeddings/test_cell.py", "suites/retrieval", "-rs", "-v")
 
 
 def cells(folder: Path, *options: str) -> tuple[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from suites.selftest.conftest import Run
 from suites.selftest.patience import HANG_S
 
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+GITHUB = (ROOT / "action.yml", *sorted((ROOT / "docs" / "workflows").glob("*.yml")))
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
@@ -26,10 +27,26 @@ def test_promises_are_the_docstrings(run: Run) -> None:
 
 
 def test_documented_options_exist(run: Run) -> None:
-    """Every long option that a page names is known to pytest."""
+    """Every long option that a page, the action or a workflow to copy names is known to pytest."""
     known = run("--help").stdout
-    for option in set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", TEXT)):
+    lines = [line for file in GITHUB for line in file.read_text(encoding="utf-8").splitlines()]
+    commands = [line for line in lines if "arguments: -" in line or "clip-conformance audit --" in line]
+    assert len(commands) > 2
+    for option in set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", "\n".join([TEXT, *commands]))):
         assert option in known, option
+
+
+def test_the_action_has_what_workflows_give_it() -> None:
+    """All are YAML; a workflow gives the action only inputs that it has."""
+    import yaml
+
+    action, *workflows = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in GITHUB)
+    given = [
+        step for w in workflows for job in w["jobs"].values() for step in job["steps"] if "@COMMIT" in step.get("uses", "")
+    ]
+    assert len(given) == 2 and all({*step["with"]} <= {*action["inputs"]} for step in given)
+    used = set(re.findall(r"inputs\.([a-z-]+)", GITHUB[0].read_text(encoding="utf-8")))
+    assert used == {*action["inputs"]}
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,0 +1,111 @@
+"""`clip-conformance diff BEFORE.json AFTER.json`: what changed between two reports, the new failures first."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fixtures.capability import TOWERS
+from fixtures.errors import BadInput
+from plugins.report.layout import columns
+
+MORE = 1.5  # factor from which a drift counts as changed: less is the order of sums on another processor
+SLOWER = 0.05  # change of the ratio to the reference from which a latency counts as changed
+Report = dict[str, Any]
+Row = dict[str, Any]
+Line = tuple[str, str, str, str]  # cell, what, before, after
+
+
+def read(path: Path) -> Report:
+    """A report; raises BadInput for a file that is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}): expected a report.json") from None
+    except ValueError:
+        raise BadInput(f"{path} is no JSON: expected a report.json") from None
+    if not isinstance(found, dict) or "cells" not in found or found.get("schema") != 1:
+        raise BadInput(f"{path} is no report of this suite: expected 'schema': 1 and 'cells'")
+    return found
+
+
+def changes(before: Report, after: Report) -> dict[str, list[Line]]:
+    """Lines by heading, the gravest first; headings without a line are left out."""
+    old, new = ({row["id"]: row for row in report["cells"]} for report in (before, after))
+    both = [(old[name], new[name]) for name in new if name in old]
+    found = {
+        "new failures": [line for a, b in both for line in _failures(a, b)],
+        "no longer failing": [line for a, b in both for line in _failures(b, a, turned=True)],
+        "verdict": [(b["id"], "verdict", a["verdict"], b["verdict"]) for a, b in both if _other_verdict(a, b)],
+        "class": [
+            (b["id"], "class", a.get("class", "-"), b.get("class", "-")) for a, b in both if a.get("class") != b.get("class")
+        ],
+        "drift": [line for a, b in both for line in _drift(a, b)],
+        "latency": [line for a, b in both for line in _latency(a, b)],
+        "only before": [(name, "cell", row["verdict"], "-") for name, row in old.items() if name not in new],
+        "only after": [(name, "cell", "-", row["verdict"]) for name, row in new.items() if name not in old],
+        "environment": list(_environment(before["environment"], after["environment"])),
+    }
+    return {heading: lines for heading, lines in found.items() if lines}
+
+
+def _failures(a: Row, b: Row, turned: bool = False) -> list[Line]:
+    if b["verdict"] != "fail" or a["verdict"] == "fail":
+        return []
+    fails = ", ".join(b["broken_promises"]) or "fail"
+    return [(b["id"], "broken", fails, a["verdict"]) if turned else (b["id"], "broken", a["verdict"], fails)]
+
+
+def _other_verdict(a: Row, b: Row) -> bool:
+    return bool(a["verdict"] != b["verdict"]) and "fail" not in (a["verdict"], b["verdict"])
+
+
+def _drift(a: Row, b: Row) -> Iterator[Line]:
+    for what in ("image", "image_encoder", "text"):
+        then, now = (row.get("drift", {}).get(what, {}).get("share_of_tolerance") for row in (a, b))
+        if then is not None and now is not None and max(then, now) > MORE * min(then, now) and max(then, now) > 0.1:
+            yield (b["id"], f"{what} drift, of what is allowed", f"{then:.0%}", f"{now:.0%}")
+
+
+def _latency(a: Row, b: Row) -> Iterator[Line]:
+    for tower in TOWERS:
+        then, now = (row.get("latency_ratio", {}).get(tower, {}) for row in (a, b))
+        apart = then and now and (then["high"] < now["low"] or now["high"] < then["low"])
+        if apart and abs(now["ratio"] / then["ratio"] - 1) > SLOWER:
+            change = f"{now['ratio']:.3f} ({now['ratio'] / then['ratio'] - 1:+.0%})"
+            yield (b["id"], f"{tower} time to the reference's", f"{then['ratio']:.3f}", change)
+
+
+def _environment(a: dict[str, Any], b: dict[str, Any], path: str = "") -> Iterator[Line]:
+    for key in sorted({*a, *b}):
+        then, now = a.get(key, "-"), b.get(key, "-")
+        if isinstance(then, dict) and isinstance(now, dict):
+            yield from _environment(then, now, f"{path}{key} ")
+        elif then != now:
+            yield (f"{path}{key}", "", str(then), str(now))
+
+
+def main(arguments: Sequence[str] | None = None, write: Callable[[str], object] = print) -> int:
+    """0 if nothing fails that did not fail before, 1 if something does, 4 for a file that is no report."""
+    parser = argparse.ArgumentParser(prog="clip-conformance diff", description=__doc__)
+    parser.add_argument("before", type=Path, metavar="BEFORE.json")
+    parser.add_argument("after", type=Path, metavar="AFTER.json")
+    asked = parser.parse_args(arguments)
+    try:
+        found = changes(read(asked.before), read(asked.after))
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 4
+    for heading, lines in found.items():
+        write(f"{heading} ({len(lines)})")
+        for text in columns([(cell, what, f"{then} -> {now}") for cell, what, then, now in lines]):
+            write(f"  {text}")
+    if not found:
+        write("nothing changed")
+    return 1 if "new failures" in found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The table of encoders: one line each, its preprocessors as a strip of marks, and figures that fit into 80 columns."""
+
+import textwrap
+from collections.abc import Sequence
+
+from fixtures.capability import TOWERS
+from fixtures.truth import REFERENCE
+from plugins.measures.latency.reference import ANCHOR_NAMES
+from plugins.measures.vectors.drift import DriftFigures
+from plugins.report.form import Row, Verdict
+from plugins.report.layout import columns
+
+MARKS: dict[Verdict, str] = {"fail": "F", "expected-failure": "x", "pass": ".", "skipped": "s"}  # the worst first
+HEADER = ("encoder", "cells", "image", "text", "p50 ms", "ratio")
+WIDE = 112  # columns from which the class and the drift itself are shown too
+WIDER = ("class", "image drift")
+
+
+def table_of(rows: Sequence[Row], width: int) -> list[tuple[str, Verdict | None]]:
+    """Lines with the verdict that colours them: None for the head and the legend."""
+    by_encoder: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        by_encoder.setdefault((row["backend"], row["precision"], row["device"]), []).append(row)
+    names = list(dict.fromkeys(row.get("preprocessor", "") for row in rows))
+    several = len({device for _, _, device in by_encoder}) > 1
+    wide = width >= WIDE
+    found = [_line(key if several else key[:2], own, names, wide) for key, own in by_encoder.items()]
+    head, *lines = columns([(*HEADER, *WIDER) if wide else HEADER, *found], right=range(2, len(HEADER)))
+    coloured: list[tuple[str, Verdict | None]] = [(head, None)]
+    coloured += [(line, _worst(own)) for line, own in zip(lines, by_encoder.values(), strict=True)]
+    return [*coloured, *((line, None) for text in _legend(names) for line in textwrap.wrap(text, width))]
+
+
+def _line(key: tuple[str, ...], own: list[Row], names: list[str], wide: bool) -> tuple[str, ...]:
+    row = next((row for row in own if row.get("preprocessor") == REFERENCE), own[0])
+    drift, latency, ratios = row.get("drift", {}), row.get("latency_ms", {}), row.get("latency_ratio", {})
+    verdicts = {row.get("preprocessor", ""): row["verdict"] for row in own}
+    image = drift.get("image", drift.get("image_encoder"))
+    anchored = any(ratio["reference"] in ANCHOR_NAMES for ratio in ratios.values())
+    return (
+        " ".join(key),
+        "".join(MARKS[verdicts[name]] if name in verdicts else " " for name in names),
+        _share(image),
+        _share(drift.get("text")),
+        " ".join(f"{latency[tower]['p50']:.2f}" for tower in TOWERS if tower in latency),
+        "reference" if anchored else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in TOWERS if tower in ratios),
+        *((row.get("class", ""), _largest(image)) if wide else ()),
+    )
+
+
+def _legend(names: list[str]) -> list[str]:
+    shown = next((name for name in names if name == REFERENCE), names[0])
+    order = f", in the order {', '.join(names)}" if len(names) > 1 else ""
+    return [
+        f"cells: a mark a preprocessor{order}: . pass, x expected failure, F fail, s skipped",
+        f"image, text: largest drift, as a share of what is allowed{f' ({shown})' if shown else ''}; p50 ms: of an image and "
+        "of a text at batch 1; ratio: their time divided by torch eager fp32's, measured in alternation",
+        "-v shows all figures of all cells",
+    ]
+
+
+def _worst(own: list[Row]) -> Verdict:
+    found = {row["verdict"] for row in own}
+    return next(verdict for verdict in MARKS if verdict in found)
+
+
+def _share(drift: DriftFigures | None) -> str:
+    if not drift:
+        return ""
+    share = drift["share_of_tolerance"]
+    return f"{share:.0%}" if share < 10 else f"{share:.0f}×" if share < 1000 else f"{share:.0e}×"
+
+
+def _largest(drift: DriftFigures | None) -> str:
+    return f"{drift['cosine_distance']['max']:.1e}" if drift else ""
