@@ -14,6 +14,7 @@ from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Array, Encoder, Evidence, Tower
 from suites.studies.mutants.effects import changed, tokens_changed
 from suites.studies.mutants.grammar import Draw
+from suites.studies.mutants.memory import Known
 from suites.studies.mutants.triggers import Trigger
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def load_draw(text: str) -> Draw | None:
 class Mutated(Encoder):
     """A good encoder with the drawn fault around it. Stages are the good one's, so `encode` is what is wrong."""
 
-    def __init__(self, good: Encoder, draw: Draw) -> None:
+    def __init__(self, good: Encoder | Known, draw: Draw) -> None:
         self.good, self.draw, self.trigger = good, draw, Trigger(draw)
         self.last: dict[Tower, Array] = {}
         self.answers: dict[object, Array] = {}
@@ -136,7 +137,8 @@ def mutated(model: "Model", precision: str, device: str, draw: Draw) -> Mutated:
     good = sound(model, precision, device)
     if draw.where == "layer":
         _change_layer(good, draw)
-    return Mutated(good, draw)
+        return Mutated(good, draw)
+    return Mutated(Known(good), draw)
 
 
 def _change_layer(good: Any, draw: Draw) -> None:

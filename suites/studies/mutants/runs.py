@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -12,17 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
-from fixtures.capability import TOWERS
+from fixtures.capability import TOWERS, Array
 from fixtures.truth import REFERENCE
 from plugins.cells.beside import of_every_kind
 from plugins.cells.fixtures import SUBJECTS
 from plugins.cells.fresh import drawn
 from plugins.subjects import Subjects
+from suites.studies.mutants import memory
 from suites.studies.mutants.grammar import Draw
 from suites.studies.mutants.mutant import VARIABLE
 
 Row = dict[str, Any]
 SEED = 20261127  # of E16's inputs, which are the same for all draws: the reference's vectors of them are made once
+# Never hits; its probe makes all calls, those for call numbers too.
+NOTHING = Draw(0, 0, "output", "call number", "zero", "image and text", 0.0, 10**9, "only")
 LIMIT_S = 900  # a draw that has not ended by then is counted as found: no merge gets past a run that hangs
 BACKEND = "suites.studies.mutants.mutant:Mutant"
 SUITES = (
@@ -87,7 +91,18 @@ def prepared(precision: str) -> Subjects:
     for tower in TOWERS:
         for inputs in (of_every_kind(common, tower), drawn(common, tower, SEED)):
             inputs.own_errors(common, precision)
+    memory.RESULTS |= _recorded(precision, common)
     return common
+
+
+def _recorded(precision: str, common: Subjects) -> dict[memory.Key, Array]:
+    """The good encoder's results in a run without a fault, in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
+        folder = Path(place)
+        os.waitpid(_fork(NOTHING, precision, folder, common, ()), 0)
+        with (folder / "results.pickle").open("rb") as file:
+            found: dict[memory.Key, Array] = pickle.load(file)
+    return found
 
 
 def _fork(draw: Draw | None, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> int:
@@ -119,6 +134,8 @@ def _child(draw: Draw | None, precision: str, folder: Path, common: Subjects, op
     shown = max([encoder.shown for encoder in mutant.LOADED], default=0.0)
     if draw and draw.where in ("layer", "buffer"):
         shown = effect  # weights: the encoder beside it is changed too; buffers: what was returned changes later
+    if draw == NOTHING:
+        (folder / "results.pickle").write_bytes(pickle.dumps(memory.RESULTS))
     found = {"broken": broken.promises, "effect": max(effect, shown), "shown": shown}
     (folder / "found.json").write_text(json.dumps(found))
     sys.stdout.flush()
