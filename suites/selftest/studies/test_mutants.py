@@ -15,6 +15,7 @@ from suites.selftest.patience import HANG_S
 from suites.studies.mutants import page
 from suites.studies.mutants.effects import changed, tokens_changed
 from suites.studies.mutants.grammar import ONLY_ALWAYS, WHATS, WHENS, Draw, draw
+from suites.studies.mutants.memory import Known
 from suites.studies.mutants.triggers import TROUBLED_CALLS, Trigger
 
 SOME = Draw(1, 1, "output", "always", "scale", "image and text", 0.1, 3, "only")
@@ -72,6 +73,28 @@ def test_triggers() -> None:
     assert not trouble.rows(pixels, "image").any()
     trouble.trouble()
     assert [bool(trouble.rows(pixels, "image").all()) for _ in range(TROUBLED_CALLS + 1)] == [True] * TROUBLED_CALLS + [False]
+
+
+def test_results_are_looked_up_by_input() -> None:
+    """Equal batches give the first result's bits, in an array of their own; other shapes and towers are other inputs."""
+    asked: list[Any] = []
+
+    class Counting:
+        def encode(self, batch: Any, tower: str) -> Any:
+            if not batch.size:
+                raise ValueError("nothing")
+            asked.append((tower, batch.shape))
+            return np.full((len(batch), 2), float(len(asked)), np.float32)
+
+    known, batch = Known(Counting()), np.zeros((2, 8), np.float32)  # type: ignore[arg-type]
+    first = known.encode(batch, "image")
+    first[:] = 9
+    assert known.encode(batch.copy(), "image").tolist() == [[1, 1], [1, 1]]
+    for other, tower in ((batch, "text"), (batch.reshape(4, 4), "image"), (batch + 1, "image"), (batch.astype(int), "image")):
+        known.encode(other, tower)  # type: ignore[arg-type]
+    assert len(asked) == 5
+    with pytest.raises(ValueError, match="nothing"):
+        known.encode(batch[:0], "image")
 
 
 def test_one_draw_is_found() -> None:

@@ -25,6 +25,7 @@ from suites.studies.mutants.mutant import VARIABLE
 
 Row = dict[str, Any]
 SEED = 20261127  # of E16's inputs, which are the same for all draws: the reference's vectors of them are made once
+FEW = 10  # draws that are quicker without preparation
 # Never hits; its probe makes all calls, those for call numbers too.
 NOTHING = Draw(0, 0, "output", "call number", "zero", "image and text", 0.0, 10**9, "only")
 LIMIT_S = 900  # a draw that has not ended by then is counted as found: no merge gets past a run that hangs
@@ -55,7 +56,9 @@ def command(precision: str, options: Sequence[str] = ()) -> list[str]:
 
 def every(draws: Sequence[Draw | None], precision: str, jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
     """A row a draw, as they end; None is a sound encoder. `jobs` run at once."""
-    common = prepared(precision)  # the forks have it then
+    common = prepared(precision) if len(draws) > FEW else Subjects()  # the forks have it then
+    import open_clip  # noqa: F401 - and this
+
     waiting, running = list(draws), dict[int, tuple[Draw | None, Path]]()
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
         try:
