@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof processors versions drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -78,6 +78,12 @@ mutants: $(READY)  # some hours for 1000 draws; ARGS="--draws 50" for a quick lo
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak
 	$(RUN) -m suites.studies.proof $(ARGS)
+
+gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it
+	$(or $(PY),$(RUN)) -m suites.studies.gpu $(ARGS)
+
+gpu-pack: $(READY)  # what a machine with a GPU and no network needs, in parts of less than 60 MiB
+	$(RUN) -m suites.studies.gpu.pack $(ARGS)
 
 versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only torch2.11" for some of them
 	$(RUN) -m suites.studies.versions_tried $(ARGS)

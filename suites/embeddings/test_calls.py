@@ -92,7 +92,7 @@ def test_first_call(subjects: Subjects, golden: Golden, encoder_key: EncoderKey,
     )
 
 
-def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
+def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge) -> None:
     """E15 a bad input harms itself alone: good rows beside it, and calls after it, get their own vectors."""
     batch = drift.inputs[:FEW]
     wanted = encoder.encode(batch, tower).copy()  # E7 judges results that later calls change
@@ -114,6 +114,10 @@ def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> 
             found = encoder.encode(bad, tower)
         hold(f"beside one of {value}", found[good], good)
         hold(f"after a call with a row of {value}", encoder.encode(batch, tower), everything)
+    if tower == "text":  # no token is a number that is none: an image is
+        with ignored():
+            encoder.encode(np.full_like(inputs["image"][:1], np.nan), "image")
+        hold("after an image of nan", encoder.encode(batch, tower), everything)
 
 
 def refused(batch: Array | Tokens) -> Iterator[tuple[str, Array | Tokens]]:

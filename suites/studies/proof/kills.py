@@ -17,8 +17,8 @@ import numpy as np
 from fixtures import ROOT
 from fixtures.storage.cache import is_whole
 from plugins.golden.verified import damaged, put_back
+from suites.studies.few import few_scenes
 
-SCENES = ROOT / "fixtures" / "datasets" / "scenes" / "images"
 LIMIT_S = 600
 
 
@@ -46,13 +46,7 @@ class Sandbox:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.golden = folder, set[str]()
-        images = folder / "mine" / "images"
-        images.mkdir(parents=True)
-        names = sorted(path.name for path in SCENES.glob("*.jpg"))[:6]
-        for name in names:
-            shutil.copy(SCENES / name, images)
-        queries = [{"text": f"scene {i}", "images": [name]} for i, name in enumerate(names)]
-        (folder / "mine" / "captions.jsonl").write_text("\n".join(map(json.dumps, queries)))
+        few_scenes(folder / "mine", 6)
         shutil.copy(ROOT / "golden" / "latency.toml", self._made("golden") / "latency.toml")
 
     def _made(self, name: str) -> Path:

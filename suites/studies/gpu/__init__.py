@@ -1,0 +1,1 @@
+"""The record of a GPU: all that is to be known of it, by one command within some minutes."""
