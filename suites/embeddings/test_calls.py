@@ -115,7 +115,7 @@ def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, j
         hold(f"beside one of {value}", found[good], good)
         hold(f"after a call with a row of {value}", encoder.encode(batch, tower), everything)
     if tower == "text":  # no token is a number that is none: an image is
-        with ignored():
+        with suppress(Exception), ignored():  # some refuse it, which is right too
             encoder.encode(np.full_like(inputs["image"][:1], np.nan), "image")
         hold("after an image of nan", encoder.encode(batch, tower), everything)
 
