@@ -73,7 +73,7 @@ gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--tri
 faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 	$(RUN) -m suites.studies.faults $(ARGS)
 
-mutants: $(READY)  # some hours for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
+mutants: $(READY)  # 45 minutes for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
 	$(RUN) -m suites.studies.mutants $(ARGS)
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak

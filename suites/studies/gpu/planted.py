@@ -3,10 +3,9 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from fixtures.backends.torch_eager import TorchEager
 from fixtures.capability import Encoder, Tower
 from fixtures.registry import backends
-from suites.studies.faults.plants import Altered
+from suites.studies.faults.plants import Altered, Load, encoder, good
 
 if TYPE_CHECKING:
     from fixtures.models import Model
@@ -15,18 +14,12 @@ TOO_MUCH = 2**50  # bytes: no device has as much
 EXTRA = "EXTRA"  # the variable: a share of the time of a forward pass
 
 
-class OutOfMemory(TorchEager):
-    """Asks for more memory than there is while it is built."""
+def too_large(model: "Model", device: str, _: Any) -> Encoder:
+    """Asks for more memory than there is while it is built; raises torch's own error."""
+    import torch
 
-    name = "out-of-memory"
-    precisions: tuple[str, ...] = ("fp32",)
-
-    def load(self, model: "Model", precision: str, device: str) -> Encoder:
-        """Raises torch's own error."""
-        import torch
-
-        torch.empty(TOO_MUCH, dtype=torch.uint8, device=device)
-        return super().load(model, precision, device)
+    torch.empty(TOO_MUCH, dtype=torch.uint8, device=device)
+    return good(model, device)
 
 
 class Asserting(Altered):
@@ -45,17 +38,6 @@ class Asserting(Altered):
         return super().forward(batch, tower)
 
 
-class DeviceAssert(TorchEager):
-    """As its name says."""
-
-    name = "device-assert"
-    precisions: tuple[str, ...] = ("fp32",)
-
-    def load(self, model: "Model", precision: str, device: str) -> Encoder:
-        """The good encoder with the fault around it."""
-        return Asserting(super().load(model, precision, device), looks=False)
-
-
 class Longer(Altered):
     """Repeats a share of the work on the device: EXTRA = 0.02 repeats one forward pass in 50."""
 
@@ -70,20 +52,15 @@ class Longer(Altered):
         return super().forward(batch, tower)
 
 
-class SlowOnDevice(TorchEager):
-    """As fast as torch eager without EXTRA."""
-
-    name = "slow-on-device"
-    precisions: tuple[str, ...] = ("fp32",)
-
-    def load(self, model: "Model", precision: str, device: str) -> Encoder:
-        """The good encoder, and sometimes more work."""
-        return Longer(super().load(model, precision, device), looks=False)
+PLANTED: dict[str, Load] = {
+    "out-of-memory": too_large,
+    "device-assert": lambda model, device, _: Asserting(good(model, device), looks=False),
+    "slow-on-device": lambda model, device, _: Longer(good(model, device), looks=False),  # without EXTRA, torch eager
+}
 
 
 def pytest_configure() -> None:
     """Join the matrix before all others, so that a good encoder follows."""
-    planted: list[Any] = [OutOfMemory(), DeviceAssert(), SlowOnDevice()]
     others = dict(backends())
     backends().clear()
-    backends().update({backend.name: backend for backend in planted} | others)
+    backends().update({name: encoder(load)(name, None) for name, load in PLANTED.items()} | others)
