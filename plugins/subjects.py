@@ -13,7 +13,7 @@ import numpy as np
 
 from fixtures import ROOT
 from fixtures.build_warnings import noted
-from fixtures.capability import Array, Encoder, Preprocessor, Tokens, Tower
+from fixtures.capability import TOWERS, Array, Encoder, Preprocessor, Tokens, Tower
 from fixtures.cells import Cell, EncoderKey
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.datasets import Dataset, load_dataset
@@ -28,7 +28,7 @@ from plugins.cells.form import Formed, same
 from plugins.cells.given_back import BuildFailed, CannotRun, NotBuilt, give_back, not_built
 from plugins.cells.pixels import CannotRead, Pixels, raw, read
 from plugins.cells.shared import frozen, shared
-from plugins.cells.sizes import batches
+from plugins.cells.sizes import batches, place
 from plugins.measures.latency.paired import Block
 from plugins.measures.latency.reference import anchor, calls_of, reference_key
 from plugins.measures.latency.steady import WarmUp, warm_up
@@ -48,7 +48,7 @@ class LoadedEncoder:
     width: int  # D
     load_s: float
     warm_up: dict[str, WarmUp]
-    first: dict[str, Array]  # what each tower's very first call returned, for one image and one text [1, D]
+    first: dict[str, list[Array]]  # what each tower's calls returned until they were steady: one image, one text [1, D]
     rows: dict[bytes, Array] = field(default_factory=dict)
     warned: list[str] = field(default_factory=list)  # warnings of libraries during the build
     changed: dict[str, str] = field(default_factory=dict)  # by tower: results that later calls changed
@@ -58,9 +58,9 @@ class LoadedEncoder:
         """The encoder for everything that is not timed: the form of its results is checked."""
         return cast(Encoder, Formed(self.encoder, self.width))
 
-    def encode(self, batch: Array | Tokens, tower: Tower) -> Array:
-        """Embeddings of all rows, in calls of different sizes; results that a later call changes are recorded."""
-        return np.concatenate(self.held([batch[rows] for rows in batches(len(batch))], tower))
+    def encode(self, batch: Array | Tokens, tower: Tower, before: Sequence[int] = ()) -> Array:
+        """Embeddings of all rows, in calls of the sizes of `batches`; results that a later call changes are recorded."""
+        return np.concatenate(self.held([batch[rows] for rows in batches(len(batch), before)], tower))
 
     def held(self, parts: Iterable[Array | Tokens], tower: Tower) -> list[Array]:
         """One copied result a call. Results are held until the last call; `changed` records those that later calls changed."""
@@ -242,10 +242,10 @@ class Subjects:
             started = time.perf_counter()
             encoder = built(key, self.model)
             load_s = time.perf_counter() - started - (encoder.build_s or 0.0)
-            first: dict[str, Array] = {}
+            first: dict[str, list[Array]] = {tower: [] for tower in TOWERS}
             calls = {
-                "image": lambda: first.setdefault("image", copy(encoder.encode_image(pixels))),
-                "text": lambda: first.setdefault("text", copy(encoder.encode_text(tokens))),
+                "image": lambda: first["image"].append(copy(encoder.encode_image(pixels))),
+                "text": lambda: first["text"].append(copy(encoder.encode_text(tokens))),
             }
             warm = {tower: warm_up(call) for tower, call in calls.items()}
             return LoadedEncoder(key, encoder, self.model.embed_dim, load_s, warm, first, warned=warned)
@@ -275,7 +275,7 @@ class Subjects:
         wanted = range(len(pixels.keys)) if rows is None else rows
         first = {pixels.keys[row]: row for row in reversed(wanted) if pixels.keys[row] not in loaded.rows}
         todo = sorted(first.values())
-        parts = [todo[rows] for rows in batches(len(todo))]
+        parts = [todo[rows] for rows in batches(len(todo), [len(pixels.keys)] * place(cell.preprocessor))]
         found = loaded.held((pixels.rows(part) for part in parts), "image")
         for part, embeddings in zip(parts, found, strict=True):
             loaded.rows |= {pixels.keys[row]: embedding for row, embedding in zip(part, embeddings, strict=True)}

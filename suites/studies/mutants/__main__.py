@@ -68,8 +68,9 @@ def measure(seed: int, precision: str, draws: int, sound: int, jobs: int) -> lis
     journal = Lines(CACHE / "mutants" / f"{environment.commit()}-{precision}-seed{seed}.jsonl")
     rows = journal.read()
     done = {row["draw"]["number"] for row in rows if row["draw"]}
-    waiting: list[Draw | None] = [draw(seed, number) for number in range(draws) if number not in done]
-    waiting += [None] * max(0, sound - sum(row["draw"] is None for row in rows))
+    ended = {row["text"] for row in rows}
+    waiting: list[Draw | int] = [draw(seed, number) for number in range(draws) if number not in done]
+    waiting += [number for number in range(sound) if f"sound, seed {number}" not in ended]
     line = ProgressLine("mutants")
     for row in runs.every(waiting, precision, jobs):
         rows.append(row)

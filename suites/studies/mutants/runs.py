@@ -37,6 +37,7 @@ SUITES = (
     "suites/embeddings/test_cell.py",
     "suites/embeddings/test_left_behind.py",
 )
+PREPROCESSORS = (REFERENCE, "opencv-area", "opencv-cubic", "script_based")  # whose pixels differ, and that declare no C1
 # open_clip imports anyio, a plugin of pytest's whose asserts can then no longer be rewritten.
 EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 
@@ -46,7 +47,7 @@ def command(precision: str, options: Sequence[str] = ()) -> list[str]:
     cells = (
         f"--backend={BACKEND}",
         f"--precision={precision}",
-        "--preprocessor=original_clip",
+        f"--preprocessor={','.join(PREPROCESSORS)}",
         "--device=cpu",
         "--benchmark-disable",
         f"--seed={SEED}",
@@ -54,12 +55,12 @@ def command(precision: str, options: Sequence[str] = ()) -> list[str]:
     return [*SUITES, *cells, *options]
 
 
-def every(draws: Sequence[Draw | None], precision: str, jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
-    """A row a draw, as they end; None is a sound encoder. `jobs` run at once."""
+def every(draws: Sequence[Draw | int], precision: str, jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
+    """A row a draw, as they end; a number is a sound encoder with fresh inputs of that seed. `jobs` run at once."""
     common = prepared(precision) if len(draws) > FEW else Subjects()  # the forks have it then
     import open_clip  # noqa: F401 - and this
 
-    waiting, running = list(draws), dict[int, tuple[Draw | None, Path]]()
+    waiting, running = list(draws), dict[int, tuple[Draw | int, Path]]()
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
         try:
             while waiting or running:
@@ -76,7 +77,7 @@ def every(draws: Sequence[Draw | None], precision: str, jobs: int, options: Sequ
                 os.waitpid(child, 0)
 
 
-def row(draw: Draw | None, folder: Path, code: int) -> Row:
+def row(draw: Draw | int, folder: Path, code: int) -> Row:
     """What became of it. `broken`: promise to the first line that its message has of the fault."""
     found = folder / "found.json"
     result: Row = json.loads(found.read_text()) if found.exists() else {"broken": {}, "effect": None, "shown": None}
@@ -84,13 +85,17 @@ def row(draw: Draw | None, folder: Path, code: int) -> Row:
         result["broken"] = {"ended": f"the process ended with {signal.Signals(-code).name}"}
     elif not found.exists():
         result["broken"] = {"ended": (folder / "output").read_text(errors="replace")[-300:]}
-    return {"draw": asdict(draw) if draw else None, "text": str(draw) if draw else "sound", "exit": code, **result}
+    what = (
+        {"draw": asdict(draw), "text": str(draw)} if isinstance(draw, Draw) else {"draw": None, "text": f"sound, seed {draw}"}
+    )
+    return {**what, "exit": code, **result}
 
 
 def prepared(precision: str) -> Subjects:
     """What does not depend on a draw, made once: pixels, tokens, and the reference's vectors of all other inputs."""
     common = Subjects()
-    common.pixels(REFERENCE)
+    for preprocessor in PREPROCESSORS:
+        common.pixels(preprocessor)
     for tower in TOWERS:
         for inputs in (of_every_kind(common, tower), drawn(common, tower, SEED)):
             inputs.own_errors(common, precision)
@@ -108,7 +113,7 @@ def _recorded(precision: str, common: Subjects) -> dict[memory.Key, Array]:
     return found
 
 
-def _fork(draw: Draw | None, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> int:
+def _fork(draw: Draw | int, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> int:
     child = os.fork()
     if child:
         return child
@@ -119,7 +124,7 @@ def _fork(draw: Draw | None, precision: str, folder: Path, common: Subjects, opt
     os._exit(97)
 
 
-def _child(draw: Draw | None, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> None:
+def _child(draw: Draw | int, precision: str, folder: Path, common: Subjects, options: Sequence[str]) -> None:
     output = os.open(folder / "output", os.O_RDWR | os.O_CREAT)
     for number in (1, 2):
         os.dup2(output, number)
@@ -129,13 +134,16 @@ def _child(draw: Draw | None, precision: str, folder: Path, common: Subjects, op
 
     from suites.studies.mutants import mutant, probe
 
-    effect = probe.largest_effect(common.model, precision, draw) if draw else 0.0
-    os.environ[VARIABLE] = json.dumps(asdict(draw)) if draw else ""
+    fault = draw if isinstance(draw, Draw) else None
+    effect = probe.largest_effect(common.model, precision, fault) if fault else 0.0
+    os.environ[VARIABLE] = json.dumps(asdict(fault)) if fault else ""
     broken = Broken(common)
     sys.argv = ["pytest", *EARLY, f"--report={folder}/report.json", "-q", *command(precision, options)]
+    if isinstance(draw, int):
+        sys.argv.append(f"--seed={draw}")  # the last one counts
     code = int(pytest.main(sys.argv[1:], plugins=[broken]))
     shown = max([encoder.shown for encoder in mutant.LOADED], default=0.0)
-    if draw and draw.where in ("layer", "buffer"):
+    if fault and fault.where in ("layer", "buffer"):
         shown = effect  # weights: the encoder beside it is changed too; buffers: what was returned changes later
     if draw == NOTHING:
         (folder / "results.pickle").write_bytes(pickle.dumps(memory.RESULTS))

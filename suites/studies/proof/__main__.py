@@ -1,4 +1,4 @@
-"""`python -m suites.studies.proof` (make proof): clean and killed runs, examples, a soak; writes golden/evidence/proof.*."""
+"""`python -m suites.studies.proof` (make proof): clean and killed runs and more; writes golden/evidence/proof.*."""
 
 import argparse
 import json
@@ -14,10 +14,10 @@ from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
 from plugins.run import environment
 from suites.studies import evidence
-from suites.studies.proof import clean, examples, kills, page, soaks
+from suites.studies.proof import clean, examples, kills, page, seeds, soaks
 
 TARGET = ROOT / "golden" / "evidence" / "proof.json"
-PARTS = ("clean", "kills", "examples", "soak")
+PARTS = ("clean", "kills", "examples", "soak", "seeds")
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
@@ -26,6 +26,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=100, help="clean runs (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=50, help="runs to kill (default: %(default)s)")
     parser.add_argument("--soak", type=float, default=30.0, help="seconds of calls of each tower (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=200, help="of fresh inputs for each encoder (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of conditions, moments and calls (default: %(default)s)")
     found = parser.parse_args(arguments)
     for part in found.parts:
@@ -72,6 +73,11 @@ def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
     if part == "soak":
         command = f"make proof ARGS='soak --soak {wanted.soak:g}'"
         return {"command": command, **soaks.figures(wanted.soak, wanted.seed)}
+    if part == "seeds":
+        encoders = clean.installed()
+        told = counted(f"encoders and towers, {wanted.seeds} seeds each", 2 * len(encoders))
+        rows = seeds.figures(encoders, range(wanted.seed, wanted.seed + wanted.seeds), told)
+        return {"command": f"make proof ARGS='seeds --seeds {wanted.seeds}'", "seeds": wanted.seeds, "rows": rows}
     return {"command": "make proof ARGS=examples", **examples.counts(wanted.seed)}
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from plugins.cells.fresh import COUNT
 from plugins.report.layout import table
 
 
@@ -21,6 +22,11 @@ def problems(found: dict[str, Any]) -> list[str]:
     ]
     wrong += [f"{name} after the kills: {run['wrong']}" for name, run in kills.get("after", {}).items() if run["wrong"]]
     wrong += [f"soak: {failed}" for failed in found.get("soak", {}).get("failed", [])]
+    wrong += [
+        f"seed {row['alarms'][0]} and {len(row['alarms']) - 1} more raise an alarm on {row['encoder']}, {row['tower']}"
+        for row in found.get("seeds", {}).get("rows", [])
+        if row["alarms"]
+    ]
     return wrong + [f"property: {failed}" for failed in found.get("examples", {}).get("failed", [])]
 
 
@@ -35,6 +41,8 @@ def markdown(found: dict[str, Any]) -> str:
         lines += _examples(found["examples"])
     if "soak" in found:
         lines += _soak(found["soak"])
+    if "seeds" in found:
+        lines += _seeds(found["seeds"])
     wrong = problems(found)
     return "\n".join([*lines, *(f"- PROBLEM: {problem}" for problem in wrong), ""]).rstrip() + "\n"
 
@@ -101,4 +109,19 @@ def _soak(part: dict[str, Any]) -> list[str]:
         f"{_made(part)}",
         "",
         table(("encoder", "tower", "calls", "would find", "verdict"), lines),
+    ]
+
+
+def _seeds(part: dict[str, Any]) -> list[str]:
+    rows = part["rows"]
+    alarms, encoders = sum(len(row["alarms"]) for row in rows), len({row["encoder"] for row in rows})
+    lines = [(row["encoder"], row["tower"], str(len(row["alarms"])), f"{row['largest']:.2f}") for row in rows]
+    return [
+        "",
+        "## Fresh inputs",
+        "",
+        f"Inputs of {part['seeds']} seeds, {COUNT} a tower, on {encoders} encoders: {alarms} alarms. The last column is the "
+        f"largest distance as a share of its limit. {_made(part)}",
+        "",
+        table(("encoder", "tower", "alarms", "largest"), lines),
     ]
