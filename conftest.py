@@ -7,6 +7,7 @@ pytest_plugins = [
     "plugins.run.environment",
     "plugins.latency.adapter",
     "plugins.latency.benchmark_options",
+    "plugins.latency.inconclusive",
     "plugins.run.bad_input",
     "plugins.command_line.outside",
     "plugins.cells.matrix",

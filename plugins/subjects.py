@@ -29,13 +29,12 @@ from plugins.cells.given_back import BuildFailed, CannotRun, NotBuilt, give_back
 from plugins.cells.pixels import CannotRead, Pixels, raw, read
 from plugins.cells.shared import frozen, shared
 from plugins.cells.sizes import batches, place
-from plugins.measures.latency.paired import Block
-from plugins.measures.latency.reference import anchor, calls_of, reference_key
+from plugins.measures.latency.reference import Calls, Take, anchor, calls_of, reference_key
 from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.process.left_behind import watch
 from plugins.process.leftovers import Holdings
 
-ROTATED = 8  # inputs that latency measurements rotate through
+ROTATED = 8  # inputs of a rough measurement
 T = TypeVar("T")
 
 
@@ -207,18 +206,17 @@ class Subjects:
             loaded.encoder.restore_settings()
         return self._references[other]
 
-    def reference(self, key: EncoderKey, tower: Tower) -> tuple[str, Block]:
-        """The name and the timed blocks of the reference of `key`; raises CannotRun if there is no reference."""
+    def reference(self, key: EncoderKey, tower: Tower, take: Take) -> tuple[str, Calls]:
+        """The name and the timed blocks of the reference of `key` on these batches; raises CannotRun if there is none."""
         found = self.reference_encoder(key)
         if isinstance(found, NotBuilt):
             raise CannotRun(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
         if found.key == key:
             return anchor(key.device, found.warm_up[tower].steady_ms / 1e3)
-        return str(found.key), calls_of(found.encoder, self.rotating_inputs(tower), tower)
+        return str(found.key), calls_of(found.encoder, take, tower)
 
     def rotating_inputs(self, tower: Tower) -> list[Array | Tokens]:
-        """The inputs of latency measurements, one a call. They rotate, because an encoder that caches its last
-        answer would be timed at cache hits."""
+        """A few inputs of the data set, one a call: for figures that no promise is judged by."""
         if tower == "text":
             return [self.tokens[i : i + 1] for i in range(min(ROTATED, len(self.dataset.queries)))]
         return [self.pixels(REFERENCE).rows([i]) for i in range(min(ROTATED, len(self.dataset.scenes)))]

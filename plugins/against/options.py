@@ -21,7 +21,7 @@ from plugins.subjects import Subjects
 
 SUITE = "suites/against"
 LATENCY = "A2"
-HEADER = ("encoder", "tower", "drift between sides", "ratio", "interval", "verdict")
+HEADER = ("encoder", "tower", "drift between sides", "ratio", "interval", "would see", "verdict")
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
@@ -85,7 +85,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for text, line in zip(columns(lines), lines, strict=True):
         terminalreporter.write_line(text, **{COLOURS.get(line[-1], "bold"): True})
     terminalreporter.write_line(
-        "drift between sides: largest cosine distance of an input, and the largest share of a tolerance; ratio: ours to theirs"
+        "drift between sides: largest cosine distance of an input, and the largest share of a tolerance; ratio: ours to "
+        "theirs; would see: the smallest slowdown that would have failed with 95 % chance"
     )
     packages = {f"{name} {change}" for row in rows for name, change in row["against"].get("packages", {}).items()}
     for note in [*dict.fromkeys(row["against"]["what"] for row in rows), *sorted(packages)]:
@@ -103,5 +104,6 @@ def _lines(row: Row) -> Iterator[tuple[str, ...]]:
                 f"{drift['cosine_distance']:.1e} {drift['share_of_tolerance']:5.0%}" if drift else "-",
                 f"{latency['ratio']:.4f}" if latency else "-",
                 "[{:.4f}, {:.4f}]".format(*latency["interval"]) if latency else "-",
+                f"{latency['would_have_seen']:+.1%}" if latency else "-",
                 "fail" if drift and drift["share_of_tolerance"] > 1 else latency["verdict"] if latency else row["verdict"],
             )

@@ -1,7 +1,10 @@
 """Runs one encoder in two workers, each with its own code and interpreter, on the same inputs."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,13 @@ from fixtures.registry import backends
 from fixtures.truth import BATCH
 from fixtures.worker.client import Handle, Worker, WorkerEncoder
 from plugins.against.sides import Choice, Code, Side
+from plugins.cells.new_inputs import Batch, NewInputs, new_inputs
 from plugins.golden.verified import Golden, names_of
 from plugins.latency.limits import limits_in
 from plugins.measures.latency.decision import Decision, Limit, decide
-from plugins.measures.latency.paired import Block
+from plugins.measures.latency.reference import Calls
 from plugins.measures.latency.steady import warm_up
+from plugins.measures.latency.tail import Slow, Tail, beside
 from plugins.measures.vectors.drift import Drift
 from plugins.subjects import Subjects
 
@@ -58,12 +63,12 @@ class Two:
         ours, other = (np.concatenate([encoder.encode(part, tower) for part in parts]) for encoder in self.encoders)
         return ours, other
 
-    def blocks(self, batch: Array | Tokens, tower: Tower) -> tuple[Block, Block]:
-        """Return both sides' timed blocks of calls with this batch; each worker warms up and uses its own clock."""
-        ours, other = (_block(encoder.worker, batch, tower) for encoder in self.encoders)
-        for block in (ours, other):
-            warm_up(lambda block=block: block(1))  # type: ignore[misc]
-        return ours, other
+    def blocks(self, inputs: NewInputs, tower: Tower) -> tuple[Calls, Calls]:
+        """Return both sides' timed blocks of calls, each on a new input; each worker warms up and uses its own clock."""
+        for encoder in self.encoders:
+            warm_up(partial(_block(encoder.worker, inputs, tower), 1))
+        ours, other = self.encoders
+        return _block(ours.worker, inputs, tower), _block(other.worker, inputs.beside(), tower)
 
     def differences(self) -> dict[str, str]:
         """Packages whose versions differ: "1.30.0 -> 1.31.1", the other side's first."""
@@ -77,9 +82,31 @@ class Two:
             worker.end()
 
 
-def _block(worker: Worker, batch: Array | Tokens, tower: Tower) -> Block:
-    kept = Handle(worker.ask("keep", batch=batch), worker.released)
-    return lambda calls: float(worker.ask("block", kept.number, tower, calls))
+def _block(worker: Worker, inputs: NewInputs, tower: Tower) -> Calls:
+    waiting: deque[Batch] = deque()
+
+    def timed() -> float:
+        kept = Handle(worker.ask("keep", batch=waiting.popleft()), worker.released)
+        return float(worker.ask("block", kept.number, tower, 1))
+
+    return Calls(timed, lambda calls: waiting.extend(inputs.take(calls)), longer=1)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """What both sides' calls show: the middle, and slow calls of ours beside the other's."""
+
+    middle: Decision
+    tails: list[Tail]
+
+    @property
+    def verdict(self) -> str:
+        """pass, fail or inconclusive."""
+        return "fail" if any(tail.fails for tail in self.tails) else self.middle.verdict
+
+    def __str__(self) -> str:
+        slow = [f"more slow calls: {tail}" for tail in self.tails if tail.fails]
+        return "; ".join([*slow, str(self.middle)])
 
 
 class SideBySide:
@@ -148,13 +175,16 @@ class SideBySide:
         with self.two(key) as two:
             return Drift(inputs, *two.encode(inputs, tower), names, limits)
 
-    def decision(self, key: EncoderKey, tower: Tower) -> Decision:
+    def latencies(self, key: EncoderKey, tower: Tower) -> Latencies:
         """Measure batch-1 latency of both sides in alternation."""
-        batch = self.golden.pixels[:1] if tower == "image" else self.subjects.tokens[:1]
+        inputs = new_inputs(self.subjects, key, tower, self.config.getoption("--seed"))
         budget = self.config.getoption("--latency-budget", BUDGET_S)
         limit = Limit(self.limits.of(str(key)), self.limits.false_alarms, self.comparisons)
         with self.two(key) as two:
-            return decide(*two.blocks(batch, tower), limit, budget, np.random.default_rng(0))
+            blocks = two.blocks(inputs, tower)
+            middle = decide(*blocks, limit, budget, np.random.default_rng(0))
+            ours, other = (Slow.of(block.blocks[-len(middle.pairs) :]) for block in blocks)
+            return Latencies(middle, beside(ours, other, limit.false_alarms / limit.cells))
 
     def close(self) -> None:
         """End all workers."""

@@ -19,7 +19,7 @@ from fixtures.truth import REFERENCE
 from plugins.cells.given_back import CannotRun
 from plugins.cells.matrix import subject
 from plugins.measures.latency.paired import Block, pair
-from plugins.measures.latency.reference import calls_of, reference_key
+from plugins.measures.latency.reference import calls_of, in_turn, reference_key
 from plugins.subjects import Subjects
 
 if TYPE_CHECKING:
@@ -136,11 +136,12 @@ def times_the_reference(subjects: Subjects, key: EncoderKey) -> float:
     Both are timed here in alternation, because their warm-ups ran at different times under different loads.
     """
     loaded = subjects.encoder(key)
+    batches = subjects.rotating_inputs("image")
     try:
-        _, reference = subjects.reference(key, "image")
+        _, reference = subjects.reference(key, "image", in_turn(batches))
     except CannotRun:
         return 1.0
-    times = ratio(calls_of(loaded.encoder, subjects.rotating_inputs("image"), "image"), reference)
+    times = ratio(calls_of(loaded.encoder, in_turn(batches), "image"), reference)
     loaded.encoder.restore_settings()
     return times
 

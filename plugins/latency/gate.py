@@ -12,13 +12,15 @@ import pytest
 from fixtures.capability import Tower
 from fixtures.cells import EncoderKey
 from plugins.latency.adapter import BenchmarkSession, Stopwatch
-from plugins.latency.history import FIELD, History, Stored, stored_form
+from plugins.latency.history import FIELD, SLOW, History, Stored, stored_form
 from plugins.latency.limits import Limits, limits_in
 from plugins.latency.machine import differences, machine
 from plugins.latency.slowdown import Against
 from plugins.latency.trend import FEWEST_RUNS, trend
 from plugins.measures.latency.decision import Decision, Limit, Verdict, decide
-from plugins.measures.latency.paired import Block, Interval, Pairs
+from plugins.measures.latency.paired import Interval, Pairs
+from plugins.measures.latency.reference import Calls
+from plugins.measures.latency.tail import Slow, Tail
 
 PRECISE = 0.01  # without a baseline, measuring stops when the ratio is known within 1 % on both sides
 Name = tuple[str, str, str]
@@ -32,6 +34,7 @@ class Outcome:
     decision: Decision
     against: Against | None  # the baseline, if there is one
     before: list[Stored]  # all stored runs of the cell on this machine, oldest first
+    slow: tuple[Slow, Slow]  # ours and the reference's
 
     def __bool__(self) -> bool:
         return self.verdict != "fail"
@@ -39,12 +42,28 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """pass, fail or inconclusive; "recorded" without a baseline."""
-        return self.decision.verdict if self.against else "recorded"
+        if self.against is None:
+            return "recorded"
+        return "fail" if any(tail.fails for tail in self.tails) else self.decision.verdict
+
+    @cached_property
+    def tails(self) -> list[Tail]:
+        """Slow calls beside those of the baseline; empty without one that has stored them."""
+        return self.against.tails(*self.slow) if self.against else []
+
+    @property
+    def seen(self) -> float:
+        """The smallest slowdown that this comparison would have found with 95 % chance; requires a baseline."""
+        assert self.against
+        return self.against.seen(self.decision.found, self.decision.pairs, self.decision.left)
 
     @property
     def sentence(self) -> str:
         """The change since the baseline, and the effort of the measurement."""
-        return f"slower: {self.change}\n{self.decision.effort}" if self.against else self.decision.effort
+        if not self.against:
+            return self.decision.effort
+        slow = "".join(f"more slow calls: {tail}\n" for tail in self.tails if tail.fails)
+        return f"{slow}{'slower' if self.decision.verdict == 'fail' else 'middle'}: {self.change}\n{self.decision.effort}"
 
     @property
     def change(self) -> str:
@@ -59,9 +78,11 @@ class Outcome:
     @cached_property
     def shown(self) -> dict[str, Any]:
         """The form that report.json contains."""
-        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "log_ratios")}
+        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "log_ratios", SLOW)}
         if self.against:
-            shown |= self.against.found(self.decision.found, self.decision.pairs)
+            shown |= self.against.found(self.decision.found, self.decision.pairs) | {"would_have_seen": self.seen}
+        if self.tails:
+            shown["tails"] = [tail.shown for tail in self.tails]
         return shown | ({"trend": self.trend} if self.trend else {})
 
     @property
@@ -72,7 +93,9 @@ class Outcome:
 
     @cached_property
     def _form(self) -> dict[str, Any]:
-        return stored_form(*self.name, self.decision.pairs, self.verdict)
+        ours, reference = (vars(slow) for slow in self.slow)
+        counts = {SLOW: {"ours": ours, "reference": reference}}
+        return stored_form(*self.name, self.decision.pairs, self.verdict) | counts
 
 
 @dataclass
@@ -83,6 +106,7 @@ class Notes:
     compared: list[Name] = field(default_factory=list)
     no_baseline: dict[Name, str] = field(default_factory=dict)  # with the command that compares anyway, if there is one
     passed: int = 0
+    seen: dict[Name, float] = field(default_factory=dict)  # the smallest slowdown that would have been found
     inconclusive: dict[Name, str] = field(default_factory=dict)
     trends: dict[Name, dict[str, Any]] = field(default_factory=dict)
     not_compared: list[str] = field(default_factory=list)  # stored, but not measured in this run
@@ -119,7 +143,7 @@ class Gate:
         return Against(then, limit, self.limits.between_runs)
 
     def measure(
-        self, key: EncoderKey, tower: Tower, ours: Block, reference: Callable[[], tuple[str, Block]], stopwatch: Stopwatch
+        self, key: EncoderKey, tower: Tower, ours: Calls, reference: Callable[[], tuple[str, Calls]], stopwatch: Stopwatch
     ) -> Outcome | None:
         """Measure in alternation until the answer is clear or the budget is spent; store the result, note it for the summary.
 
@@ -135,7 +159,8 @@ class Gate:
         judged = against.judged if against else _precise
         budget = self.config.getoption("--latency-budget")
         decision = decide(ours, theirs, limit, budget, np.random.default_rng(), judged)
-        outcome = Outcome(name, decision, against, self.history.ratios(name))
+        slow = Slow.of(ours.blocks[-len(decision.pairs) :]), Slow.of(theirs.blocks[-len(decision.pairs) :])
+        outcome = Outcome(name, decision, against, self.history.ratios(name), slow)
         stopwatch.replace(decision.pairs[:, 0])  # the fastest call of each block, instead of the single call
         stopwatch.keep({FIELD: outcome.stored})
         self._note(outcome)
@@ -149,8 +174,10 @@ class Gate:
         elif outcome.against:
             notes.compared.append(name)
             notes.passed += outcome.verdict == "pass"
+            notes.seen[name] = outcome.seen
             if outcome.verdict == "inconclusive":
                 notes.inconclusive[name] = outcome.change.splitlines()[0]
+                self.config.stash[UNCLEAR].append(f"{name[0]} {name[1]}")
         if outcome.trend.get("runs", 0) > FEWEST_RUNS:
             notes.trends[name] = outcome.trend
 
@@ -174,3 +201,4 @@ def _precise(found: Interval, pairs: Pairs) -> Verdict:
 
 
 GATE = pytest.StashKey[Gate]()
+UNCLEAR = pytest.StashKey[list[str]]()  # comparisons that could not have seen what they are for

@@ -14,6 +14,7 @@ from plugins.latency.machine import machine
 from plugins.measures.latency.paired import FEWEST, Interval, Pairs, interval
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
+SLOW = "slow_calls"  # in it: both sides' counts; runs that were stored before they were counted have none
 ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
 # Verdicts that may be baselines. An inconclusive run is not, or a slow drift would stay hidden. But an inconclusive run that
 # narrows its baseline's interval is "refined" and replaces it, or a noisy first run would stay the baseline for ever.
@@ -148,4 +149,5 @@ def _whole(found: Any) -> bool:
         and isinstance(found.get("log_ratios"), list)
         and len(found["log_ratios"]) >= FEWEST
         and all(isinstance(value, float) for value in found["log_ratios"])
+        and isinstance(found.get(SLOW, {}), dict)
     )

@@ -110,7 +110,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     for name, elsewhere in notes.no_baseline.items():
         write(f"no baseline for {name[0]} {name[1]}, recorded one{f': {elsewhere}' if elsewhere else ''}", yellow=True)
     for name, sentence in notes.inconclusive.items():
-        write(f"inconclusive: {name[0]} {name[1]}: {sentence}; --latency-budget gives it longer", yellow=True)
+        seen = f"would have seen {notes.seen[name]:+.1%}"
+        write(f"inconclusive: {name[0]} {name[1]}: {sentence}; {seen}; --latency-budget gives it longer", yellow=True)
     for line in notes.not_compared:
         write(f"not compared: {line}", yellow=True)
     for name, found in notes.trends.items():
@@ -128,4 +129,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
             f"{len(notes.compared)} compared with stored runs: {notes.passed} pass, {failed} fail, "
             f"{len(notes.inconclusive)} inconclusive; {len(notes.no_baseline)} without a baseline",
             bold=True,
+        )
+    if notes.seen:
+        least, most = min(notes.seen.values()), max(notes.seen.values())
+        widest = max(notes.seen, key=lambda name: notes.seen[name])
+        write(
+            f"would have seen, with 95 % chance, a slowdown of {least:+.1%} in the clearest comparison, {most:+.1%} in the "
+            f"least clear one ({widest[0]} {widest[1]}); report.json has each"
         )

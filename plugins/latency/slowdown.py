@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from plugins.latency.history import Stored
+from plugins.latency.history import SLOW, Stored
 from plugins.latency.machine import differences, machine
 from plugins.measures.latency.decision import Limit, Verdict, verdict
 from plugins.measures.latency.paired import Interval, Pairs
+from plugins.measures.latency.power import longer, smallest_slowdown
+from plugins.measures.latency.tail import Slow, Tail, since
 
 
 def change(now: Interval, then: Interval, between_runs: float, drift: float = 0.0) -> Interval:
@@ -54,9 +56,21 @@ class Against:
         drift = log(float(np.median(pairs[:, 1])) / self.then.found["reference_s"])
         return change(now, self.then.interval(now.confidence), self.between_runs, drift)
 
+    def seen(self, now: Interval, pairs: Pairs, left: float) -> float:
+        """The smallest slowdown that a run `left` times as long would have found with 95 % chance."""
+        return smallest_slowdown(self.change(longer(now, left), pairs), self.limit.slowdown)
+
     def judged(self, now: Interval, pairs: Pairs) -> Verdict:
         """The decision after one look at the pairs."""
         return verdict(self.change(now, pairs), self.limit.slowdown)
+
+    def tails(self, ours: Slow, reference: Slow) -> list[Tail]:
+        """Slow calls of this run beside those of the baseline; empty if it has stored none."""
+        then = self.then.found.get(SLOW)
+        if not then:
+            return []
+        sides = (ours, Slow.stored(then["ours"])), (reference, Slow.stored(then["reference"]))
+        return since(*sides, self.limit.false_alarms / self.limit.cells)
 
     @property
     def differs(self) -> list[str]:

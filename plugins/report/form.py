@@ -111,6 +111,13 @@ class Latency(TypedDict, total=False):
     document: Percentiles
 
 
+class Repeated(TypedDict):
+    """The median time of an input's second call over that of its first, in so many pairs."""
+
+    ratio: float
+    pairs: int
+
+
 class DecodeTransform(TypedDict):
     """Median milliseconds of a preprocessor's two parts on one file."""
 
@@ -189,6 +196,7 @@ class Row(Classed, Judged):
     latency_ms: NotRequired[Latency]
     latency_device_only_ms: NotRequired[dict[Tower, DeviceOnly]]
     latency_ratio: NotRequired[dict[Tower, LatencyRatio]]
+    latency_repeated: NotRequired[dict[Tower, Repeated]]
     slower_than_fp32: NotRequired[dict[Tower, SlowerThanFp32]]
     preprocess_ms: NotRequired[dict[str, DecodeTransform]]
     stages_ms: NotRequired[Stages]

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from fixtures.capability import Tower
 from plugins.measures.latency.decision import Verdict
+from plugins.measures.latency.tail import TailFigures
 
 
 class Change(TypedDict):
@@ -58,6 +59,8 @@ class LatencyRatio(TypedDict):
     reference_s: float
     change: NotRequired[Change]
     allowed_slowdown: NotRequired[float]
+    would_have_seen: NotRequired[float]  # the smallest slowdown that would have failed with 95 % chance: 0.03 is 3 %
+    tails: NotRequired[list[TailFigures]]
     baseline: NotRequired[Baseline]
     trend: NotRequired[Trend]
 
@@ -90,6 +93,8 @@ class LatencyBetween(TypedDict):
     allowed: float
     pairs: int
     p50_ms: tuple[float, float]
+    would_have_seen: float  # the smallest slowdown that would have failed with 95 % chance
+    tails: list[TailFigures]
 
 
 class Against(TypedDict):

@@ -1,20 +1,35 @@
 """What latency figures promise: they are of one input, synchronised, in the steady state. No absolute time is judged."""
 
-from itertools import cycle
-
 import numpy as np
+import pytest
 
-from fixtures.capability import Preprocessor, Tower
+from fixtures import truth
+from fixtures.capability import Array, Preprocessor, Tower
 from fixtures.cells import Cell, EncoderKey
 from plugins.cells.form import formed
+from plugins.cells.new_inputs import Batch, new_inputs
 from plugins.cells.promises import Judge
-from plugins.golden.verified import Golden, names_of
+from plugins.golden.verified import Golden
 from plugins.latency.adapter import Stopwatch
 from plugins.measures.latency.device_time import device_only
-from plugins.measures.latency.steady import DOCUMENT_ROUNDS, Stages, decode_and_transform, measure, percentiles, timed_files
+from plugins.measures.latency.repeats import repeats
+from plugins.measures.latency.steady import (
+    DOCUMENT_ROUNDS,
+    WARM_UPS,
+    Stages,
+    decode_and_transform,
+    measure,
+    percentiles,
+    rounds,
+    timed_files,
+)
 from plugins.measures.vectors.metrics import Comparison, cosine_distance
 from plugins.report.rows import Record
 from plugins.subjects import LoadedEncoder, Subjects
+
+COSINE = "cosine_distance"
+LOOKED_AT = 12  # timed calls, evenly spaced, whose vectors are compared
+DOCUMENTS = 16  # files that take turns
 
 
 def test_encode(
@@ -26,11 +41,15 @@ def test_encode(
     judge: Judge,
     record: Record,
     percentiles_then: dict[str, object],
+    pytestconfig: pytest.Config,
 ) -> None:
-    """L1 encoding one input is timed host to host in the steady state, and gives the right vector while it is timed."""
-    loaded, batches = subjects.encoder(encoder_key), subjects.rotating_inputs(tower)
-    warm_up, results, turns = loaded.warm_up[tower], list[np.ndarray](), cycle(batches)
-    seconds = measure(stopwatch, lambda: results.append(loaded.encoder.encode(next(turns), tower)), warm_up.steady_ms)
+    """L1 encoding one new input is timed host to host in the steady state, and gives the right vector while it is timed."""
+    loaded = subjects.encoder(encoder_key)
+    warm_up, results = loaded.warm_up[tower], list[np.ndarray]()
+    inputs = new_inputs(subjects, encoder_key, tower, pytestconfig.getoption("--seed"))
+    batches = inputs.take(WARM_UPS + rounds(warm_up.steady_ms))
+    waiting = iter(batches)
+    seconds = measure(stopwatch, lambda: results.append(loaded.encoder.encode(next(waiting), tower)), warm_up.steady_ms)
     for name, value in _facts(loaded).items():
         record(name, value)
     if seconds is not None:
@@ -42,10 +61,14 @@ def test_encode(
         if encoder_key.device == "cuda" and (on_device := device_only(loaded.encoder, batches[0], tower)):
             stopwatch.keep({"device_only_ms": on_device})
             record(f"latency_device_only_ms.{tower}", on_device)
-    same = all(np.array_equal(result, results[i % len(batches)]) for i, result in enumerate(results))
-    judge(results and same, "timed calls gave different vectors for the same input")
-    first = [formed(result, 1, loaded.width, tower) for result in results[: len(batches)]]  # the others are the same
-    judge(_distance(subjects, golden, encoder_key, tower, first))
+    judge(results, "nothing was measured")
+    vectors = np.concatenate([formed(result, 1, loaded.width, tower) for result in results])
+    given: dict[bytes, bytes] = {}
+    inputs_of = [batch.tobytes() for batch in batches[: len(results)]]
+    others = sum(given.setdefault(vector.tobytes(), each) != each for vector, each in zip(vectors, inputs_of, strict=True))
+    judge(not others, f"{others} of {len(vectors)} timed calls gave the vector of another input")
+    chosen = sorted({int(i) for i in np.linspace(0, len(vectors) - 1, LOOKED_AT)})
+    judge(_distance(subjects, golden, encoder_key, tower, [batches[i] for i in chosen], vectors[chosen]))
 
 
 def _facts(loaded: LoadedEncoder) -> dict[str, object]:
@@ -59,22 +82,26 @@ def _facts(loaded: LoadedEncoder) -> dict[str, object]:
     }
 
 
-def _distance(subjects: Subjects, golden: Golden, key: EncoderKey, tower: Tower, timed: list[np.ndarray]) -> Comparison:
-    """Timed vectors, one for each input, beside what is right.
+def _distance(
+    subjects: Subjects, golden: Golden, key: EncoderKey, tower: Tower, batches: list[Batch], timed: Array
+) -> Comparison:
+    """Timed vectors beside what is right.
 
-    A run of this suite alone has no E2, so golden says what is right. Where it is known that E2 breaks, by whatever size on
-    whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
+    A run of this suite alone has no E2, so torch eager fp32 says what is right. Where it is known that E2 breaks, by whatever
+    size on whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
     """
-    n = len(timed)
+    inputs: Batch = np.concatenate(batches)  # type: ignore[assignment]  # all pixels or all tokens
     if "E2" in key.known_failures(tower):
-        encoder, batches = subjects.encoder(key).formed, subjects.rotating_inputs(tower)
-        whose, wanted = "the encoder's own, not timed", np.concatenate([encoder.encode(b, tower) for b in batches])[:n]
+        encoder = subjects.encoder(key).formed
+        whose, wanted = "the encoder's own, not timed", np.concatenate([encoder.encode(batch, tower) for batch in batches])
     else:
-        whose, wanted = "golden's", golden.image[:n] if tower == "image" else golden.text[:n]
-    names = names_of(subjects, tower)[:n]
-    limits = golden.limits(key.base, tower, "cosine_distance", names)
-    distances = cosine_distance(np.concatenate(timed), wanted)
-    return Comparison(f"cosine distance of a timed vector to {whose}", distances, limits, names, "cosine_distance")
+        whose, wanted = "torch eager fp32's", truth.reference(subjects.model, inputs, tower, iter)
+    own = np.zeros(len(inputs))
+    if key.base != "fp32":
+        own = cosine_distance(truth.at_precision(subjects.model, key.base, inputs, tower), wanted)
+    names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
+    limits = golden.limits_of(key.base, tower, COSINE, own)
+    return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)
 
 
 def test_preprocess(
@@ -92,11 +119,13 @@ def test_preprocess(
     judge(not wrong, "; ".join(wrong))
 
 
-def test_document(subjects: Subjects, cell: Cell, stopwatch: Stopwatch, judge: Judge, record: Record) -> None:
-    """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole."""
+def test_document(subjects: Subjects, golden: Golden, cell: Cell, stopwatch: Stopwatch, judge: Judge, record: Record) -> None:
+    """L3 one document from file to vector, each stage on its own clock; the stages add up to the whole, its vector is right."""
     loaded, preprocess = subjects.encoder(cell.encoder), subjects.preprocessor(cell.preprocessor)
-    subjects.raw_pixels(cell.preprocessor, subjects.dataset.scenes[0])
-    stages = Stages(loaded.encoder, preprocess, subjects.dataset.path(subjects.dataset.scenes[0]), subjects.model.geometry)
+    names = subjects.dataset.scenes[:DOCUMENTS]
+    subjects.raw_pixels(cell.preprocessor, names[0])
+    paths = [subjects.dataset.path(name) for name in names]
+    stages = Stages(loaded.encoder, preprocess, paths, subjects.model.geometry)
     whole = measure(stopwatch, stages, loaded.warm_up["image"].steady_ms, DOCUMENT_ROUNDS)
     if whole is not None:
         figures = percentiles(whole)
@@ -106,3 +135,25 @@ def test_document(subjects: Subjects, cell: Cell, stopwatch: Stopwatch, judge: J
         share = float(np.median(np.sum(stages.times[-len(whole) :], axis=1) / whole))  # call by call: noise hits both alike
         judge(0.8 < share < 1.02, f"the stages of a call add up to {share:.0%} of it")
     judge(stages.times, "nothing was measured")
+    rows = [i % len(names) for i in range(len(stages.results))]
+    found = np.concatenate([formed(result, 1, loaded.width, "image") for result in stages.results])
+    wanted = subjects.image_embeddings(cell, rows)
+    limits = golden.limits(cell.encoder.base, "image", COSINE, [names[row] for row in rows])
+    metric = "cosine distance of a timed document's vector to its own in the whole set"
+    judge(Comparison(metric, cosine_distance(found, wanted), limits, [names[row] for row in rows], COSINE))
+
+
+def test_repeats(
+    subjects: Subjects, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record, pytestconfig: pytest.Config
+) -> None:
+    """L5 an input's second call takes as long as its first, and gives the same vector: no answer comes from memory."""
+    inputs = new_inputs(subjects, encoder_key, tower, pytestconfig.getoption("--seed"))
+    found = repeats(subjects.encoder(encoder_key).encoder, inputs.take, tower)
+    record(f"latency_repeated.{tower}", {"ratio": found.ratio, "pairs": found.pairs})
+    judge(
+        not found.remembered,
+        f"a repeated input takes {found.ratio:.2f} of a new one's time, less than half in {found.sooner} of {found.pairs} "
+        "pairs: answers are remembered, so that times of repeated inputs say nothing; a backend that means to declares L5",
+        ratio=found.ratio,
+    )
+    judge(not found.changed, f"{found.changed} of {found.pairs} inputs got another vector in their second call")

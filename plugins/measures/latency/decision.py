@@ -18,6 +18,7 @@ from plugins.measures.latency.paired import (
     no_garbage_collection,
     pair,
 )
+from plugins.measures.latency.power import longer, smallest_slowdown
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 LOOKS = 4  # interim tests, after each quarter of the budget
@@ -47,10 +48,21 @@ class Decision:
     limit: Limit
     pairs: Pairs
     spent_s: float
+    budget_s: float
+
+    @property
+    def seen(self) -> float:
+        """The smallest slowdown that the whole budget would have found with 95 % chance."""
+        return smallest_slowdown(longer(self.found, self.left), self.limit.slowdown)
+
+    @property
+    def left(self) -> float:
+        """How many times longer the comparison would have taken if it had not been clear."""
+        return max(1.0, self.budget_s / self.spent_s)
 
     def __str__(self) -> str:
         change = f"{self.found.ratio - 1:+.2%} [{self.found.low - 1:+.2%}, {self.found.high - 1:+.2%}]"
-        return f"{change} against {self.limit.slowdown:+.1%} allowed; {self.effort}"
+        return f"{change} against {self.limit.slowdown:+.1%} allowed; would have seen {self.seen:+.1%}; {self.effort}"
 
     @property
     def effort(self) -> str:
@@ -88,4 +100,4 @@ def decide(
             answer = judged(found, np.array(pairs)) if judged else verdict(found, limit.slowdown)
             if answer != "inconclusive":
                 break
-    return Decision(answer, found, limit, np.array(pairs), time.perf_counter() - started)
+    return Decision(answer, found, limit, np.array(pairs), time.perf_counter() - started, budget_s)

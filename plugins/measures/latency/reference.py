@@ -1,6 +1,7 @@
 """The reference of timings: torch eager fp32 of the same model on the same device; for that cell itself, an anchor."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import cycle
 
@@ -8,9 +9,9 @@ import numpy as np
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.cells import EncoderKey
-from plugins.measures.latency.paired import Block, timed
 
 BACKEND, PRECISION = "torch-eager", "fp32"
+Take = Callable[[int], Sequence[Array | Tokens]]  # the next so many batches of one row
 LONGER = 2  # factor on the calls per block, so that at least one call is likely to be undisturbed
 ANCHORS = {"cpu": (256, "one 256 × 256 fp32 product of NumPy"), "cuda": (1024, "one 1024 × 1024 fp32 product on the device")}
 ANCHOR_NAMES = [name for _, name in ANCHORS.values()]
@@ -21,30 +22,59 @@ def reference_key(key: EncoderKey) -> EncoderKey:
     return EncoderKey(key.model, BACKEND, PRECISION, key.device)
 
 
-def fastest(call: Callable[[], object]) -> Block:
-    """Return a block that makes LONGER times the requested calls and times the fastest.
+class Calls:
+    """Blocks of calls of one side: a block makes `longer` times the requested calls, gives the fastest's time, and keeps all.
 
     History compares runs under different load, and the ratio of the fastest calls is robust to load: with two other processes
     on two cores it moved from 0.60 to 0.64, but the ratio of medians from 0.57 to 0.08 (text towers of 1 and 2 ms). Longer
-    calls are interrupted more often. A slowdown of only some calls shows in L1's percentiles.
+    calls are interrupted more often. A slowdown of only some calls shows in the times of `blocks`.
     """
-    block = timed(call)
-    return lambda calls: block(LONGER * calls)
+
+    def __init__(
+        self, timed: Callable[[], float], prepare: Callable[[int], object] | None = None, longer: int = LONGER
+    ) -> None:
+        """`timed` makes a call and returns its seconds; `prepare` runs before a block, with the number of its calls."""
+        self._timed, self._prepare, self._longer = timed, prepare, longer
+        self.blocks: list[list[float]] = []  # seconds of every call
+
+    def __call__(self, calls: int) -> float:
+        """The seconds of the fastest call."""
+        if self._prepare:
+            self._prepare(self._longer * calls)
+        self.blocks.append([self._timed() for _ in range(self._longer * calls)])
+        return min(self.blocks[-1])
 
 
-def calls_of(encoder: Encoder, batches: Sequence[Array | Tokens], tower: Tower) -> Block:
-    """Return blocks of host-to-host calls, each on the next of `batches`; encoder settings are restored first, untimed."""
-    turns = cycle(batches)
-    block = fastest(lambda: encoder.encode(next(turns), tower))
+def clocked(call: Callable[[], object]) -> Callable[[], float]:
+    """Return a function that makes a call, which returns only when its device has finished, and returns its seconds."""
 
-    def resumed(calls: int) -> float:
+    def timed() -> float:
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+
+    return timed
+
+
+def calls_of(encoder: Encoder, take: Take, tower: Tower) -> Calls:
+    """Return blocks of host-to-host calls, each on the next batch that `take` gives; batches are taken and encoder settings
+    restored before the clock starts."""
+    waiting: deque[Array | Tokens] = deque()
+
+    def prepare(calls: int) -> None:
+        waiting.extend(take(calls))
         encoder.restore_settings()
-        return block(calls)
 
-    return resumed
+    return Calls(clocked(lambda: encoder.encode(waiting.popleft(), tower)), prepare)
 
 
-def anchor(device: str, like_s: float) -> tuple[str, Block]:
+def in_turn(batches: Sequence[Array | Tokens]) -> Take:
+    """Take the same batches again and again: for a comparison in which no answer may come from memory, take new ones."""
+    turns = cycle(batches)
+    return lambda n: [next(turns) for _ in range(n)]
+
+
+def anchor(device: str, like_s: float) -> tuple[str, Calls]:
     """Return the name and blocks of the reference's anchor: matrix products of one size, repeated for about `like_s` seconds.
 
     The anchor detects a slower reference, which would make every other cell look faster: the reference's ratio to itself is
@@ -64,8 +94,8 @@ def anchor(device: str, like_s: float) -> tuple[str, Block]:
         for _ in range(repeats):
             product()
 
-    block = fastest(call)
-    return name, lambda calls: block(calls) / repeats
+    timed = clocked(call)
+    return name, Calls(lambda: timed() / repeats)
 
 
 def _on_cpu(side: int) -> Callable[[], object]:

@@ -1,8 +1,9 @@
 """Batch-1 latency: the first call, calls until steady, percentiles of the steady state, and the time of each stage."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ WINDOW = 5  # calls whose median is compared with that of the previous window
 STEADY = 0.10  # steady if consecutive windows differ by less than this, twice in a row
 ROUNDS = (30, 300)
 DOCUMENT_ROUNDS = (10, 15)  # for all stages of a cell; ROUNDS are for its encoder alone
+WARM_UPS = 2  # calls before those that are timed
 FILE_CALLS = 7  # calls of decode and transform per timed file
 BUDGET_S = 0.6  # per benchmark; a slow cell exceeds it to get the fewest rounds
 
@@ -79,16 +81,20 @@ class Timer(Protocol):
         """Return the seconds of each call, float64 [rounds]; None if timing is disabled."""
 
 
+def rounds(expected_ms: float, rounds_of: tuple[int, int] = ROUNDS) -> int:
+    """Return how many calls of about `expected_ms` milliseconds are timed: as many as BUDGET_S allows, within `rounds_of`."""
+    return int(np.clip(1e3 * BUDGET_S / expected_ms, *rounds_of))
+
+
 def measure(
     timer: Timer, call: Callable[[], object], expected_ms: float, rounds_of: tuple[int, int] = ROUNDS
 ) -> NDArray[np.float64] | None:
     """Return the seconds of each `call`, which must return only when its result is on the host; None if `timer` returns None.
 
-    `rounds_of`: the fewest and the most rounds; BUDGET_S decides between them.
+    `rounds_of`: the fewest and the most rounds, see `rounds`; WARM_UPS calls come before them.
     """
-    rounds = int(np.clip(1e3 * BUDGET_S / expected_ms, *rounds_of))
     with no_garbage_collection():
-        return timer(call, rounds, warm_ups=2)
+        return timer(call, rounds(expected_ms, rounds_of), warm_ups=WARM_UPS)
 
 
 def percentiles(seconds: np.ndarray) -> Percentiles:
@@ -115,20 +121,24 @@ class Stages:
 
     NAMES = ("decode", "preprocess", "host_to_device", "encode", "device_to_host")
 
-    def __init__(self, encoder: Encoder, preprocessor: Preprocessor, path: str, geometry: Geometry) -> None:
-        self.encoder, self.preprocessor, self.path, self.geometry = encoder, preprocessor, path, geometry
+    def __init__(self, encoder: Encoder, preprocessor: Preprocessor, paths: Sequence[str], geometry: Geometry) -> None:
+        """`paths`: of the documents, which take turns."""
+        self.encoder, self.preprocessor, self.geometry = encoder, preprocessor, geometry
         self.times: list[list[float]] = []
+        self.results: list[Array] = []
+        self._paths = cycle(paths)
 
     def __call__(self) -> Array:
         """Run once and record when each stage ended; the device is idle before the next stage starts."""
         tower: Tower = "image"
+        path = next(self._paths)
         clock = [time.perf_counter()]
 
         def tick() -> None:
             self.encoder.synchronize()
             clock.append(time.perf_counter())
 
-        decoded = self.preprocessor.decode(self.path)
+        decoded = self.preprocessor.decode(path)
         tick()
         pixels = self.preprocessor.transform(decoded, self.geometry)[None]
         tick()
@@ -139,6 +149,7 @@ class Stages:
         embedding = self.encoder.download(output)
         tick()
         self.times.append(np.diff(clock).tolist())
+        self.results.append(embedding)
         return embedding
 
     def medians(self) -> dict[str, float]:

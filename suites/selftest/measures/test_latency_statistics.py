@@ -17,7 +17,7 @@ from plugins.latency.trend import step, trend
 from plugins.measures.latency import decision
 from plugins.measures.latency.decision import Limit, decide
 from plugins.measures.latency.paired import Block, Interval, Pairs, fewest, interval, median_interval
-from plugins.measures.latency.reference import LONGER, anchor, calls_of, fastest
+from plugins.measures.latency.reference import LONGER, Calls, anchor, calls_of, clocked, in_turn
 from plugins.measures.latency.steady import percentiles
 
 
@@ -50,16 +50,16 @@ class Diary(Encoder):
 def test_a_timed_call_ends_on_the_host() -> None:
     """Hole 13: what is timed is host to host, so the device has finished; the encoder's settings come back untimed, before."""
     diary = Diary()
-    assert calls_of(diary, [np.zeros((1, 3, 4, 4), np.float32)], "image")(1) > 0
+    assert calls_of(diary, in_turn([np.zeros((1, 3, 4, 4), np.float32)]), "image")(1) > 0
     assert diary.asked == ["restore_settings", *["upload", "forward", "download"] * LONGER]
 
 
-def test_inputs_take_turns() -> None:
-    """An encoder that remembers its last answer is timed at work, because the next input is another."""
+def test_a_call_takes_the_next_input() -> None:
+    """Those that are given, in their order."""
     seen: list[float] = []
     diary = Diary()
     diary.upload = lambda batch, tower: seen.append(float(batch[0, 0]))  # type: ignore[method-assign]
-    calls_of(diary, [np.full((1, 2), value, np.float32) for value in (1, 2, 3)], "text")(3)
+    calls_of(diary, in_turn([np.full((1, 2), value, np.float32) for value in (1, 2, 3)]), "text")(3)
     assert seen[:6] == [1, 2, 3, 1, 2, 3]
 
 
@@ -100,7 +100,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_interrupted_calls_do_not_count(clock: Clock) -> None:
     """Holes 15 and 16: half of the calls wait for a neighbour, and the block says how long the others take."""
     takes = cycle((0.03, 0.001))
-    assert fastest(lambda: clock.passes(next(takes)))(5) == pytest.approx(0.001)
+    assert Calls(clocked(lambda: clock.passes(next(takes))))(5) == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("like_s", [1e-6, 0.01, 0.03])

@@ -14,6 +14,7 @@ from fixtures.errors import Unavailable
 from plugins.cells.fixtures import outcomes
 from plugins.cells.given_back import BuildFailed, CannotRun, give_back
 from plugins.cells.pixels import CannotRead, Pixels
+from plugins.measures.latency.reference import in_turn
 from plugins.subjects import Subjects
 from suites.selftest.planted.leaking_backends import LeakyEncoder
 
@@ -137,7 +138,7 @@ def test_a_broken_reference_is_tried_once(subjects: Subjects, builds: Builds) ->
         builds.fails[REFERENCE] = RuntimeError("no such kernel")
         for tower in TOWERS:
             with pytest.raises(CannotRun, match=r"nothing to time .*torch-eager-fp32-cpu: RuntimeError: no such"):
-                subjects.reference(key, tower)
+                subjects.reference(key, tower, in_turn(()))
     assert builds.tried.count(REFERENCE) == 1 and [held() for held in builds.held] == [None]
 
 
@@ -146,7 +147,7 @@ def test_a_reference_without_room_is_tried_again_beside_the_next(subjects: Subje
     builds.fails[REFERENCE] = MemoryError("no room")
     for tower in TOWERS:
         with pytest.raises(CannotRun, match="MemoryError: no room"):
-            subjects.reference(FIRST, tower)
+            subjects.reference(FIRST, tower, in_turn(()))
     assert builds.tried.count(REFERENCE) == 1
-    name, _ = subjects.reference(SECOND, "image")
+    name, _ = subjects.reference(SECOND, "image", in_turn(()))
     assert name == str(REFERENCE) and builds.tried.count(REFERENCE) == 2

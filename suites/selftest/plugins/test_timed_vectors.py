@@ -9,7 +9,7 @@ CELLS = ("drifts", "drifts-as-declared", "drifts-when-timed")
 
 
 def test_declared_drift_is_left_to_e2(run: Run, few: list[str], tmp_path: Path) -> None:
-    """Golden is what is right, in the precision's own tolerance; where E2 is declared to break, the encoder's other calls."""
+    """Torch eager fp32 is what is right, in the precision's tolerance; where E2 is declared, the encoder's other calls."""
     plant = (
         "-p",
         "suites.selftest.planted.drifting_when_timed",
@@ -21,7 +21,7 @@ def test_declared_drift_is_left_to_e2(run: Run, few: list[str], tmp_path: Path) 
     assert result.returncode == 1, result.stdout[-3000:]
     rows = {row["backend"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert [rows[name]["verdict"] for name in CELLS] == ["fail", "pass", "fail"]
-    assert "cosine distance of a timed vector to golden's is " in result.stdout
+    assert "cosine distance of a timed vector to torch eager fp32's is " in result.stdout
     assert "cosine distance of a timed vector to the encoder's own, not timed is " in result.stdout
     assert all(rows[name]["broken_promises"] == ["L1"] for name in ("drifts", "drifts-when-timed"))
 

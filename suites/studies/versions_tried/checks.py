@@ -53,7 +53,7 @@ def checks(storage: Path) -> tuple[Check, ...]:
     return (
         Check("collection", ("--collect-only",)),
         Check("latency, stored", (*HISTORY, "--benchmark-autosave", stored)),
-        Check("latency, compared", (*HISTORY, "--benchmark-compare", stored)),
+        Check("latency, compared", (*HISTORY, "--benchmark-compare", "--allow-inconclusive", stored)),
         Check("accuracy", (*accuracy, "--benchmark-disable")),
         Check("compiled", (*compiled, "--benchmark-disable")),
         Check("selftests", (*SELFTESTS, "--benchmark-disable"), threads="1"),
