@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures import truth
-from fixtures.capability import Array, Tokens, Tower
+from fixtures.bounds import bounds
+from fixtures.capability import Array, Encoder, Tokens, Tower
+from fixtures.cells import EncoderKey
 from fixtures.datasets import kinds
-from plugins.measures.vectors.metrics import cosine_distance
+from plugins.cells.form import formed
+from plugins.golden.verified import Golden
+from plugins.measures.vectors.metrics import Comparison, cosine_distance
 from plugins.subjects import Subjects
+
+COSINE = "cosine_distance"
 
 
 @dataclass(frozen=True)
@@ -58,3 +64,19 @@ def of_every_kind(subjects: Subjects, tower: Tower, whole: bool = False) -> Besi
         return [name for name, _ in named] + [names[i] for i in chosen], np.concatenate([written, rows[chosen]])
 
     return beside(subjects, ("every kind", tower), tower, make)
+
+
+def alone(encoder: Encoder, inputs: Beside, width: int) -> Array:
+    """Embeddings of the inputs, float32 [N, width], one a call as the reference: what a batch does to its rows is E4's."""
+    return np.concatenate(
+        [formed(encoder.encode(row[None], inputs.tower), 1, width, inputs.tower).copy() for row in inputs.inputs]
+    )
+
+
+def compared(subjects: Subjects, golden: Golden, key: EncoderKey, inputs: Beside, found: Array, what: str) -> Comparison:
+    """The distances of these vectors to the reference's, with their limits."""
+    limits: NDArray[np.float64] = golden.limits_of(key.base, inputs.tower, COSINE, inputs.own_errors(subjects, key.base))
+    if known := key.known_failures(inputs.tower).get("E2"):  # golden inputs may be as far from the reference, and so may these
+        limits = np.maximum(limits, float((bounds("E2", known) or {}).get(COSINE, 0)))
+    metric = f"cosine distance of a vector to torch eager fp32's of the same {what}"
+    return Comparison(metric, cosine_distance(found, inputs.wanted), limits, inputs.names, COSINE)

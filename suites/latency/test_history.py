@@ -23,8 +23,7 @@ def test_encode_in_alternation(
     record: Record,
     pytestconfig: pytest.Config,
 ) -> None:
-    """L4 against a reference timed in alternation, encoding is no slower than in the cell's newest stored run allows, and slow
-    calls are no more frequent."""
+    """L4 against a reference in alternation, encoding is no slower than the newest stored run allows, nor more often slow."""
     inputs = new_inputs(subjects, encoder_key, tower, pytestconfig.getoption("--seed"))
     ours = calls_of(subjects.encoder(encoder_key).encoder, inputs.take, tower)
 

@@ -105,7 +105,7 @@ def test_a_slow_cell_fails_its_own_test(story: dict[str, Any]) -> None:
     output = story["slow"].stdout
     assert story["slow"].returncode == 1, output[-3000:]
     for part in (
-        "L4 broken: against a reference",
+        "L4 broken: against a reference in alternation",
         f"in {CELL}",
         "allowed",
         "baseline: ",

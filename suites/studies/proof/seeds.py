@@ -5,11 +5,11 @@ from typing import Any
 
 from fixtures.capability import TOWERS
 from fixtures.cells import EncoderKey
+from plugins.cells.beside import alone, compared
 from plugins.cells.fresh import drawn
 from plugins.cells.given_back import CannotRun
 from plugins.golden.verified import load_golden
 from plugins.subjects import Subjects
-from suites.embeddings.test_fresh import alone, compared
 
 
 def figures(encoders: Sequence[tuple[str, str]], seeds: Sequence[int], told: Callable[[Any], Any]) -> list[dict[str, Any]]:
