@@ -31,7 +31,6 @@ from plugins.measures.vectors.drift import Drift
 from plugins.subjects import Subjects
 
 METRICS = ("cosine_distance", "max_abs")
-BUDGET_S = 2.0  # a comparison of latency
 ANSWER_S = 300.0  # the longest wait for one answer once an encoder is open
 
 
@@ -178,7 +177,7 @@ class SideBySide:
     def latencies(self, key: EncoderKey, tower: Tower) -> Latencies:
         """Measure batch-1 latency of both sides in alternation."""
         inputs = new_inputs(self.subjects, key, tower, self.config.getoption("--seed"))
-        budget = self.config.getoption("--latency-budget", BUDGET_S)
+        budget = self.config.getoption("--latency-budget")
         limit = Limit(self.limits.of(str(key)), self.limits.false_alarms, self.comparisons)
         with self.two(key) as two:
             blocks = two.blocks(inputs, tower)

@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         metavar="SECONDS",
         help="longest comparison of one encoder's tower with its reference; a slow encoder takes the fewest pairs allowed "
-        f"[{COMPARED_S} when runs are compared or stored, else {SHOWN_S}]",
+        f"[{COMPARED_S} when runs or sides are compared, or runs stored, else {SHOWN_S}]",
     )
 
 
@@ -54,7 +54,8 @@ def _swallowed(config: pytest.Config, asked: bool | str) -> str:
 
 
 def _budget(config: pytest.Config, asked: bool | str) -> float:
-    kept = asked or config.getoption("benchmark_save") or config.getoption("benchmark_autosave")
+    options = ("benchmark_save", "benchmark_autosave", "against", "against_python")
+    kept = asked or any(config.getoption(option, None) for option in options)
     typed: float | None = config.getoption("--latency-budget")
     return (COMPARED_S if kept else SHOWN_S) if typed is None else typed
 
