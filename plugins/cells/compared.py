@@ -1,5 +1,8 @@
 """What the suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval with golden's."""
 
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 import pytest
 
 from fixtures.capability import Array, Tokens, Tower
@@ -8,17 +11,29 @@ from plugins.cells.sampling import Sample
 from plugins.cells.traits import TRAIT_PROMISES
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.vectors.drift import Drift
-from plugins.measures.vectors.metrics import METRICS, add_angles
+from plugins.measures.vectors.metrics import METRICS, Comparison, add_angles
 from plugins.measures.vectors.mixtures import Retrieval, retrieve
 from plugins.subjects import Subjects
 
 Inputs = dict[Tower, Array | Tokens]
+FARTHEST = {"cosine_distance": ("cosine distance", 2.0), "norm_ratio": ("relative difference in length", 1.0)}
 
 
 @pytest.fixture
 def inputs(subjects: Subjects, golden: Golden) -> Inputs:
     """Of both towers: golden pixels float32 [P, 3, R, R] and all texts' tokens int64 [Q, L]."""
     return {"image": golden.pixels, "text": subjects.tokens}
+
+
+def compare_calls(what: str, found: Array, wanted: Array, drift: Drift, rows: Sequence[int]) -> Iterator[Comparison]:
+    """Directions and lengths of an encoder's vectors [N, D] beside its own of the same inputs in other calls.
+
+    `rows` says which of drift's inputs they are, whose limits hold. A vector that is not finite is as far as can be.
+    """
+    names, broken = [drift.names[row] for row in rows], ~np.isfinite(found).all(axis=1)
+    for measure, (said, most) in FARTHEST.items():
+        values = np.where(broken, most, METRICS[measure](found, wanted))
+        yield Comparison(f"{said} of {what}", values, drift.limits[measure][list(rows)], names, measure)
 
 
 @pytest.fixture

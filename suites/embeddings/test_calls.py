@@ -11,7 +11,7 @@ import numpy as np
 
 from fixtures.capability import TOWERS, Array, Encoder, Tokens, Tower
 from fixtures.cells import EncoderKey
-from plugins.cells.compared import Inputs
+from plugins.cells.compared import Inputs, compare_calls
 from plugins.cells.form import formed
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden, names_of
@@ -23,7 +23,6 @@ COSINE = "cosine_distance"
 THREADS, CALLS = 16, 4  # more than a small pool of sessions or buffers has room for; calls a thread
 ROWS = (1, 2, 1, 5)  # of calls that run at once
 FEW = 3
-FARTHEST = 2.0  # cosine distance of opposite vectors; stands for a vector that is not finite
 
 
 def test_threads(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge) -> None:
@@ -46,19 +45,20 @@ def test_threads(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, j
     with ThreadPoolExecutor(THREADS) as threads:
         found = [part for parts in threads.map(calls, range(THREADS)) for part in parts]
     order = [i for rows, _ in found for i in rows]
-    distances = cosine_distance(np.concatenate([part for _, part in found]), alone[tower][order])
-    metric = f"cosine distance of {THREADS} threads' vectors to the same inputs one by one"
-    judge(Comparison(metric, distances, drift.limits[COSINE][order], [drift.names[i] for i in order], COSINE))
+    vectors = np.concatenate([part for _, part in found])
+    what = f"{THREADS} threads' vectors to the same inputs one by one"
+    for comparison in compare_calls(what, vectors, alone[tower][order], drift, order):
+        judge(comparison)
 
 
 def test_layout(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:
     """E13 an input's memory makes no difference: strides, order of axes, address, or that it must not be written to."""
     batch = drift.inputs[:FEW]
     wanted = encoder.encode(batch, tower).copy()  # E7 judges results that later calls change
-    limits, names = drift.limits[COSINE][: len(batch)], drift.names[: len(batch)]
-    for what, same_batch in laid_out(batch):
-        metric = f"cosine distance of a batch {what} to the same batch in one piece"
-        judge(Comparison(metric, cosine_distance(encoder.encode(same_batch, tower), wanted), limits, names, COSINE))
+    for laid, same_batch in laid_out(batch):
+        found, what = encoder.encode(same_batch, tower), f"a batch {laid} to the same batch in one piece"
+        for comparison in compare_calls(what, found, wanted, drift, range(len(batch))):
+            judge(comparison)
 
 
 def laid_out(batch: Array | Tokens) -> Iterator[tuple[str, Any]]:
@@ -90,15 +90,21 @@ def test_first_call(subjects: Subjects, golden: Golden, encoder_key: EncoderKey,
     judge(Comparison(metric, cosine_distance(first, np.repeat(wanted, len(first), axis=0)), limits, names, COSINE))
 
 
-def test_trouble(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge) -> None:
+def test_trouble(
+    subjects: Subjects, encoder_key: EncoderKey, encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge
+) -> None:
     """E15 a bad input harms itself alone: good rows beside it, and calls after it, get their own vectors."""
     batch = drift.inputs[:FEW]
-    wanted = encoder.encode(batch, tower).copy()  # E7 judges results that later calls change
+
+    def before() -> dict[Tower, Array]:
+        return {each: encoder.encode(inputs[each][:FEW], each).copy() for each in TOWERS}
+
+    # Of both towers before the first trouble of either: what harms one may harm the other, for some calls or for all.
+    wanted = subjects.once(("before trouble", str(encoder_key)), before)[tower]
 
     def hold(what: str, found: Array, rows: list[int]) -> None:
-        metric = f"cosine distance of a good row {what} to the same row before"
-        distances = np.where(np.isfinite(found).all(axis=1), cosine_distance(found, wanted[rows]), FARTHEST)
-        judge(Comparison(metric, distances, drift.limits[COSINE][rows], [drift.names[i] for i in rows], COSINE))
+        for comparison in compare_calls(f"a good row {what} to the same row before", found, wanted[rows], drift, rows):
+            judge(comparison)
 
     everything, good = list(range(len(batch))), [i for i in range(len(batch)) if i != 1]
     for what, bad in refused(batch):

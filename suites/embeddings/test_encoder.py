@@ -5,7 +5,7 @@ import pytest
 
 from fixtures.capability import TOWERS, Encoder, Tower
 from fixtures.cells import EncoderKey
-from plugins.cells.compared import Inputs
+from plugins.cells.compared import Inputs, compare_calls
 from plugins.cells.form import same
 from plugins.cells.promises import Judge
 from plugins.cells.sizes import SIZES
@@ -69,9 +69,9 @@ def test_batch(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> No
     ):
         if not of:
             continue
-        metric = f"cosine distance of a row {how} to the same row in its batch"
-        limits, names = drift.limits["cosine_distance"][rows][of], [drift.names[rows[i]] for i in of]
-        judge(Comparison(metric, cosine_distance(found, together[of]), limits, names, COSINE))
+        what = f"a row {how} to the same row in its batch"
+        for comparison in compare_calls(what, found, together[of], drift, [rows[i] for i in of]):
+            judge(comparison)
 
 
 REPEATS = 8  # calls: one that goes wrong in one of three is seen in 96 of 100 runs

@@ -154,6 +154,5 @@ def test_repeats(
         not found.remembered,
         f"a repeated input takes {found.ratio:.2f} of a new one's time, less than half in {found.sooner} of {found.pairs} "
         "pairs: answers are remembered, so that times of repeated inputs say nothing; a backend that means to declares L5",
-        ratio=found.ratio,
     )
     judge(not found.changed, f"{found.changed} of {found.pairs} inputs got another vector in their second call")
