@@ -19,7 +19,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -78,6 +78,9 @@ mutants: $(READY)  # 45 minutes for 1000 draws; ARGS="--draws 50" for a quick lo
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak
 	$(RUN) -m suites.studies.proof $(ARGS)
+
+canary: $(READY)  # about 10 minutes; ARGS="--draws 50 --starts 1" for a quick look
+	$(RUN) -m suites.studies.canary $(ARGS)
 
 gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it
 	$(or $(PY),$(RUN)) -m suites.studies.gpu $(ARGS)
