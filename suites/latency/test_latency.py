@@ -144,15 +144,28 @@ def test_document(subjects: Subjects, golden: Golden, cell: Cell, stopwatch: Sto
 
 
 def test_repeats(
-    subjects: Subjects, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record, pytestconfig: pytest.Config
+    subjects: Subjects,
+    golden: Golden,
+    encoder_key: EncoderKey,
+    tower: Tower,
+    judge: Judge,
+    record: Record,
+    pytestconfig: pytest.Config,
 ) -> None:
     """L5 an input's second call takes as long as its first, and gives the same vector: no answer comes from memory."""
     inputs = new_inputs(subjects, encoder_key, tower, pytestconfig.getoption("--seed"))
-    found = repeats(subjects.encoder(encoder_key).encoder, inputs.take, tower)
-    record(f"latency_repeated.{tower}", {"ratio": found.ratio, "pairs": found.pairs})
+    loaded = subjects.encoder(encoder_key)
+    found = repeats(loaded.encoder, inputs.take, tower)
+    first, again = (
+        np.concatenate([formed(result, 1, loaded.width, tower) for result in results]) for results in (found.first, found.again)
+    )
+    names = [f"new input {i} (--seed repeats it)" for i in range(len(first))]
+    limits = golden.limits(encoder_key.base, tower, COSINE, names)
+    record(f"latency_repeated.{tower}", {"ratio": found.ratio, "pairs": len(first)})
     judge(
         not found.remembered,
-        f"a repeated input takes {found.ratio:.2f} of a new one's time, less than half in {found.sooner} of {found.pairs} "
+        f"a repeated input takes {found.ratio:.2f} of a new one's time, less than half in {found.sooner} of {len(first)} "
         "pairs: answers are remembered, so that times of repeated inputs say nothing; a backend that means to declares L5",
     )
-    judge(not found.changed, f"{found.changed} of {found.pairs} inputs got another vector in their second call")
+    metric = "cosine distance of a second call's vector to the first one's"
+    judge(Comparison(metric, cosine_distance(again, first), limits, names, COSINE))

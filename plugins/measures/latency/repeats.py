@@ -1,11 +1,12 @@
 """Is an input sooner answered when it comes again? Pairs of calls: a new input, and the same one once more."""
 
 import time
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
-from fixtures.capability import Array, Encoder, Tokens, Tower
+from fixtures.capability import Array, Encoder, Tower
 from plugins.measures.latency.paired import no_garbage_collection
 from plugins.measures.latency.reference import Take
 
@@ -16,12 +17,21 @@ ENOUGH = 13  # pairs: if chance makes a repeat so fast in 1 of 5, so many come u
 
 @dataclass(frozen=True)
 class Repeats:
-    """What the pairs show."""
+    """What the pairs show; `first` and `again` hold copies of the results as they came."""
 
-    ratio: float  # median time of a repeat over that of its new input
-    sooner: int  # pairs in which the repeat took less than SOONER of it
-    changed: int  # pairs whose two results differ in a bit
-    pairs: int
+    ratios: list[float]  # time of a repeat over that of its new input
+    first: list[Array]
+    again: list[Array]
+
+    @property
+    def ratio(self) -> float:
+        """The median."""
+        return float(np.median(self.ratios))
+
+    @property
+    def sooner(self) -> int:
+        """Pairs in which the repeat took less than SOONER of the new input's time."""
+        return sum(ratio < SOONER for ratio in self.ratios)
 
     @property
     def remembered(self) -> bool:
@@ -31,20 +41,15 @@ class Repeats:
 
 def repeats(encoder: Encoder, take: Take, tower: Tower) -> Repeats:
     """Measure PAIRS pairs; `take` gives batches of one row that the encoder has not had."""
-    batches, ratios, changed = take(PAIRS), [], 0
+    batches, found = take(PAIRS), Repeats([], [], [])
     encoder.restore_settings()
     with no_garbage_collection():
         for batch in batches:
-            first_s, first = _timed(encoder, batch, tower)
-            first = np.array(first)
-            again_s, again = _timed(encoder, batch, tower)
-            ratios.append(again_s / first_s)
-            changed += not np.array_equal(first, again, equal_nan=True)
-    sooner = sum(ratio < SOONER for ratio in ratios)
-    return Repeats(float(np.median(ratios)), sooner, changed, len(ratios))
-
-
-def _timed(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> tuple[float, Array]:
-    started = time.perf_counter()
-    result = encoder.encode(batch, tower)
-    return time.perf_counter() - started, result
+            seconds = []
+            for results in (found.first, found.again):
+                started = time.perf_counter()
+                result = encoder.encode(batch, tower)
+                seconds.append(time.perf_counter() - started)
+                results.append(copy(result))
+            found.ratios.append(seconds[1] / seconds[0])
+    return found

@@ -43,7 +43,7 @@ def pytest_configure() -> None:
             backends()[name] = output(lambda x, tower, s: x[:, ::s].copy())(name, turned)
         elif name == "noisy":
             noise = next(fault for fault in outputs.FAULTS if fault.name == "not-deterministic")
-            backends()[name] = cast(Backend, noise.plant(name, 1e-6))
+            backends()[name] = cast(Backend, noise.plant(name, 1e-4))
         elif name in ("absent", "crashing"):
             backends()[name] = _unusable(name)
         else:

@@ -53,7 +53,7 @@ def names(run: dict[str, Any]) -> set[str]:
 def story(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> dict[str, Any]:
     """A first run with a sound and a faulty encoder; one of the other tower; one four times as slow; the same again."""
     storage = tmp_path_factory.mktemp("story") / "stored"
-    image = ("-k", "(test_encode or test_repeats) and image", "--precision=fp32", *few)
+    image = ("-k", "test_encode and image", "--precision=fp32", *few)
     first = gate(storage, *image, "--backend=slow,noisy", plant="noisy")
     small = f"--dataset={small_dataset(storage.parent / 'data')}"  # alternation needs one image and no golden data
     alone = ("--backend=slow", "--precision=fp32", small)
@@ -81,9 +81,9 @@ def test_first_run_says_that_there_is_no_baseline(story: dict[str, Any]) -> None
 
 
 def test_a_failed_test_is_not_stored(story: dict[str, Any]) -> None:
-    """Hole 8: the noisy encoder's vectors differ from call to call, L5 fails after timing, and no figure of it is kept."""
+    """Hole 8: the noisy encoder's vectors differ from call to call, L1 fails after timing, and no figure of it is kept."""
     assert story["first"].returncode == 1
-    assert "15 of 15 inputs got another vector in their second call" in story["first"].stdout
+    assert "cosine distance of a timed vector to torch eager fp32's is " in story["first"].stdout
     first = stored(story["storage"])[0]
     assert names(first) == {f"test_encode[{CELL}-image]", f"test_encode_in_alternation[{CELL}-image]"}
 
