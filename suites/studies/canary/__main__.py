@@ -44,11 +44,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
         rows = list(_faults(subjects, golden, Path(place), wanted.draws))
         starts = list(_starts(subjects, golden, Path(place), wanted.starts))
-    found = {"schema": 1, "command": "make canary ARGS=--evidence", **evidence.stamp(), "faults": rows, "starts": starts}
+    found = {
+        "schema": 1,
+        "command": f"make canary ARGS='{_typed(wanted)}--evidence'",
+        **evidence.stamp(),
+        "faults": rows,
+        "starts": starts,
+    }
     print(page.markdown(found))
     if wanted.evidence:
         evidence.write(TARGET, found, page.markdown(found))
     return int(any(row["alarms"] for row in starts))
+
+
+def _typed(wanted: argparse.Namespace) -> str:
+    draws = "" if wanted.draws is None else f"--draws {wanted.draws} "
+    return f"{draws}--starts {wanted.starts} "
 
 
 def _faults(subjects: Subjects, golden: Golden, place: Path, draws: int | None) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [_line("all", rows), *(_line(when, [row for row in rows if row["draw"]["when"] == when]) for when in whens)]
     passed = [(code(row["text"]),) for row in rows if not row["in lists too"]]
     sound = [row for row in starts if not row["declared"]]
-    alarms, count = (sum(value) for value in zip(*((len(row["alarms"]), row["starts"]) for row in sound), strict=True))
+    alarms, count = (sum(row[what] if what == "starts" else len(row[what]) for row in sound) for what in ("alarms", "starts"))
     made = f"`{found['command']}`, {found['date'][:10]}, commit {found['commit']}, {found['environment']['cpu']}."
     return "\n".join(
         [
