@@ -76,7 +76,7 @@ faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 mutants: $(READY)  # 45 minutes for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
 	$(RUN) -m suites.studies.mutants $(ARGS)
 
-proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak
+proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak, seeds of fresh inputs
 	$(RUN) -m suites.studies.proof $(ARGS)
 
 canary: $(READY)  # about 10 minutes; ARGS="--draws 50 --starts 1" for a quick look

@@ -33,6 +33,17 @@ class Interval:
         return f"{self.ratio:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
+def clocked(call: Callable[[], object]) -> Callable[[], float]:
+    """Return a function that makes a call, which returns only when its device has finished, and returns its seconds."""
+
+    def timed() -> float:
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+
+    return timed
+
+
 def timed(call: Call) -> Block:
     """Return a block of a call in this process; the call must return only when its device has finished.
 
@@ -40,15 +51,8 @@ def timed(call: Call) -> Block:
     percentile of the call's time, not its minimum. A slowdown of only some calls shows in p95 and p99, which are reported too.
     """
 
-    def block(calls: int) -> float:
-        times = []
-        for _ in range(calls):
-            started = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - started)
-        return min(times)
-
-    return block
+    once = clocked(call)
+    return lambda calls: min(once() for _ in range(calls))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
 from fixtures.cells import EncoderKey
+from plugins.measures.latency.paired import clocked
 
 BACKEND, PRECISION = "torch-eager", "fp32"
 Take = Callable[[int], Sequence[Array | Tokens]]  # the next so many batches of one row
@@ -43,17 +44,6 @@ class Calls:
             self._prepare(self._longer * calls)
         self.blocks.append([self._timed() for _ in range(self._longer * calls)])
         return min(self.blocks[-1])
-
-
-def clocked(call: Callable[[], object]) -> Callable[[], float]:
-    """Return a function that makes a call, which returns only when its device has finished, and returns its seconds."""
-
-    def timed() -> float:
-        started = time.perf_counter()
-        call()
-        return time.perf_counter() - started
-
-    return timed
 
 
 def calls_of(encoder: Encoder, take: Take, tower: Tower) -> Calls:

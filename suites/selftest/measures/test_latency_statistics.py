@@ -16,8 +16,8 @@ from plugins.latency.slowdown import Against, change
 from plugins.latency.trend import step, trend
 from plugins.measures.latency import decision
 from plugins.measures.latency.decision import Limit, decide
-from plugins.measures.latency.paired import Block, Interval, Pairs, fewest, interval, median_interval
-from plugins.measures.latency.reference import LONGER, Calls, anchor, calls_of, clocked, in_turn
+from plugins.measures.latency.paired import Block, Interval, Pairs, clocked, fewest, interval, median_interval
+from plugins.measures.latency.reference import LONGER, Calls, anchor, calls_of, in_turn
 from plugins.measures.latency.steady import percentiles
 
 

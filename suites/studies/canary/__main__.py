@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.capability import TOWERS
 from fixtures.cells import EncoderKey
 from fixtures.progress import ProgressLine
+from fixtures.truth import REFERENCE
 from plugins.canary.check import check
 from plugins.canary.kit import write
 from plugins.cells.given_back import CannotRun
@@ -66,7 +68,7 @@ def _faults(subjects: Subjects, golden: Golden, place: Path, draws: int | None) 
     """Of the faults that the whole suite finds: does the canary, asked one by one, and asked in lists too?"""
     part = json.loads(MUTANTS.read_text(encoding="utf-8"))["precisions"][PRECISION]
     known = [row for row in part["rows"] if row["draw"] and row["broken"]][:draws]
-    write(subjects, golden, PRECISION, "original_clip", place / "kit")
+    write(subjects, golden, PRECISION, REFERENCE, place / "kit")
     line = ProgressLine("faults")
     for number, row in enumerate(known, 1):
         seen = []
@@ -86,14 +88,14 @@ def _starts(subjects: Subjects, golden: Golden, place: Path, starts: int) -> Ite
     for number, (backend, precision) in enumerate(encoders, 1):
         key, folder = EncoderKey(subjects.model_id, backend, precision, "cpu"), place / precision
         if not folder.exists():
-            write(subjects, golden, precision, "original_clip", folder)
+            write(subjects, golden, precision, REFERENCE, folder)
         try:
             encoder = subjects.encoder(key).encoder
         except CannotRun:  # a precision that this processor lacks
             continue
         verdicts = [check(*functions(subjects.model, encoder), folder) for _ in range(starts)]
         alarms = [str(verdict) for verdict in verdicts if not verdict]
-        known = any("E2" in key.known_failures(tower) for tower in ("image", "text"))
+        known = any("E2" in key.known_failures(tower) for tower in TOWERS)
         line.step(f"{number} of {len(encoders)}")
         yield {"encoder": str(key), "starts": starts, "declared": known, "alarms": [] if known else alarms, "said": alarms[:1]}
     subjects.end()
