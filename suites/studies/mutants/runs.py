@@ -57,6 +57,9 @@ def command(precision: str, options: Sequence[str] = ()) -> list[str]:
 
 def every(draws: Sequence[Draw | int], precision: str, jobs: int, options: Sequence[str] = ()) -> Iterator[Row]:
     """A row a draw, as they end; a number is a sound encoder with fresh inputs of that seed. `jobs` run at once."""
+    import torch
+
+    torch.set_num_threads(1)  # a fork lacks its parent's OpenMP threads, and would wait for them forever
     common = prepared(precision) if len(draws) > FEW else Subjects()  # the forks have it then
     import open_clip  # noqa: F401 - and this
 
