@@ -104,8 +104,8 @@ define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it in
 endef
 
 lock:  # needs uv
-	$(call compile,cpu,dependencies dev cpu $(SHARED))
-	$(call compile,gpu,dependencies dev gpu $(SHARED))
+	$(call compile,cpu,dependencies dev report-html cpu $(SHARED))
+	$(call compile,gpu,dependencies dev report-html gpu $(SHARED))
 	$(call compile,openvino,openvino)
 	$(call compile,deepsparse,deepsparse)
 

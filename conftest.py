@@ -25,6 +25,7 @@ pytest_plugins = [
     "plugins.cells.soak",
     "plugins.report.idle_gpu",
     "plugins.report.markdown",
+    "plugins.report.html.options",
     "plugins.cells.not_judged",
     "plugins.run.build_warnings",
     "plugins.supervision.journal",

@@ -9,6 +9,7 @@ from typing import Any
 
 from fixtures.capability import TOWERS
 from fixtures.errors import BadInput
+from fixtures.storage.atomic import write_text
 from plugins.report.layout import columns
 
 MORE = 1.5  # factor from which a drift counts as changed: less is the order of sums on another processor
@@ -87,17 +88,30 @@ def _environment(a: dict[str, Any], b: dict[str, Any], path: str = "") -> Iterat
             yield (f"{path}{key}", "", str(then), str(now))
 
 
+def _write(target: Path, before: Report, after: Report) -> None:
+    from plugins.report.html.needs import check  # an optional package's
+
+    check()
+    from plugins.report.html.page import page
+
+    write_text(target, page(after, before))
+
+
 def main(arguments: Sequence[str] | None = None, write: Callable[[str], object] = print) -> int:
     """0 if nothing fails that did not fail before, 1 if something does, 4 for a file that is no report."""
     parser = argparse.ArgumentParser(prog="clip-conformance diff", description=__doc__)
     parser.add_argument("before", type=Path, metavar="BEFORE.json")
     parser.add_argument("after", type=Path, metavar="AFTER.json")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write AFTER as a page too, which begins with what changed")
     asked = parser.parse_args(arguments)
     try:
-        found = changes(read(asked.before), read(asked.after))
+        before, after = read(asked.before), read(asked.after)
+        if asked.html:
+            _write(asked.html, before, after)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 4
+    found = changes(before, after)
     for heading, lines in found.items():
         write(f"{heading} ({len(lines)})")
         for text in columns([(cell, what, f"{then} -> {now}") for cell, what, then, now in lines]):

@@ -1,7 +1,8 @@
 """The table of encoders: one line each, its preprocessors as a strip of marks, and figures that fit into 80 columns."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from fixtures.capability import TOWERS
 from fixtures.truth import REFERENCE
@@ -14,31 +15,43 @@ MARKS: dict[Verdict, str] = {"fail": "F", "expected-failure": "x", "pass": ".", 
 HEADER = ("encoder", "cells", "image", "text", "p50 ms", "ratio")
 WIDE = 112  # columns from which the class and the drift itself are shown too
 WIDER = ("class", "image drift")
+AnyRow = TypeVar("AnyRow", bound=Mapping[str, object])  # of this run, or of a file
 
 
 def table_of(rows: Sequence[Row], width: int) -> list[tuple[str, Verdict | None]]:
     """Lines with the verdict that colours them: None for the head and the legend."""
-    by_encoder: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        by_encoder.setdefault((row["backend"], row["precision"], row["device"]), []).append(row)
+    grouped = by_encoder(rows)
     names = list(dict.fromkeys(row.get("preprocessor", "") for row in rows))
-    several = len({device for _, _, device in by_encoder}) > 1
     wide = width >= WIDE
-    found = [_line(key if several else key[:2], own, names, wide) for key, own in by_encoder.items()]
+    found = [_line(encoder, own, names, wide) for encoder, own in grouped.items()]
     head, *lines = columns([(*HEADER, *WIDER) if wide else HEADER, *found], right=range(2, len(HEADER)))
     coloured: list[tuple[str, Verdict | None]] = [(head, None)]
-    coloured += [(line, _worst(own)) for line, own in zip(lines, by_encoder.values(), strict=True)]
+    coloured += [(line, _worst(own)) for line, own in zip(lines, grouped.values(), strict=True)]
     return [*coloured, *((line, None) for text in _legend(names) for line in textwrap.wrap(text, width))]
 
 
-def _line(key: tuple[str, ...], own: list[Row], names: list[str], wide: bool) -> tuple[str, ...]:
-    row = next((row for row in own if row.get("preprocessor") == REFERENCE), own[0])
+def by_encoder(rows: Sequence[AnyRow]) -> dict[str, list[AnyRow]]:
+    """Cells by encoder: its backend and precision, and its device where a report has several."""
+    named = ["backend", "precision", *(["device"] if len({row["device"] for row in rows}) > 1 else [])]
+    found: dict[str, list[AnyRow]] = {}
+    for row in rows:
+        found.setdefault(" ".join(str(row[key]) for key in named), []).append(row)
+    return found
+
+
+def shown(own: Sequence[AnyRow]) -> AnyRow:
+    """The cell whose figures stand for its encoder: the one with the reference's preprocessor, or the first."""
+    return next((row for row in own if row.get("preprocessor") == REFERENCE), own[0])
+
+
+def _line(encoder: str, own: list[Row], names: list[str], wide: bool) -> tuple[str, ...]:
+    row = shown(own)
     drift, latency, ratios = row.get("drift", {}), row.get("latency_ms", {}), row.get("latency_ratio", {})
     verdicts = {row.get("preprocessor", ""): row["verdict"] for row in own}
     image = drift.get("image", drift.get("image_encoder"))
     anchored = any(ratio["reference"] in ANCHOR_NAMES for ratio in ratios.values())
     return (
-        " ".join(key),
+        encoder,
         "".join(MARKS[verdicts[name]] if name in verdicts else " " for name in names),
         _share(image),
         _share(drift.get("text")),

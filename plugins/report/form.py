@@ -9,6 +9,7 @@ from plugins.measures.growth import GrowthFigures
 from plugins.measures.latency.device_time import DeviceOnly
 from plugins.measures.latency.steady import Percentiles
 from plugins.measures.soak import SoakFigures
+from plugins.measures.vectors.answers import WorstAnswer
 from plugins.measures.vectors.drift import DriftFigures
 from plugins.measures.vectors.metrics import Differences
 from plugins.measures.vectors.mixtures import Class
@@ -187,6 +188,7 @@ class Row(Classed, Judged):
     pixels: NotRequired[Differences]
     retrieval: NotRequired[Retrieval]
     mixtures_keep_recall: NotRequired[dict[str, bool]]
+    worst_answer: NotRequired[WorstAnswer]
     sampled: NotRequired[Sampled]
     evidence: NotRequired[dict[Tower, Ran]]
     int8_range: NotRequired[Literal["full", "reduced"]]

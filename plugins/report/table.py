@@ -83,11 +83,11 @@ def _share(drift: DriftFigures | None) -> str:
 
 
 def _recall(row: Row) -> str:
-    retrieval, sampled = row.get("retrieval"), row.get("sampled")
-    if not retrieval:
+    searched, sampled = row.get("retrieval", {}).get("text_to_image"), row.get("sampled")
+    if not searched:
         return f"sampled: {sampled['images']} of {sampled['of']}" if sampled else "-"
-    low, high = retrieval["text_to_image"]["ci95"]
-    return f"{retrieval['text_to_image']['change']:+.1f} [{low:+.1f}, {high:+.1f}]"
+    low, high = searched["ci95"]
+    return f"{searched['change']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _ratios(ratios: dict[Tower, LatencyRatio] | None) -> str:

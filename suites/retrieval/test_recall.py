@@ -1,9 +1,11 @@
 """What a cell promises about search: golden's hits, and which vectors may stand beside which."""
 
 from plugins.cells.promises import Judge
+from plugins.measures.vectors.answers import worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
 from plugins.report.rows import Record
+from plugins.subjects import Subjects
 
 
 def test_text_to_image(retrieval: Retrieval, judge: Judge, record: Record) -> None:
@@ -35,12 +37,13 @@ def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> No
     judge(flips.kept, f"R@1 changed by {flips}", points=-flips.change)
 
 
-def test_class(retrieval: Retrieval, judge: Judge, record: Record) -> None:
+def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: Record) -> None:
     """C2 the cell's vectors may stand beside golden's in one index: every mixture keeps golden's recall."""
     if len(retrieval.images[0]) > 2:  # or there is no order of neighbours
         overlap, tau = neighbour_agreement(retrieval.images[1], retrieval.images[0])
         record("retrieval.image_to_image", {"overlap_at_10": overlap, "kendall_tau": tau})
     record("class", retrieval.verdict)
+    record("worst_answer", worst_answer(subjects.dataset, retrieval))
     mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
     record("mixtures_keep_recall", mixtures)
     kept = retrieval.verdict in ("identical", "interchangeable")

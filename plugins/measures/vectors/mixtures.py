@@ -26,7 +26,8 @@ class Retrieval:
     text_to_image: dict[Mixture, Ints]
     image_to_text: dict[Mixture, Ints]
     labels: Ints  # [Q], number of things that each query names
-    images: tuple[Array, Array]  # golden's and the cell's, for neighbour agreement
+    images: tuple[Array, Array]  # golden's and the cell's, of the scenes
+    texts: tuple[Array, Array]  # golden's and the cell's, of the queries
     round_off: bool  # True: every vector is within fp32 round-off of golden's
     finite: bool
 
@@ -85,6 +86,7 @@ def retrieve(
         backward,
         np.array([query.labels for query in dataset.queries]),
         (golden_images, images),
+        (golden_texts, texts),
         all(bool((d <= limit).all()) for d, limit in zip(drifts, limits, strict=True)),
         bool(np.isfinite(images).all() and np.isfinite(texts).all()),
     )

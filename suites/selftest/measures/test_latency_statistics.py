@@ -13,9 +13,10 @@ from plugins.latency.history import Stored, stored_form
 from plugins.latency.limits import FILE, load_limits
 from plugins.latency.machine import differences, machine
 from plugins.latency.slowdown import Against, change
-from plugins.latency.trend import step, trend
+from plugins.latency.trend import trend
 from plugins.measures.latency import decision
 from plugins.measures.latency.decision import Limit, decide
+from plugins.measures.latency.level import step
 from plugins.measures.latency.paired import Block, Interval, Pairs, clocked, fewest, interval, median_interval
 from plugins.measures.latency.reference import LONGER, Calls, anchor, calls_of, in_turn
 from plugins.measures.latency.steady import percentiles
