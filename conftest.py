@@ -18,6 +18,7 @@ pytest_plugins = [
     "plugins.cells.fixtures",
     "plugins.cells.fresh",
     "plugins.golden.update",
+    "plugins.serving.fixtures",
     "plugins.cells.sampling",
     "plugins.cells.compared",
     "plugins.command_line.policy_options",

@@ -13,7 +13,7 @@ from fixtures.errors import BadInput, nearest
 from fixtures.machine.devices import DEVICES, cuda_count, present
 from fixtures.models import model_id
 from fixtures.policies.policy import PREFIX, Policy, read_policy
-from fixtures.registry import backends, pick, preprocessors
+from fixtures.registry import backends, pick, preprocessors, services
 from plugins.command_line.options import TYPED, names
 
 
@@ -39,8 +39,24 @@ class Selection:
 
     @cached_property
     def backends(self) -> list[Backend]:
-        """Those of --backend."""
-        return [backends()[name] for name in pick("backend", names(self.config, "--backend"), list(backends()))]
+        """Those of --backend that are no services; all of them if it names none."""
+        return self._named(backends(), default=True)
+
+    def _named(self, among: dict[str, Backend], default: bool) -> list[Backend]:
+        wanted = names(self.config, "--backend")
+        picked = pick("backend", wanted, [*backends(), *services()])
+        return [among[name] for name in picked if name in among] if wanted or default else []
+
+    @cached_property
+    def services(self) -> list[EncoderKey]:
+        """The services that --backend names, at each precision that they name or that --precision chooses."""
+        wanted = names(self.config, "--precision")
+        return [
+            EncoderKey(model_of(self.config), service.name, precision, device)
+            for service in self._named(services(), default=False)
+            for precision in ([p for p in service.precisions if p in wanted] if wanted else service.precisions[:1])
+            for device in service.devices
+        ]
 
     @cached_property
     def preprocessors(self) -> list[str]:
@@ -60,14 +76,15 @@ class Selection:
 
     @cached_property
     def encoders(self) -> list[EncoderKey]:
-        """All selected encoders; raises BadInput for an unknown precision, and if none is selected."""
+        """All selected encoders; raises BadInput for an unknown precision, and if neither one nor a service is selected."""
         chosen, wanted = self.backends, names(self.config, "--precision")
-        offered = sorted({precision for backend in chosen for precision in backend.precisions})
+        every = [*chosen, *self._named(services(), default=False)]
+        offered = sorted({precision for backend in every for precision in backend.precisions})
         found = self.policies.values()
         for precision in wanted:
             if precision not in offered and not precision.startswith(PREFIX):
                 raise BadInput(
-                    f"unknown precision '{precision}' for {', '.join(b.name for b in chosen)}: {nearest(precision, offered)}"
+                    f"unknown precision '{precision}' for {', '.join(b.name for b in every)}: {nearest(precision, offered)}"
                 )
         keys = [
             EncoderKey(model_of(self.config), backend.name, precision, device)
@@ -78,7 +95,7 @@ class Selection:
             if backend.offers(precision, device)
         ]
         keys += [key for policy in found for key in self._with_policy(policy)]
-        if not keys:
+        if not keys and not self.services:
             reasons = [f"{backend.name}: {why}" for backend in chosen if (why := backend.nowhere())]
             lack = "; ".join(reasons) or f"{', '.join(b.name for b in chosen)} lack it"
             raise BadInput(f"no cell for device {self.config.getoption('--device')}: {lack}")
@@ -102,6 +119,8 @@ class Selection:
 
 
 SELECTION = pytest.StashKey[Selection]()
+SUBJECTS_OF_TESTS = ("cell", "encoder_key", "service_key", "preprocessor_name")  # parameters, the largest subject first
+NONE = [pytest.param(None, id="none")]  # of a kind of which nothing is selected: its tests are left out
 
 
 def selection(config: pytest.Config) -> Selection:
@@ -112,26 +131,29 @@ def selection(config: pytest.Config) -> Selection:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Check names in selections and declarations once, before collection."""
-    check_all_failures([*backends().values(), *preprocessors().values()])
+    check_all_failures([*backends().values(), *services().values(), *preprocessors().values()])
     selected = selection(session.config)
-    _ = selected.encoders, selected.preprocessors
+    _ = selected.encoders, selected.services, selected.preprocessors
     for file, policy in selected.policies.items():
         session.config.stash[TYPED][policy.precision] = f"--precision={PREFIX}{file}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrise tests that take `cell`, `encoder_key`, `tower` or `preprocessor_name`."""
+    """Parametrise tests that take `cell`, `encoder_key`, `service_key`, `tower` or `preprocessor_name`."""
     config = metafunc.config
     wanted = set(metafunc.fixturenames)
-    if wanted & {"cell", "encoder_key", "preprocessor_name"}:
+    if wanted & {*SUBJECTS_OF_TESTS}:
         selected = selection(config)
         if "cell" in wanted:
             cells = [Cell(key, name) for key in selected.encoders for name in selected.preprocessors]
-            metafunc.parametrize("cell", [pytest.param(c, id=str(c), marks=_marks(c.encoder)) for c in cells])
+            metafunc.parametrize("cell", [pytest.param(c, id=str(c), marks=_marks(c.encoder)) for c in cells] or NONE)
         elif "encoder_key" in wanted:
-            metafunc.parametrize("encoder_key", [pytest.param(k, id=str(k), marks=_marks(k)) for k in selected.encoders])
+            params = [pytest.param(k, id=str(k), marks=_marks(k)) for k in selected.encoders]
+            metafunc.parametrize("encoder_key", params or NONE)
+        elif "service_key" in wanted:
+            metafunc.parametrize("service_key", [pytest.param(k, id=str(k)) for k in selected.services] or NONE)
         else:
-            metafunc.parametrize("preprocessor_name", selected.preprocessors)
+            metafunc.parametrize("preprocessor_name", selected.preprocessors if selected.encoders else NONE)
     if "tower" in wanted:
         metafunc.parametrize("tower", TOWERS)
 
@@ -143,8 +165,14 @@ def _marks(key: EncoderKey) -> list[pytest.MarkDecorator]:
 def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
     """A test's subject: a cell, an encoder, a preprocessor's name, or None."""
     params: dict[str, Any] = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    about: Cell | EncoderKey | str | None = params.get("cell") or params.get("encoder_key") or params.get("preprocessor_name")
+    about: Cell | EncoderKey | str | None = next((params[name] for name in SUBJECTS_OF_TESTS if params.get(name)), None)
     return about
+
+
+def _about_none(item: pytest.Item) -> bool:
+    """True for a test whose kind of subject this run does not select: a service, or only services."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return any(name in params and params[name] is None for name in SUBJECTS_OF_TESTS)
 
 
 def tower_of(item: pytest.Item) -> str:
@@ -155,7 +183,9 @@ def tower_of(item: pytest.Item) -> str:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort tests so that each encoder is built and freed once; end the run if gpu cells are selected without a CUDA device."""
-    order = {str(key): place for place, key in enumerate(selection(config).encoders)} if any(map(subject, items)) else {}
+    items[:] = [item for item in items if config.getoption("--promises") or not _about_none(item)]
+    selected = selection(config)
+    order = {str(key): n for n, key in enumerate([*selected.encoders, *selected.services])} if any(map(subject, items)) else {}
 
     def place(item: pytest.Item) -> int:
         about = subject(item)

@@ -15,7 +15,8 @@ from fixtures import INSTALLED
 from fixtures.capability import Backend, Preprocessor
 from fixtures.errors import BadInput
 from fixtures.outside import checked, entry_points, from_class, from_entry_point, join
-from fixtures.registry import backends, preprocessors
+from fixtures.registry import backends, preprocessors, services
+from fixtures.services import Service
 from plugins.command_line import hooks
 from plugins.command_line.options import TYPED, names
 
@@ -77,16 +78,25 @@ def _chosen(config: pytest.Config, kind: type[T], known: dict[str, T], offers: l
     option = f"--{kind.__name__.lower()}"
     for offer in offers:
         where = f"{type(offer).__module__}:{type(offer).__qualname__}"
-        join(checked(offer, where), known, where)
+        join(checked(offer, where), _registry(offer, known), where)
     typed = names(config, option)
     for place, value in enumerate(typed):
         if ":" in value:
-            typed[place] = join(from_class(value, kind), known, value)
+            made = from_class(value, kind)
+            typed[place] = join(made, _registry(made, known), value)
             config.stash[TYPED][typed[place]] = f"{option}={value}"
-    if not typed or set(typed) - set(known):  # known names need no import
-        means = {entry.name: join(from_entry_point(entry, kind), known, entry.value) for entry in entry_points(kind)}
+    if not typed or set(typed) - {*known, *services()}:  # known names need no import
+        means = {}
+        for entry in entry_points(kind):
+            made = from_entry_point(entry, kind)
+            means[entry.name] = join(made, _registry(made, known), entry.value)
         typed = [name if name in known else means.get(name, name) for name in typed]
     return typed
+
+
+def _registry(found: T, known: dict[str, T]) -> dict[str, T]:
+    """A service has a registry of its own: it runs only where it is named."""
+    return services() if isinstance(found, Service) else known
 
 
 def again(config: pytest.Config, nodeid: str) -> list[str]:

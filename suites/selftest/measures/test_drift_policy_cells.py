@@ -74,7 +74,8 @@ def test_a_planted_defect_is_healed_by_its_own_operation(model: Model, targets: 
 
 def test_defects_of_one_cell_are_told_apart(model: Model, targets: dict[Tower, Target]) -> None:
     """All three at once: all three operations, and no other; page and figures are made of the same."""
-    policy, found = find_policy(faulty(list(DEFECTS)), model, "fp16", "cpu", targets, "mended", seconds=0)
+    some = {tower: target.rows(list(range(0, len(target.names), 4))) for tower, target in targets.items()}
+    policy, found = find_policy(faulty(list(DEFECTS)), model, "fp16", "cpu", some, "mended", seconds=0)
     assert policy is not None and policy.keep == tuple(sorted((FP8, NORM, OVERFLOW)))
     page = markdown({"searches": [{"title": "all", "budget": "golden's", **found}], "seconds": 1.0})
     assert f"`{OVERFLOW}` (1 of 28)" in page and "not finite" in page

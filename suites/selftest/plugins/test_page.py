@@ -87,11 +87,11 @@ def test_a_thousand_cells_fit(tmp_path: Path) -> None:
 
 
 def test_two_reports(tmp_path: Path) -> None:
-    """`diff --html` writes the later one, which begins with what changed."""
+    """`diff --report-html` writes the later one, which begins with what changed."""
     paths = [tmp_path / name for name in ("a.json", "b.json")]
     for path, found in zip(paths, (report(row("b", "int8")), report(failed("E2 broken"))), strict=True):
         path.write_text(json.dumps(found))
-    assert difference.main([*map(str, paths), f"--html={tmp_path}/c.html"], write=lambda _: None) == 1
+    assert difference.main([*map(str, paths), f"--report-html={tmp_path}/c.html"], write=lambda _: None) == 1
     text = (tmp_path / "c.html").read_text()
     assert text.index("What changed") < text.index("new failures (1)") < text.index("The matrix")
 

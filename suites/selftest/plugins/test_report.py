@@ -38,7 +38,7 @@ def finished(tmp_path_factory):  # type: ignore[no-untyped-def]
     folder = tmp_path_factory.mktemp("report")
     command = list(CELLS)
     # Benchmarks on: latency belongs to the report.
-    process = start(folder, *command, "original_clip,opencv_based", "--benchmark-enable", "--latency-budget=0.5")
+    process = start(folder, *command, "original_clip,opencv_based", *BRIEF, "--benchmark-enable", "--latency-budget=0.5")
     return process, json.loads((folder / "report.json").read_text())
 
 

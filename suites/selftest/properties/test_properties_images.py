@@ -59,7 +59,7 @@ def test_any_picture(golden: Golden, tmp_path: Path) -> None:
             for metric in PIXEL_METRICS:
                 assert difference[metric] <= golden.budget(name, metric), (name, metric, difference, traits)
 
-    hold("any picture", check, 120, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
+    hold("any picture", check, 80, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
 
 
 def refusal(name: str, path: str, geometry: Geometry) -> str:

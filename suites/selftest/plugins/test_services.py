@@ -1,0 +1,129 @@
+"""Services of documents: a right one passes, each other one breaks the promise that is about it, and the cause is named."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.models import Model
+from suites.selftest.conftest import Run, start
+from suites.selftest.planted.services import Right
+
+PLANTED = "suites.selftest.planted.services"
+KINDS = ("Right", "Unit", "Squashes", "BlueFirst", "Cuts", "Prompts", "Mixes", "Twins", "Swallows")
+BROKEN: dict[str, set[str]] = {
+    "right": set(),
+    "right-unit": set(),
+    "squashes": {"S2"},
+    "bluefirst": {"S2"},
+    "cuts": {"S3"},
+    "prompts": {"S3"},
+    "mixes": {"S6"},
+    "twins": {"S5"},
+    "swallows": {"S7"},
+}
+WITH_IT = {"S4", "S8"}  # wrong vectors have other lengths, and may cost recall
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleNamespace:
+    """One run of all of them."""
+    folder = tmp_path_factory.mktemp("services")
+    loaded = ("-k", "not test_load or mixes-fp32 or right-fp32")  # it takes longest, and is about one of them
+    done = start(folder, *(f"--backend={PLANTED}:{kind}Service" for kind in KINDS), *few, *loaded)
+    rows = json.loads((folder / "report.json").read_text())["cells"]
+    return SimpleNamespace(said=done.stdout, rows={row["backend"]: row for row in rows})
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_breaks_its_promise(planted: SimpleNamespace, name: str) -> None:
+    """And no other but those that come with wrong vectors."""
+    broken = {*planted.rows[name]["broken_promises"]}
+    assert broken - WITH_IT == BROKEN[name], planted.said[-5000:]
+    assert BROKEN[name] & {"S2", "S3"} or not broken & WITH_IT
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("squashes", "it prepares images squashed to a square (that explains 100%"),
+        ("bluefirst", "it prepares images with blue and red exchanged (that explains 100%"),
+        ("cuts", "it prepares texts cut to 16 tokens (that explains 100%"),
+        ("prompts", "it prepares texts as 'a photo of a ...' (that explains 100%"),
+        ("swallows", "an empty file in a request of 1 was answered with a vector"),
+    ],
+)
+def test_the_cause_is_named(planted: SimpleNamespace, name: str, cause: str) -> None:
+    """In its own failure."""
+    own = [part for part in planted.said.split("again: pytest") if f"in scenes-s-{name}-fp32-service" in part]
+    assert any(cause in part for part in own), own
+
+
+def test_only_services_run(planted: SimpleNamespace) -> None:
+    """A service has no cells of arrays, and needs no --device."""
+    assert {*planted.rows} == {*BROKEN} and all("preprocessor" not in row for row in planted.rows.values())
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/v1/embeddings, with a right encoder behind it."""
+
+    encoder: Right
+
+    def do_POST(self) -> None:
+        """One request; what goes wrong is status 400."""
+        import base64
+
+        asked: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            if asked.get("modality") == "image":
+                found = self.encoder.embed_images([base64.b64decode(uri.partition(",")[2]) for uri in asked["input"]])
+            else:
+                found = self.encoder.embed_texts(asked["input"])
+            body, status = {"data": [{"index": i, "embedding": row.tolist()} for i, row in enumerate(found)]}, 200
+        except OSError as error:
+            body, status = {"error": str(error)}, 400  # type: ignore[dict-item]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server(model: Model) -> Iterator[str]:
+    """Its address."""
+    Handler.encoder = Right(model, normalised=True)
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_address[1]}"
+    found.shutdown()
+    found.server_close()
+
+
+def test_over_http(run: Run, few: list[str], tmp_path: Path, server: str) -> None:
+    """The client of OpenAI's interface: right vectors, refusals as errors; without a server its row is skipped."""
+    done = run("--backend=openai-embeddings", *few, "-k", "not test_load", env={"EMBEDDINGS_URL": server})
+    assert done.returncode == 0, done.stdout[-3000:]
+    (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
+    assert row["verdict"] == "pass" and row["precision"] == "fp32" and row["class"] == "identical"
+    done = run("--backend=openai-embeddings", *few, env={"EMBEDDINGS_URL": "http://127.0.0.1:9"})
+    assert "no server at http://127.0.0.1:9" in done.stdout and done.returncode == 1
+
+
+def test_the_ready_made_pipeline(run: Run, few: list[str], tmp_path: Path) -> None:
+    """transformers with its own tokeniser and image processor keeps every promise."""
+    done = run("--backend=transformers-pipeline", *few)
+    (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
+    assert done.returncode == 0 and row["verdict"] == "pass", done.stdout[-3000:]
+
+
+def test_an_unknown_name(run: Run) -> None:
+    """Names of services are known where backends' are."""
+    done = run("--backend=openai-embedings", "--collect-only")
+    assert done.returncode == 4 and "did you mean 'openai-embeddings'?" in done.stdout + done.stderr
