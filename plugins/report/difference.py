@@ -102,7 +102,9 @@ def main(arguments: Sequence[str] | None = None, write: Callable[[str], object] 
     parser = argparse.ArgumentParser(prog="clip-conformance diff", description=__doc__)
     parser.add_argument("before", type=Path, metavar="BEFORE.json")
     parser.add_argument("after", type=Path, metavar="AFTER.json")
-    parser.add_argument("--report-html", type=Path, metavar="FILE", help="write AFTER as a page too, which begins with what changed")
+    parser.add_argument(
+        "--report-html", type=Path, metavar="FILE", help="write AFTER as a page too, which begins with what changed"
+    )
     asked = parser.parse_args(arguments)
     try:
         before, after = read(asked.before), read(asked.after)
