@@ -5,6 +5,7 @@ from typing import Any
 
 from plugins.cells.fresh import COUNT
 from plugins.report.layout import table
+from suites.studies.proof.seeds import SHARE
 
 
 def problems(found: dict[str, Any]) -> list[str]:
@@ -115,13 +116,15 @@ def _soak(part: dict[str, Any]) -> list[str]:
 def _seeds(part: dict[str, Any]) -> list[str]:
     rows = part["rows"]
     alarms, encoders = sum(len(row["alarms"]) for row in rows), len({row["encoder"] for row in rows})
-    lines = [(row["encoder"], row["tower"], str(len(row["alarms"])), f"{row['largest']:.2f}") for row in rows]
+    lines = [
+        (row["encoder"], row["tower"], str(row["seeds"]), str(len(row["alarms"])), f"{row['largest']:.2f}") for row in rows
+    ]
     return [
         "",
         "## Fresh inputs",
         "",
-        f"Inputs of {part['seeds']} seeds, {COUNT} a tower, on {encoders} encoders: {alarms} alarms. The last column is the "
-        f"largest distance as a share of its limit. {_made(part)}",
+        f"Inputs of {part['seeds']} seeds, {COUNT} a tower, on {encoders} encoders: {alarms} alarms. A slow encoder gets one "
+        f"seed of {SHARE}. The last column is the largest distance as a share of its limit. {_made(part)}",
         "",
-        table(("encoder", "tower", "alarms", "largest"), lines),
+        table(("encoder", "tower", "seeds", "alarms", "largest"), lines),
     ]
