@@ -107,7 +107,7 @@ def test_a_link_opens_its_cell(browser: "Browser", path: Path) -> None:
 
 
 def test_charts_are_drawn(browser: "Browser", path: Path) -> None:
-    """All of them, when they come into the window; the history's list chooses an encoder."""
+    """All of them, when they come into the window; the history's list chooses an encoder, and a mark opens its cell."""
     page, wrong = opened(browser, path)
     for chart in page.locator(".chart").all():
         chart.scroll_into_view_if_needed()
@@ -115,7 +115,8 @@ def test_charts_are_drawn(browser: "Browser", path: Path) -> None:
     assert page.locator(".chart svg").count() == 5 and not wrong
     assert page.locator(".chart").first.locator(".mark-symbol.role-mark path").count() == 8
     page.select_option(".chart select", "b int8")
-    assert not wrong
+    page.locator(".chart").first.locator(".mark-symbol.role-mark path").first.click()
+    assert page.inner_text("dialog h2") == "m-a-fp32-original_clip-cpu" and not wrong
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
