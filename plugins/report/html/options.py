@@ -54,6 +54,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         write_text(target, page(found, read(since) if since else None, shown))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the path of the page."""
     if config.option.report_html and config.stash[RESULTS].rows() and WHAT not in config.stash[NOT_WRITTEN]:
