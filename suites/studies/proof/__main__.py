@@ -76,7 +76,8 @@ def _measured(part: str, wanted: argparse.Namespace) -> dict[str, Any]:
     if part == "seeds":
         encoders = clean.installed()
         told = counted(f"encoders and towers, {wanted.seeds} seeds each", 2 * len(encoders))
-        rows = seeds.figures(encoders, range(wanted.seed, wanted.seed + wanted.seeds), told)
+        kept = Lines(CACHE / "proof" / f"seeds-{environment.commit()}-{wanted.seed}-{wanted.seeds}.jsonl")
+        rows = seeds.figures(encoders, range(wanted.seed, wanted.seed + wanted.seeds), kept, told)
         return {"command": f"make proof ARGS='seeds --seeds {wanted.seeds}'", "seeds": wanted.seeds, "rows": rows}
     return {"command": "make proof ARGS=examples", **examples.counts(wanted.seed)}
 

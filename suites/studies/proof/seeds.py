@@ -8,6 +8,7 @@ import numpy as np
 from fixtures.capability import TOWERS, Array, Tokens, Tower
 from fixtures.cells import EncoderKey
 from fixtures.datasets import fresh
+from fixtures.storage.lines import Lines
 from fixtures.truth import REFERENCE
 from plugins.cells.beside import Beside, alone, beside, compared
 from plugins.cells.fresh import COUNT
@@ -19,12 +20,20 @@ from plugins.subjects import Subjects
 SHARE = 4  # an encoder that is slow (plugins/cells/sampling) gets one seed of so many
 
 
-def figures(encoders: Sequence[tuple[str, str]], seeds: Sequence[int], told: Callable[[Any], Any]) -> list[dict[str, Any]]:
-    """A row an encoder and tower: its seeds, those that raise an alarm, and the largest distance as a share of its limit."""
-    subjects = Subjects()
-    golden, rows = load_golden(subjects), []
+def figures(
+    encoders: Sequence[tuple[str, str]], seeds: Sequence[int], kept: Lines, told: Callable[[Any], Any]
+) -> list[dict[str, Any]]:
+    """A row an encoder and tower: its seeds, those that raise an alarm, and the largest distance as a share of its limit.
+
+    Rows of an interrupted run are taken from `kept`.
+    """
+    subjects, rows = Subjects(), kept.read()
+    golden, done = load_golden(subjects), {row["encoder"] for row in rows if row["tower"] == TOWERS[-1]}
+    rows = [told(row) for row in rows if row["encoder"] in done]
     for backend, precision in encoders:
         key = EncoderKey(subjects.model_id, backend, precision, "cpu")
+        if str(key) in done:
+            continue
         try:
             encoder = subjects.encoder(key).encoder
         except CannotRun:  # a precision that this processor lacks
@@ -36,7 +45,9 @@ def figures(encoders: Sequence[tuple[str, str]], seeds: Sequence[int], told: Cal
             shares = compared(subjects, golden, key, inputs, found, "new input").shares.reshape(len(chosen), COUNT).max(axis=1)
             alarms = [seed for seed, share in zip(chosen, shares, strict=True) if share > 1]
             largest = float(shares.max())
-            rows.append(told({"encoder": str(key), "tower": tower, "seeds": len(chosen), "alarms": alarms, "largest": largest}))
+            row = {"encoder": str(key), "tower": tower, "seeds": len(chosen), "alarms": alarms, "largest": largest}
+            kept.append(row)
+            rows.append(told(row))
     subjects.end()
     return rows
 
