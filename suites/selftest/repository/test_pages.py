@@ -102,7 +102,7 @@ def test_example_runs_as_printed(clone: Path, few: list[str], example: str) -> N
     own = {
         "PATH": path,
         "CLIP_CONFORMANCE_CACHE": str(ROOT / ".cache"),
-        "PYTEST_ADDOPTS": " ".join([*few, "--latency-budget=0.5"]),
+        "PYTEST_ADDOPTS": " ".join([*few, "--latency-budget=0.5", "--allow-inconclusive"]),  # so little sees no slowdown
     }
     environment = {**os.environ, **own}
     result = subprocess.run(example, shell=True, cwd=clone, env=environment, capture_output=True, text=True, timeout=HANG_S)
