@@ -40,12 +40,15 @@ class Selection:
     @cached_property
     def backends(self) -> list[Backend]:
         """Those of --backend that are no services; all of them if it names none."""
-        return self._named(backends(), default=True)
+        return [backends()[name] for name in self._picked if name in backends()]
 
-    def _named(self, among: dict[str, Backend], default: bool) -> list[Backend]:
-        wanted = names(self.config, "--backend")
-        picked = pick("backend", wanted, [*backends(), *services()])
-        return [among[name] for name in picked if name in among] if wanted or default else []
+    @cached_property
+    def _picked(self) -> list[str]:
+        return pick("backend", names(self.config, "--backend"), [*backends(), *services()])
+
+    @cached_property
+    def _named_services(self) -> list[Backend]:
+        return [services()[name] for name in self._picked if name in services()] if names(self.config, "--backend") else []
 
     @cached_property
     def services(self) -> list[EncoderKey]:
@@ -53,7 +56,7 @@ class Selection:
         wanted = names(self.config, "--precision")
         return [
             EncoderKey(model_of(self.config), service.name, precision, device)
-            for service in self._named(services(), default=False)
+            for service in self._named_services
             for precision in ([p for p in service.precisions if p in wanted] if wanted else service.precisions[:1])
             for device in service.devices
         ]
@@ -78,7 +81,7 @@ class Selection:
     def encoders(self) -> list[EncoderKey]:
         """All selected encoders; raises BadInput for an unknown precision, and if neither one nor a service is selected."""
         chosen, wanted = self.backends, names(self.config, "--precision")
-        every = [*chosen, *self._named(services(), default=False)]
+        every = [*chosen, *self._named_services]
         offered = sorted({precision for backend in every for precision in backend.precisions})
         found = self.policies.values()
         for precision in wanted:
@@ -164,20 +167,24 @@ def _marks(key: EncoderKey) -> list[pytest.MarkDecorator]:
 
 def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
     """A test's subject: a cell, an encoder, a preprocessor's name, or None."""
-    params: dict[str, Any] = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    params = _params(item)
     about: Cell | EncoderKey | str | None = next((params[name] for name in SUBJECTS_OF_TESTS if params.get(name)), None)
     return about
 
 
 def _about_none(item: pytest.Item) -> bool:
     """True for a test whose kind of subject this run does not select: a service, or only services."""
-    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    params = _params(item)
     return any(name in params and params[name] is None for name in SUBJECTS_OF_TESTS)
 
 
 def tower_of(item: pytest.Item) -> str:
     """The tower that a test is about; empty if it is about none or both."""
-    return str(item.callspec.params.get("tower", "")) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
+    return str(_params(item).get("tower", ""))
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
 
 
 @pytest.hookimpl(trylast=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TRIED = 3  # documents
 CLOSER = 0.05  # an explanation leaves at most this share of the distance to golden's vectors
 Texts = Callable[[str], str]
-WITHOUT: Mapping[str, Texts] = {
+TEXT_WAYS: Mapping[str, Texts] = {
     "lower case": str.lower,
     "upper case": str.upper,
     "without accents": lambda text: "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c)),
@@ -57,7 +57,7 @@ def explanation(subjects: Subjects, drift: Drift, tower: Tower) -> str:
 def _texts(subjects: Subjects, drift: Drift, worst: list[int]) -> dict[str, Tokens]:
     texts = [subjects.dataset.texts[row] for row in worst]
     tokens = subjects.model.tokenize(texts)
-    found = {name: subjects.model.tokenize([change(text) for text in texts]) for name, change in WITHOUT.items()}
+    found = {name: subjects.model.tokenize([change(text) for text in texts]) for name, change in TEXT_WAYS.items()}
     length = tokens.shape[1]
     for most in CUTS:
         if most < length:

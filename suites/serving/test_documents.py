@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fixtures.capability import TOWERS, Tower
+from fixtures.capability import TOWERS, Array, Tower
 from fixtures.cells import EncoderKey
-from plugins.cells.compared import FARTHEST
+from plugins.cells.compared import compare_calls
 from plugins.cells.promises import Judge
 from plugins.golden.verified import names_of
 from plugins.measures.vectors.answers import worst_answer
 from plugins.measures.vectors.drift import Drift
-from plugins.measures.vectors.metrics import Comparison, cosine_distance, norm_ratio
+from plugins.measures.vectors.metrics import Comparison
 from plugins.measures.vectors.mixtures import retrieve
 from plugins.measures.vectors.recall import recalls
 from plugins.report.rows import Record
@@ -63,13 +63,10 @@ def test_length(service_key: EncoderKey, answers: Answers, tower: Tower, judge: 
     judge(Comparison(metric, np.abs(lengths - 1), UNIT, drift.names, "norm_ratio"))
 
 
-def _compared(what: str, found: np.ndarray, drift: Drift, rows: Sequence[int]) -> Comparison:
-    """Vectors beside the service's own of the same documents; one that is not finite is as far as can be."""
-    said, most = FARTHEST[COSINE]
-    wanted, broken = drift.found[list(rows)], ~np.isfinite(found).all(axis=1)
-    lengths = norm_ratio(found, wanted)
-    distances = np.where(broken | (lengths > 0.01), most, cosine_distance(found, wanted))  # another length is another vector
-    return Comparison(f"{said} of {what}", distances, drift.limits[COSINE][list(rows)], [drift.names[i] for i in rows], COSINE)
+def _hold(judge: Judge, what: str, found: Array, drift: Drift, rows: Sequence[int]) -> None:
+    """Vectors beside the service's own of the same documents, in direction and length."""
+    for comparison in compare_calls(f"{what} to its own vector", found, drift.found[list(rows)], drift, rows):
+        judge(comparison)
 
 
 def test_requests(service_key: EncoderKey, answers: Answers, tower: Tower, judge: Judge) -> None:
@@ -80,9 +77,9 @@ def test_requests(service_key: EncoderKey, answers: Answers, tower: Tower, judge
         most = answers.service.max_batch or len(order)
         parts = [order[i : i + most] for i in range(0, len(order), most)]
         found = np.concatenate([answers.embed([documents[i] for i in part], tower) for part in parts])
-        judge(_compared(f"a document {how} to its own vector", found, drift, order))
+        _hold(judge, f"a document {how}", found, drift, order)
     alone = np.concatenate([answers.embed([documents[i]], tower) for i in rows])
-    judge(_compared("a document alone to its own vector", alone, drift, rows))
+    _hold(judge, "a document alone", alone, drift, rows)
 
 
 def test_load(service_key: EncoderKey, answers: Answers, tower: Tower, judge: Judge) -> None:
@@ -90,7 +87,7 @@ def test_load(service_key: EncoderKey, answers: Answers, tower: Tower, judge: Ju
     drift = answers.drift(tower)
     for clients, rows, found, refused in loaded(answers, tower):
         judge(not refused, f"{len(refused)} requests of {clients} clients were refused, the first: {refused[:1]}")
-        judge(_compared(f"a document from one of {clients} clients to its own vector", found, drift, rows))
+        _hold(judge, f"a document from one of {clients} clients", found, drift, rows)
 
 
 def test_trouble(service_key: EncoderKey, answers: Answers, judge: Judge) -> None:
@@ -107,7 +104,7 @@ def test_trouble(service_key: EncoderKey, answers: Answers, judge: Judge) -> Non
             else:
                 refused = False
             judge(refused, f"{what} in a request of {len(files)} was answered with a vector, expected a refusal")
-        judge(_compared(f"a document after {what} to its own vector", answers.embed([good], "image"), drift, [0]))
+        _hold(judge, f"a document after {what}", answers.embed([good], "image"), drift, [0])
 
 
 def test_class(service_key: EncoderKey, answers: Answers, subjects: Subjects, judge: Judge, record: Record) -> None:

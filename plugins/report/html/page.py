@@ -116,7 +116,7 @@ def _flat(found: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
 
 def _short(row: Row) -> Row:
     chosen = [f"--{key}={row[key]}" for key in ("backend", "precision", "preprocessor", "device") if key in row]
-    return {"again": " ".join(["pytest", *chosen])} | {key: _rounded(row[key]) for key in row if key not in LEFT_OUT}
+    return {"again": " ".join(["pytest", *chosen])} | {key: row[key] for key in row if key not in LEFT_OUT}
 
 
 def _rounded(value: Any) -> Any:
