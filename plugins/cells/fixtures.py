@@ -47,10 +47,17 @@ def chosen(config: pytest.Config) -> Subjects:
     return Subjects(model, pretrained, dataset, golden, given(config))
 
 
+def subjects_of(config: pytest.Config) -> Subjects:
+    """The session's subjects, also for a process that replayed all tests and has not used them yet."""
+    if SUBJECTS not in config.stash:
+        config.stash[SUBJECTS] = chosen(config)
+    return config.stash[SUBJECTS]
+
+
 @pytest.fixture(scope="session")
 def subjects(pytestconfig: pytest.Config) -> Subjects:
     """The session's subjects."""
-    return pytestconfig.stash.setdefault(SUBJECTS, chosen(pytestconfig))
+    return subjects_of(pytestconfig)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ MORE = (
     "against-repository",
     "drift-budget",
     "soak",
+    "compare-vectors",
 )  # options that change what a test compares with
 # Whether these break depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
 OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}

@@ -14,7 +14,8 @@ import pytest
 from fixtures.cells import Cell, EncoderKey
 from fixtures.datasets import Dataset
 from fixtures.errors import Unavailable
-from fixtures.registry import preprocessors
+from fixtures.machine.versions import require_usable
+from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
 from plugins.cells.given_back import CannotRun
 from plugins.cells.matrix import subject
@@ -73,7 +74,7 @@ def choose(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> Samp
         because = f"{cell.encoder} takes {times:.1f} times as long as {reference_key(cell.encoder)} for an image: "
         return Sample(rows, n, f"{because}{first} runs on all {n}, other preprocessors on {others}", times)
     if known_bad(subjects, cell.preprocessor) and whole_s(subjects, cell.encoder) >= BAD_LONG_S:
-        judged = subjects.once(("judged whole", cell.preprocessor), lambda: cell.encoder)
+        judged = subjects.once(("judged whole", cell.preprocessor), lambda: _judge_of(items, cell))
         if judged != cell.encoder:
             because = f"{cell.preprocessor} declares to break C1: {judged} runs it on all {n}, other encoders on {others}"
             return Sample(rows, n, because)
@@ -95,6 +96,21 @@ def _slow(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> tuple
 def known_bad(subjects: Subjects, preprocessor: str) -> bool:
     """True if the preprocessor declares to break C1, whatever the encoder."""
     return "C1" in preprocessors()[preprocessor].failures(subjects.model.geometry.squash)
+
+
+def _judge_of(items: Sequence[pytest.Item], cell: Cell) -> EncoderKey:
+    """The encoder that runs a known-bad preprocessor on all images: the first selected one that can run, in every process."""
+    abouts = (subject(item) for item in items)
+    keys = [about.encoder for about in abouts if isinstance(about, Cell) and about.preprocessor == cell.preprocessor]
+    return next((key for key in dict.fromkeys(keys) if _runs(key)), cell.encoder)
+
+
+def _runs(key: EncoderKey) -> bool:
+    try:
+        require_usable(backends()[key.backend], key.base, key.device)
+    except Unavailable:
+        return False
+    return True
 
 
 def spread(dataset: Dataset) -> list[int]:

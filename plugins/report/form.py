@@ -173,6 +173,14 @@ class Judged(TypedDict):
     not_judged: NotRequired[list[str]]
 
 
+class StoredBeside(TypedDict):
+    """Vectors beside an encoder's that were stored elsewhere: of the worst input."""
+
+    beside: str
+    cosine_distance: float
+    share_of_limit: float
+
+
 class Row(Classed, Judged):
     """One cell; without `preprocessor`, an encoder without a selected cell."""
 
@@ -194,6 +202,7 @@ class Row(Classed, Judged):
     int8_range: NotRequired[Literal["full", "reduced"]]
     growth: NotRequired[dict[Tower, GrowthBeside]]
     soak: NotRequired[dict[Tower, SoakFigures]]
+    stored: NotRequired[dict[Tower, StoredBeside]]
 
     latency_ms: NotRequired[Latency]
     latency_device_only_ms: NotRequired[dict[Tower, DeviceOnly]]

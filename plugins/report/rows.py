@@ -11,7 +11,7 @@ import pytest
 from fixtures.capability import TOWERS
 from fixtures.cells import Cell, EncoderKey
 from fixtures.storage.atomic import write_text
-from plugins.cells.fixtures import SUBJECTS
+from plugins.cells.fixtures import subjects_of
 from plugins.cells.matrix import subject, tower_of
 from plugins.cells.promises import promise, reproduce
 from plugins.report.form import Judged, Loaded, Report, Row, Run
@@ -170,15 +170,13 @@ def report_of(config: pytest.Config, rows: list[Row]) -> Report:
         "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
         "seed": config.option.seed,
     }
-    report: Report = {"schema": 1, "run": run, "environment": environment.fingerprint(), **_model(config), "cells": rows}
+    loaded = _model(config) if any(row["verdict"] != "skipped" for row in rows) else {}
+    report: Report = {"schema": 1, "run": run, "environment": environment.fingerprint(), **loaded, "cells": rows}
     return report
 
 
 def _model(config: pytest.Config) -> Loaded:
-    subjects = config.stash.get(SUBJECTS, None)
-    if subjects is None or "model" not in vars(subjects):
-        return {}
-    model = subjects.model
+    model = subjects_of(config).model
     return {
         "model": {
             "name": model.name,

@@ -13,19 +13,20 @@ from typing import Any
 import pytest
 
 from fixtures.cells import Cell, EncoderKey
-from fixtures.storage.lines import Lines, parsed
+from fixtures.storage.lines import Line, Lines, Tail
 from plugins.cells.matrix import subject
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
 
-CHILD, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_LIFE"  # the journal's path; a pipe that ends with the supervisor
+# The journal's path, of a supervised child and of a worker's supervisor; a pipe that ends with the process that started it.
+CHILD, WORKER, LIFE = "CLIP_CONFORMANCE_JOURNAL", "CLIP_CONFORMANCE_WORKER", "CLIP_CONFORMANCE_LIFE"
 LOST_DEVICE = 75  # exit code of a child that ends because its CUDA device is lost (EX_TEMPFAIL of sysexits.h)
 JOURNAL = pytest.StashKey["Journal"]()
 
 
 class Journal:
     """JSON lines: {"collected": tests}, {"start": test, "about": [encoder, preprocessor]}, {"end": test, …},
-    {"over": exit code}, {"blame": sentence, "test": …, …}.
+    {"over": exit code}, {"blame": sentence, "test": …, …}, {"waits": "for a worker"}.
 
     A blame with "lost" is about a CUDA device that was lost in a test that finished.
     """
@@ -38,9 +39,9 @@ class Journal:
 
     def begins(self) -> None:
         """A new child starts: earlier lines are about earlier children."""
-        self._read = self.path.stat().st_size
-        self._last: dict[str, Any] = {}
-        self._test: dict[str, Any] | None = None  # the last test that it started
+        self._tail = Tail(self.path, self.path.stat().st_size)
+        self._last: Line = {}
+        self._test: Line | None = None  # the last test that it started
         self._since = time.monotonic()
 
     def append(self, **line: Any) -> None:
@@ -48,19 +49,22 @@ class Journal:
         with one_sentence():
             self._file.append(line)
 
+    def adopt(self, line: Line) -> None:
+        """Take over what another process noted about a test: its end, or a blame."""
+        self.append(**line)
+        if "end" in line:
+            self.done[line["end"]] = line
+        else:
+            self.blamed.append(line)
+
     @property
-    def lines(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[Line]:
         """All of them."""
         return self._file.read()
 
     def heard(self) -> float:
         """The time when this child's last line was first read, or when the child started. Reads new lines only."""
-        with self.path.open("rb") as file:
-            file.seek(self._read)
-            new, _, _ = file.read().rpartition(b"\n")
-        if new:
-            self._read += len(new) + 1
-        if lines := parsed(new):
+        if lines := self._tail.new():
             self._last, self._since = lines[-1], time.monotonic()
             self._test = next((line for line in reversed(lines) if "start" in line), self._test)
         return self._since
@@ -100,17 +104,17 @@ class Journal:
         return sentence
 
     @cached_property
-    def done(self) -> dict[str, dict[str, Any]]:
-        """The lines of tests that ended before this child started, by test."""
+    def done(self) -> dict[str, Line]:
+        """The lines of tests that ended before this child started, or in a worker, by test."""
         return {line["end"]: line for line in self.lines if "end" in line}
 
     @cached_property
-    def blamed(self) -> list[dict[str, Any]]:
-        """The blames from before this child started, oldest first."""
+    def blamed(self) -> list[Line]:
+        """The blames from before this child started, and of workers, oldest first."""
         return [line for line in self.lines if "blame" in line]
 
     @property
-    def losses(self) -> list[dict[str, Any]]:
+    def losses(self) -> list[Line]:
         """The blames for a lost device."""
         return [line for line in self.blamed if "lost" in line]
 
@@ -145,7 +149,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if path is None or life is None:
         return
     config.stash[JOURNAL] = Journal(Path(path))
-    threading.Thread(target=_die_with, args=(int(life),), daemon=True).start()
+    die_with(int(life))
 
 
 def settled(item: pytest.Item, journal: Journal) -> bool:
@@ -156,9 +160,14 @@ def settled(item: pytest.Item, journal: Journal) -> bool:
     return bool(journal.blocked_by(item)) or (item.nodeid in journal.done and not again)
 
 
-def _die_with(pipe: int) -> None:
-    os.read(pipe, 1)
-    os.kill(os.getpid(), signal.SIGKILL)
+def die_with(pipe: int) -> None:
+    """Kill this process when the other end of the pipe closes, which it does however the process that holds it ends."""
+
+    def wait() -> None:
+        os.read(pipe, 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from plugins.supervision.journal import CHILD, LIFE, LOST_DEVICE, Journal
+from plugins.supervision.journal import CHILD, LIFE, LOST_DEVICE, WORKER, Journal, die_with
 
 if TYPE_CHECKING:
     import psutil
@@ -56,8 +57,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             raise pytest.UsageError(f"{name} is {config.getoption(name):g}, expected more than 0")
     if not _wanted(config):
         return None
-    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
-        journal = Journal(Path(folder) / "journal.jsonl")
+    with _journal() as journal:
         while True:
             losses = len(Journal(journal.path).losses)
             died = _Run(config, journal).to_its_end()
@@ -77,6 +77,31 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             print(f"\n{blame}: its cell fails, the others continue\n", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def _journal() -> Iterator[Journal]:
+    """A journal in a folder of its own; a worker's supervisor is given one, and ends with the process that gave it."""
+    if worker := os.environ.get(WORKER):
+        die_with(int(os.environ[LIFE]))
+        yield Journal(Path(worker))
+        return
+    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
+        yield Journal(Path(folder) / "journal.jsonl")
+
+
+def command(config: pytest.Config) -> list[str]:
+    """The command that starts this run once more."""
+    script = Path(sys.argv[0])
+    started = [str(script)] if script.name in ("pytest", "py.test") and script.is_file() else ["-m", "pytest"]
+    return [sys.executable, *started, *map(str, config.invocation_params.args)]
+
+
+def memory_limit(config: pytest.Config) -> float:
+    """How much memory the run may use, in GiB."""
+    import psutil
+
+    return float(config.getoption("--memory-limit") or 0.9 * psutil.virtual_memory().available / GIB)
+
+
 def _wanted(config: pytest.Config) -> bool:
     option = config.option
     if os.name != "posix" or CHILD in os.environ or option.unsupervised or config.invocation_params.plugins:
@@ -90,24 +115,18 @@ class _Run:
     """One child process, from start to end."""
 
     def __init__(self, config: pytest.Config, journal: Journal) -> None:
-        import psutil
-
         self.journal = journal
         self.limit_s = float(config.getoption("--test-limit")) + (config.getoption("--soak") or 0.0)
         journal.begins()
-        most = config.getoption("--memory-limit")
-        self.limit_bytes = most * GIB if most else 0.9 * psutil.virtual_memory().available
-        script = Path(sys.argv[0])
-        started = [str(script)] if script.name in ("pytest", "py.test") and script.is_file() else ["-m", "pytest"]
+        self.limit_bytes = memory_limit(config) * GIB
         # Two pipes that carry no data: each side notices when the other one ends, for whatever reason.
         theirs, self.life = os.pipe()
         self.death, held = os.pipe()
         environment = {**os.environ, CHILD: str(journal.path), LIFE: str(theirs)}
-        arguments = [str(argument) for argument in config.invocation_params.args]
         # The child has its own process group, or Ctrl-C would reach it twice; so it must not read from the terminal.
         reading = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         self.process = subprocess.Popen(
-            [sys.executable, *started, *arguments],
+            command(config),
             cwd=config.invocation_params.dir,
             env=environment,
             pass_fds=[theirs, held],

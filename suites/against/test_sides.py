@@ -10,6 +10,8 @@ from plugins.cells.promises import Judge
 from plugins.latency.gate import UNCLEAR
 from plugins.report.rows import Record
 
+pytestmark = pytest.mark.alone
+
 
 def test_accuracy(side_by_side: SideBySide, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record) -> None:
     """A1 both sides give the same vector: cosine and largest absolute difference within tolerance, for every input."""

@@ -12,6 +12,8 @@ from plugins.measures.latency.reference import Calls, calls_of
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
+pytestmark = pytest.mark.alone
+
 
 def test_encode_in_alternation(
     subjects: Subjects,

@@ -27,6 +27,8 @@ from plugins.measures.vectors.metrics import Comparison, cosine_distance
 from plugins.report.rows import Record
 from plugins.subjects import LoadedEncoder, Subjects
 
+pytestmark = pytest.mark.alone
+
 COSINE = "cosine_distance"
 LOOKED_AT = 12  # timed calls, evenly spaced, whose vectors are compared
 DOCUMENTS = 4  # files that take turns

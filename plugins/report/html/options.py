@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
-from plugins.cells.fixtures import SUBJECTS
+from plugins.cells.fixtures import subjects_of
 from plugins.report.difference import read
 from plugins.report.html.needs import check
 from plugins.report.rows import RESULTS, report_of
@@ -47,10 +47,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from plugins.report.html.page import page
     from plugins.report.html.pictures import pictures
 
-    subjects = config.stash.get(SUBJECTS, None)
     with noted(config, WHAT):
         found = cast("dict[str, Any]", report_of(config, rows))
-        shown = pictures(subjects.dataset, found["cells"]) if subjects else {}
+        shown = pictures(subjects_of(config).dataset, found["cells"]) if "model" in found else {}
         write_text(target, page(found, read(since) if since else None, shown))
 
 
