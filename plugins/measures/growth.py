@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import psutil
 
 # Rows of each call in a round: it detects leaks at one batch size only, and leaks in one of ten calls.
-SIZES, FEW_ROWS = (1, 3, 1, 8, 2, 1, 5, 1, 2, 4), (1, 1, 1, 8, 1, 1, 2, 1, 1, 1)
+SIZES, FEW_ROWS = (1, 2, 1, 5, 2, 1, 3, 1, 2, 1), (1, 1, 1, 3, 1, 1, 2, 1, 1, 1)
 WARM_UP, QUARTERS = 3, 4  # rounds before the measured ones; parts of the measured rounds
 ROUNDS = (3, 5)  # fewest and most rounds in a quarter, as BUDGET_S allows: 120 to 200 calls
 LOOKS = 3  # rounds at the end of a quarter after which the resources are read, which takes as long as some calls

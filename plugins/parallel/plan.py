@@ -12,6 +12,7 @@ from plugins.cells.matrix import subject
 
 GIB = 2**30
 WORKER_GIB = 4.0  # memory that a worker is given room for: torch, its references and the largest cell of the default model
+CORES = 2  # of a worker; with one each, two workers on two cores were 3 % faster than none: one process uses 1.7 of them
 FEWEST = 3  # encoders a worker; with fewer, starting workers takes longer than they save
 
 
@@ -68,7 +69,7 @@ def number(config: pytest.Config, items: list[pytest.Item]) -> int:
     encoders = len({group(item) for item in items if group(item) and not isinstance(subject(item), str)})
     if (wanted := config.getoption("--workers")) or not hasattr(os, "sched_setaffinity"):
         return min(wanted or 1, encoders)
-    return min(cores(), int(psutil.virtual_memory().available / GIB / WORKER_GIB), encoders // FEWEST)
+    return min(cores() // CORES, int(psutil.virtual_memory().available / GIB / WORKER_GIB), encoders // FEWEST)
 
 
 def shares(workers: int) -> list[list[int]]:

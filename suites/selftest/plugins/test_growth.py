@@ -51,7 +51,7 @@ def test_it_is_found(way: str, of: Tower, resource: str, least: float) -> None:
     noise = 2048 if resource == "memory" else 0
     assert 0.9 * least - noise < found.kept[resource] < 1.3 * least
     (broken,) = (str(each) for each in found.comparisons(None) if not each and resource in each.metric)
-    assert f"1 to 8 {of}s" in broken and "allowed" in broken
+    assert f"1 to 5 {of}s" in broken and "allowed" in broken
 
 
 @pytest.mark.parametrize(("way", "of"), [("nothing", "image"), ("nothing", "text"), ("bytes-of-texts", "image")])

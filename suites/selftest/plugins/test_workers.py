@@ -55,7 +55,7 @@ def test_the_rows_are_the_same(both: dict[str, SimpleNamespace]) -> None:
     assert alone["model"] == beside["model"]
     for one, two in zip(alone["cells"], beside["cells"], strict=True):
         assert _drift(one) == pytest.approx(_drift(two), abs=1e-9)
-    last = [both[n].done.stdout.strip().splitlines()[-1].partition(" in ")[0] for n in ("1", "2")]
+    last = [both[n].done.stdout.strip().splitlines()[-1].strip("= ").partition(" in ")[0] for n in ("1", "2")]
     assert last[0] == last[1]
 
 
