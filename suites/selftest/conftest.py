@@ -22,6 +22,7 @@ from suites.selftest.patience import HANG_S
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
     del os.environ[name]  # inner runs are no workers of the outer one: pytest-benchmark would measure nothing in them
 BRIEF = ("-k", "not test_growth and not test_every_kind and not test_threads")  # without the promises that take longest
+TINY = ("-p", "suites.selftest.planted.tiny", "--model=tiny:clip", "--pretrained=random:0")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -78,19 +79,34 @@ def dataset(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def few_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> Path:
     """Some scenes in `mine` and their golden data in `golden`, made once for all of xdist's workers."""
-    base = tmp_path_factory.getbasetemp()
-    folder = base / "few" if worker_id == "master" else base.parent / f"few-{testrun_uid}"
-    with locked(folder.with_suffix(".lock")):
-        if not (folder / "golden").exists():
-            made = start(folder, "--update-golden", f"--dataset={some_scenes(folder / 'mine')}", f"--golden={folder}/golden")
-            assert (folder / "golden").exists(), made.stdout + made.stderr
-    return folder
+    return _made("few", (), tmp_path_factory, worker_id, testrun_uid)
 
 
 @pytest.fixture(scope="session")
 def few(few_folder: Path) -> list[str]:
     """Options of a run over them."""
-    return [f"--dataset={few_folder}/mine", f"--golden={few_folder}/golden"]
+    return _options(few_folder)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> list[str]:
+    """The same with a model that computes next to nothing, for what is about the suite alone; no recall is judged."""
+    return [*TINY, *_options(_made("tiny", TINY, tmp_path_factory, worker_id, testrun_uid))]
+
+
+def _options(folder: Path) -> list[str]:
+    return [f"--dataset={folder}/mine", f"--golden={folder}/golden"]
+
+
+def _made(name: str, model: Sequence[str], factory: pytest.TempPathFactory, worker: str, run: str) -> Path:
+    base = factory.getbasetemp()
+    folder = base / name if worker == "master" else base.parent / f"{name}-{run}"
+    with locked(folder.with_suffix(".lock")):
+        if not (folder / "golden").exists():
+            some_scenes(folder / "mine")
+            made = start(folder, "--update-golden", *model, *_options(folder))
+            assert (folder / "golden").exists(), made.stdout + made.stderr
+    return folder
 
 
 def small_dataset(folder: Path) -> Path:

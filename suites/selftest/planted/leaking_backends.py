@@ -72,10 +72,10 @@ WAYS: dict[str, Callable[[list[Any], Any, Tower], object]] = {
 
 
 class LeakyEncoder(Encoder):
-    """An embedding is the mean of each input, 192 times."""
+    """An embedding is the mean of each input, `width` times."""
 
-    def __init__(self, way: str) -> None:
-        self.keep, self.kept = WAYS[way], list[Any]()
+    def __init__(self, way: str, width: int) -> None:
+        self.keep, self.kept, self.width = WAYS[way], list[Any](), width
 
     def upload(self, batch: Array | Tokens, tower: Tower) -> object:
         """Keep what shall be kept."""
@@ -88,7 +88,7 @@ class LeakyEncoder(Encoder):
 
     def download(self, embedding: Any) -> Array:
         """As many times as there are dimensions."""
-        return np.repeat(embedding[:, None], 192, axis=1).astype(np.float32)
+        return np.repeat(embedding[:, None], self.width, axis=1).astype(np.float32)
 
 
 @cache
@@ -100,7 +100,7 @@ def backend(way: str) -> TorchEager:
         precisions: tuple[str, ...] = ("fp32",)
 
         def load(self, model: Any, precision: str, device: str) -> Encoder:
-            return LeakyEncoder(way)
+            return LeakyEncoder(way, model.embed_dim)
 
     return Leaky()
 

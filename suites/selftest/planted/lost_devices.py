@@ -50,7 +50,7 @@ class Good(TorchEager):
 
     def load(self, model: Any, precision: str, device: str) -> Encoder:
         """It always can be built."""
-        encoder = OnDevice("nothing")
+        encoder = OnDevice("nothing", model.embed_dim)
         encoder.breaks = self.breaks
         return encoder
 

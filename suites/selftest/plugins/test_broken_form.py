@@ -18,20 +18,20 @@ CHOSEN = ("-p", "suites.selftest.planted.declarations", "--preprocessor", "origi
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finished:
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Finished:
     """One run over all of them; its process and its rows by backend."""
     folder, names = tmp_path_factory.mktemp("form"), ",".join(FORMS)
-    process = start(folder, *CHOSEN, *SUITES, *BRIEF, "--backend", names, "--device", "cpu", *few, env={"PLANT": names})
+    process = start(folder, *CHOSEN, *SUITES, *BRIEF, "--backend", names, "--device", "cpu", *tiny, env={"PLANT": names})
     return process, {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
 
 
 @pytest.mark.parametrize(
     ("backend", "sentence"),
     [
-        ("squeezed", "shape (192,) for 1 input ("),
-        ("narrow", "shape (1, 191) for 1 input ("),
+        ("squeezed", "shape (64,) for 1 input ("),
+        ("narrow", "shape (1, 63) for 1 input ("),
         ("none", "NoneType for 1 input ("),
-        ("text-object", "dtype object for 1 input (text), expected a float32 array of shape (1, 192)"),
+        ("text-object", "dtype object for 1 input (text), expected a float32 array of shape (1, 64)"),
     ],
 )
 def test_only_e1_breaks(finished: Finished, backend: str, sentence: str) -> None:
@@ -46,7 +46,7 @@ def test_what_e1_does_not_see_fails(finished: Finished) -> None:
     """A form that breaks at another batch size fails the promise that asked for it."""
     row = finished[1]["four"]
     assert (row["verdict"], row["broken_promises"]) == ("fail", ["E6"])
-    assert row["reason"].startswith("E6 is not judged: E1 is broken: shape (192,) for 4 inputs (")
+    assert row["reason"].startswith("E6 is not judged: E1 is broken: shape (64,) for 4 inputs (")
 
 
 def test_no_traceback(finished: Finished) -> None:
@@ -55,16 +55,16 @@ def test_no_traceback(finished: Finished) -> None:
     assert "Error" not in printed and "Traceback" not in printed, printed[-5000:]
 
 
-def test_declared(run: Run, few: list[str]) -> None:
+def test_declared(run: Run, tiny: list[str]) -> None:
     """A form that is declared is expected, and the rest is not judged."""
-    result = run(*CHOSEN, *SUITES, *BRIEF, "--backend", "squeezed-known", *few, env={"PLANT": "squeezed-known"})
+    result = run(*CHOSEN, *SUITES, *BRIEF, "--backend", "squeezed-known", *tiny, env={"PLANT": "squeezed-known"})
     assert result.returncode == 0, result.stdout[-3000:]
     assert "expected-failure in 1 cell: E1: ours: planted" in result.stdout
 
 
-def test_without_e1(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_without_e1(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """Where E1 is not selected nothing else has said it, so the others fail."""
-    chosen = ("suites/embeddings/test_cell.py", "--backend", "narrow", *few)
+    chosen = ("suites/embeddings/test_cell.py", "--backend", "narrow", *tiny)
     assert run(*CHOSEN, *chosen, env={"PLANT": "narrow"}).returncode == 1
     row = json.loads((tmp_path / "report.json").read_text())["cells"][0]
     assert row["reason"].startswith("C1 is not judged: E1 is broken: shape ")

@@ -19,10 +19,10 @@ CHOSEN = (
 )
 
 
-def test_each_breaks_its_promise(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_each_breaks_its_promise(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """One run over all of them."""
     names = ",".join(BACKENDS)
-    done = run(*CHOSEN, "--device=cpu", "--preprocessor=original_clip", "--backend", names, *few, env={"PLANT": names})
+    done = run(*CHOSEN, "--device=cpu", "--preprocessor=original_clip", "--backend", names, *tiny, env={"PLANT": names})
     rows = {row["backend"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
     found = {name: rows[name]["broken_promises"] for name in BACKENDS}
     assert found == {name: list(promises) for name, (_, promises) in BACKENDS.items()}, done.stdout[-5000:]

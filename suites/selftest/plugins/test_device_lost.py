@@ -20,28 +20,28 @@ def rows(folder: Path) -> dict[str, Any]:
     return {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
 
 
-def test_a_fresh_process_takes_over(tmp_path: Path, few: list[str]) -> None:
+def test_a_fresh_process_takes_over(tmp_path: Path, tiny: list[str]) -> None:
     """The cell keeps its own failure, its other tests say what happened, the next cell passes."""
-    done = start(tmp_path, *CELLS, FORM, *few, supervised=True)
+    done = start(tmp_path, *CELLS, FORM, *tiny, supervised=True)
     found = rows(tmp_path)
     assert found["first"]["verdict"] == "fail" and SAYS in done.stdout, done.stdout
     assert found["second"]["verdict"] == "pass"
     assert done.stderr.count("continue in a fresh process") == 1 and done.returncode == 1
-    assert done.stdout.count(f"the CUDA device was lost in {FORM}[scenes-s-first-fp32-cuda-image] ({SAYS})") > 0
+    assert done.stdout.count(f"the CUDA device was lost in {FORM}[tiny:clip@random:0-first-fp32-cuda-image] ({SAYS})") > 0
 
 
-def test_a_device_that_stays_lost_ends_it(tmp_path: Path, few: list[str]) -> None:
+def test_a_device_that_stays_lost_ends_it(tmp_path: Path, tiny: list[str]) -> None:
     """One fresh process, which asks once; what is left is skipped with the reason."""
-    done = start(tmp_path, *CELLS, FORM, *few, env={"STAYS": str(tmp_path / "broken")}, supervised=True)
+    done = start(tmp_path, *CELLS, FORM, *tiny, env={"STAYS": str(tmp_path / "broken")}, supervised=True)
     found = rows(tmp_path)
     assert [found[name]["verdict"] for name in ("first", "second")] == ["fail", "skipped"], done.stdout
     assert "it stays lost in a fresh process" in found["second"]["reason"] and done.returncode == 1
     assert done.stderr.count("continue in a fresh process") == 1
 
 
-def test_without_a_supervisor_later_cells_are_skipped(tmp_path: Path, few: list[str]) -> None:
+def test_without_a_supervisor_later_cells_are_skipped(tmp_path: Path, tiny: list[str]) -> None:
     """They say which test lost the device, and what to do."""
-    done = start(tmp_path, *CELLS, FORM, *few)
+    done = start(tmp_path, *CELLS, FORM, *tiny)
     found = rows(tmp_path)
     assert [found[name]["verdict"] for name in ("first", "second")] == ["fail", "skipped"], done.stdout
     assert "first-fp32-cuda" in found["second"]["reason"] and "without --unsupervised" in found["second"]["reason"]

@@ -27,22 +27,22 @@ def test_a_seed_repeats_inputs() -> None:
     assert all(len(text) >= fresh.SHORTEST for text in fresh.texts(["x"], 8, 0))
 
 
-def test_who_answers_from_memory_fails(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_who_answers_from_memory_fails(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """Only on what is new; the message names the input, and the command draws it again."""
-    data = next(option.partition("=")[2] for option in few if option.startswith("--dataset"))
+    data = next(option.partition("=")[2] for option in tiny if option.startswith("--dataset"))
     plant = ("-p", "suites.selftest.planted.remembering_backends", "--backend=remembering,torch-eager")
-    done = run(*ONE, *plant, *few, "-k", "test_fresh_inputs or test_every_kind or test_direction", env={"DATA": data})
+    done = run(*ONE, *plant, *tiny, "-k", "test_fresh_inputs or test_every_kind or test_direction", env={"DATA": data})
     report = json.loads((tmp_path / "report.json").read_text())
     broken = {row["backend"]: row["broken_promises"] for row in report["cells"]}
     assert broken == {"remembering": ["E16", "E17"], "torch-eager": []}, done.stdout[-4000:]
     seed = report["run"]["seed"]
     assert f"seed: {seed} of the inputs" in done.stdout and f"of seed {seed}" in done.stdout
     assert re.search(
-        rf"again: pytest '.*test_fresh_inputs\[scenes-s-remembering-fp32-cpu-image\]' .*--seed={seed}", done.stdout
+        rf"again: pytest '.*test_fresh_inputs\[tiny:clip@random:0-remembering-fp32-cpu-image\]' .*--seed={seed}", done.stdout
     ), done.stdout[-4000:]
 
 
-def test_the_seed_can_be_given(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_the_seed_can_be_given(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """It stands in the report."""
-    run(*ONE, "--backend=torch-eager", "-k", "test_fresh", "--seed=7", *few)
+    run(*ONE, "--backend=torch-eager", "-k", "test_fresh", "--seed=7", *tiny)
     assert json.loads((tmp_path / "report.json").read_text())["run"]["seed"] == 7

@@ -48,7 +48,7 @@ class Builds:
         self.tried.append(key)
         if key in self.fails:
             self._allocate(self.fails.pop(key))
-        return LeakyEncoder("nothing")
+        return LeakyEncoder("nothing", model.embed_dim)
 
     def _allocate(self, error: Exception) -> None:
         """The frame that raises holds both the array and the error."""

@@ -19,7 +19,7 @@ MB = 1e6
 
 def kept(way: str, tower: Tower) -> Growth:
     """By an encoder that does next to nothing else."""
-    encoder = LeakyEncoder(way)
+    encoder = LeakyEncoder(way, 192)
     try:
         return growth(encoder, PIXELS if tower == "image" else TOKENS, tower, "cpu")
     finally:
@@ -69,12 +69,12 @@ def test_growth_that_ends_is_none() -> None:
     assert all(Growth("calls", 50, grows).comparisons(Growth("calls", 50, {"memory": [0, 1.1e6, 2.2e6, 3.3e6]})))
 
 
-def test_the_promise(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_the_promise(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """E11 breaks for the tower that keeps, the report has the figures; what keeps 80 results for good passes."""
     ways = ("bytes-of-texts", "the-last-eighty", "nothing")
     backends = ",".join(f"keeps-{way}" for way in ways)
     done = run(
-        "-p", "suites.selftest.planted.leaking_backends", "suites/embeddings/test_resources.py", *few, "--backend", backends
+        "-p", "suites.selftest.planted.leaking_backends", "suites/embeddings/test_resources.py", *tiny, "--backend", backends
     )
     rows: dict[str, Any] = {r["backend"]: r for r in json.loads((tmp_path / "report.json").read_text())["cells"]}
     assert [rows[f"keeps-{way}"]["verdict"] for way in ways] == ["fail", "pass", "pass"], done.stdout

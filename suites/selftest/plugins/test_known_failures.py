@@ -21,7 +21,7 @@ Finished = tuple[subprocess.CompletedProcess[str], dict[str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finished:
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Finished:
     """One run over all backends that drift or vary; its process and its rows by backend."""
     folder, names = tmp_path_factory.mktemp("known"), ",".join(DRIFTS)
     process = start(
@@ -31,7 +31,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Finish
         "suites/embeddings/test_encoder.py",
         "--backend",
         names,
-        *few,
+        *tiny,
         "--device",
         "cpu",
         "-k",

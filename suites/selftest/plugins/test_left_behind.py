@@ -27,12 +27,12 @@ def rows_of(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleNamespace:
+def planted(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> SimpleNamespace:
     """One run of all of them, as a person starts it: it must come to its end."""
     folder = tmp_path_factory.mktemp("planted")
     tests = (f"{FILE}::test_ownership", "suites/embeddings/test_left_behind.py")
     more = ("suites/preprocessing/test_left_behind.py", "--preprocessor=lenient", "--device=cpu", "--memory-limit=4")
-    done = start(folder, *PLUGIN, *tests, *more, *few, "--backend", ",".join(NAMES), supervised=True)
+    done = start(folder, *PLUGIN, *tests, *more, *tiny, "--backend", ",".join(NAMES), supervised=True)
     return SimpleNamespace(said=done.stdout + done.stderr, code=done.returncode, rows=rows_of(folder))
 
 
@@ -69,7 +69,7 @@ def test_each_costs_its_own_cell(planted: SimpleNamespace) -> None:
         "PIL.Image.MAX_IMAGE_PIXELS was 89478485 and is None",
         "torch threads was ",
         "torch deterministic algorithms was ",
-        "and is '/' (seen in test_ownership[scenes-s-changes-later",
+        "and is '/' (seen in test_ownership[tiny:clip@random:0-changes-later",
         "torch default dtype was torch.float32 and is torch.float64",
         "flush to zero was False and is True",
         "the model's own weights were changed",
@@ -93,15 +93,17 @@ def test_the_run_ends_without_the_thread(planted: SimpleNamespace) -> None:
     assert "exits without waiting for thread 'never ends'" in planted.said and planted.code == 1
 
 
-def test_without_a_test_of_its_own(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_without_a_test_of_its_own(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """A selection that lacks E12 and P12: it fails its maker all the same, as an error of the test in which it is seen."""
-    done = run(*PLUGIN, f"{FILE}::test_form", *few, "--backend=changes,changes-later,innocent", "--device=cpu")
+    done = run(*PLUGIN, f"{FILE}::test_form", *tiny, "--backend=changes,changes-later,innocent", "--device=cpu")
     broken = {name: row["broken_promises"] for name, row in rows_of(tmp_path).items()}
     assert broken == {"changes": ["E12"], "changes-later": ["E12"], "innocent": []} and done.returncode == 1, done.stdout[
         -3000:
     ]
     assert (
-        "E12 broken: " in done.stdout and "in scenes-s-changes-later-fp32-cpu" in done.stdout and "again: pytest" in done.stdout
+        "E12 broken: " in done.stdout
+        and "in tiny:clip@random:0-changes-later-fp32-cpu" in done.stdout
+        and "again: pytest" in done.stdout
     )
 
 

@@ -18,10 +18,10 @@ FOUND = {
 
 
 @pytest.fixture(scope="module")
-def claims(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
+def claims(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
     """One inner run over all lying backends and an honest one."""
     folder, names = tmp_path_factory.mktemp("claims"), ",".join(LIES)
-    chosen = ("--backend", f"{names},torch-eager", "--precision", "fp32,fp16", "-k", "test_precision", *few)
+    chosen = ("--backend", f"{names},torch-eager", "--precision", "fp32,fp16", "-k", "test_precision", *tiny)
     return start(
         folder, "-p", "suites.selftest.planted.misdeclared_backends", "suites/embeddings", *chosen, env={"PLANT": names}
     ), folder
@@ -38,7 +38,7 @@ def test_honest_cells_pass_and_show_their_evidence(claims: tuple[subprocess.Comp
     """Beside the liars, the same backend under its own name keeps E9; the report holds what was looked at."""
     cells = {cell["id"]: cell for cell in json.loads((claims[1] / "report.json").read_text())["cells"]}
     for precision in ("fp32", "fp16"):
-        cell = cells[f"scenes-s-torch-eager-{precision}-cpu"]
+        cell = cells[f"tiny:clip@random:0-torch-eager-{precision}-cpu"]
         assert cell["verdict"] == "pass"
         assert cell["evidence"]["image"]["precision"] == precision
         assert "matrix products executed" in cell["evidence"]["text"]["how"]

@@ -128,20 +128,20 @@ def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
     assert "XPASS(strict)" in result.stdout
 
 
-def test_a_possible_failure_that_holds_passes(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_a_possible_failure_that_holds_passes(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """Not strict: what a declaration says may break, and does not, is a pass in the report too."""
     chosen = ("--backend", "torch-eager", "--precision", "fp32", "--preprocessor", "cautious", "-k", "test_end_to_end")
     result = run(
-        "-p", "suites.selftest.planted.misdeclared_backends", "suites/embeddings", *chosen, *few, env={"PLANT": "cautious"}
+        "-p", "suites.selftest.planted.misdeclared_backends", "suites/embeddings", *chosen, *tiny, env={"PLANT": "cautious"}
     )
     assert result.returncode == 0 and "1 xpassed" in result.stdout
     cell = json.loads((tmp_path / "report.json").read_text())["cells"][0]
     assert (cell["verdict"], cell["reason"]) == ("pass", "")
 
 
-def test_a_missing_package_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_a_missing_package_costs_its_own_cells(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """The cells are skipped with a reason that names the package and the command; strict mode fails."""
-    args = ("-p", "suites.selftest.planted.misdeclared_backends", "suites/embeddings", "--preprocessor", "original_clip", *few)
+    args = ("-p", "suites.selftest.planted.misdeclared_backends", "suites/embeddings", "--preprocessor", "original_clip", *tiny)
     plain = run(*args, *BRIEF, "--backend", "absent,torch-eager", "--precision", "fp32", env={"PLANT": "absent"})
     assert plain.returncode == 0, plain.stdout[-3000:]
     cells = {c["backend"]: c for c in json.loads((tmp_path / "report.json").read_text())["cells"]}
@@ -155,7 +155,7 @@ def test_a_missing_package_costs_its_own_cells(run: Run, few: list[str], tmp_pat
     assert strict.returncode == 1
 
 
-def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """An exception while loading fails those cells with the exception's own words, and the others go on."""
     result = run(
         "-p",
@@ -163,7 +163,7 @@ def test_a_backend_that_cannot_be_built_costs_its_own_cells(run: Run, few: list[
         "suites/embeddings",
         "--preprocessor",
         "original_clip",
-        *few,
+        *tiny,
         *BRIEF,
         "--backend",
         "crashing,torch-eager",

@@ -20,10 +20,10 @@ COMPARED = (*ENCODERS, "-k", "test_stored")
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> Path:
+def bundle(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     """What one run stored."""
     folder = tmp_path_factory.mktemp("stored")
-    done = start(folder, *DIRECTION, *few, f"--export-vectors={folder}/vectors.safetensors")
+    done = start(folder, *DIRECTION, *tiny, f"--export-vectors={folder}/vectors.safetensors")
     assert f"vectors: {folder}/vectors.safetensors" in done.stdout, done.stdout
     assert [path.name for path in folder.iterdir()] != [] and not list(folder.glob(".*"))
     return folder / "vectors.safetensors"
@@ -34,27 +34,29 @@ def test_the_form(bundle: Path) -> None:
     with safe_open(bundle, "numpy") as file:
         metadata = file.metadata()
         assert {*file.keys()} == {
-            f"scenes-s-torch-eager-{precision}-cpu/{tower}" for precision in ("fp32", "bf16") for tower in ("image", "text")
+            f"tiny:clip@random:0-torch-eager-{precision}-cpu/{tower}"
+            for precision in ("fp32", "bf16")
+            for tower in ("image", "text")
         }
-    assert json.loads(metadata["precisions"])["scenes-s-torch-eager-bf16-cpu"] == "bf16"
+    assert json.loads(metadata["precisions"])["tiny:clip@random:0-torch-eager-bf16-cpu"] == "bf16"
     assert {"model", "weights_sha256", "pixels_sha256", "tokens_sha256"} <= {*metadata}
 
 
-def test_the_same_machine(bundle: Path, run: Run, few: list[str], tmp_path: Path) -> None:
+def test_the_same_machine(bundle: Path, run: Run, tiny: list[str], tmp_path: Path) -> None:
     """No distance, and in the report and on the screen whose vectors they are."""
-    done = run(*COMPARED, *few, f"--compare-vectors={bundle}")
+    done = run(*COMPARED, *tiny, f"--compare-vectors={bundle}")
     assert " stored vectors " in done.stdout and "4 passed" in done.stdout, done.stdout[-3000:]
     rows = json.loads((tmp_path / "report.json").read_text())["cells"]
     for row in rows:
         assert row["stored"]["image"]["beside"] == row["id"] and row["stored"]["text"]["cosine_distance"] < 1e-12
 
 
-def test_another_program(bundle: Path, run: Run, few: list[str], tmp_path: Path) -> None:
+def test_another_program(bundle: Path, run: Run, tiny: list[str], tmp_path: Path) -> None:
     """A file without ids and metadata is compared with every encoder; one row that is wrong is named."""
     one = {name.rpartition("/")[2]: rows for name, rows in load_file(bundle).items() if "-fp32-" in name}
     one["text"][3] *= -1
     save_file(one, tmp_path / "theirs.safetensors")
-    done = run(*COMPARED, *few, f"--compare-vectors={tmp_path}/theirs.safetensors")
+    done = run(*COMPARED, *tiny, f"--compare-vectors={tmp_path}/theirs.safetensors")
     assert "2 failed, 2 passed" in done.stdout, done.stdout[-3000:]
     assert "E19 broken" in done.stdout and "cosine distance to the stored vector of theirs.safetensors is 2" in done.stdout
     assert "1 of " in done.stdout and "--compare-vectors=" in done.stdout.split("again: pytest")[1].splitlines()[0]
@@ -70,12 +72,12 @@ def test_another_program(bundle: Path, run: Run, few: list[str], tmp_path: Path)
         (lambda path: save_file({"pictures": np.zeros((3, 8), np.float32)}, path), "has 'pictures' float32 [3, 8]"),
     ],
 )
-def test_no_bundle(change: Any, sentence: str, bundle: Path, run: Run, few: list[str], tmp_path: Path) -> None:
+def test_no_bundle(change: Any, sentence: str, bundle: Path, run: Run, tiny: list[str], tmp_path: Path) -> None:
     """One sentence: what was found, what was expected."""
     path = tmp_path / "other.safetensors"
     path.write_bytes(bundle.read_bytes())
     change(path)
-    done = run(*COMPARED, *few, f"--compare-vectors={path}")
+    done = run(*COMPARED, *tiny, f"--compare-vectors={path}")
     assert sentence in done.stdout + done.stderr and done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
 

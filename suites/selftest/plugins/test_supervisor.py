@@ -23,11 +23,11 @@ PLUGIN = ("-p", "suites.selftest.planted.crashing_backends", "suites/embeddings/
 
 
 @pytest.fixture(scope="module")
-def all_ways(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleNamespace:
+def all_ways(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> SimpleNamespace:
     """One run that dies three times."""
     folder = tmp_path_factory.mktemp("deadly")
     limits = (f"--test-limit={patience(25)}", "--memory-limit=4", f"--junit-xml={folder}/junit.xml")
-    done = start(folder, *PLUGIN, *limits, *few, "--backend", ",".join(WAYS), supervised=True)
+    done = start(folder, *PLUGIN, *limits, *tiny, "--backend", ",".join(WAYS), supervised=True)
     rows = json.loads((folder / "report.json").read_text())["cells"]
     cases = ElementTree.parse(folder / "junit.xml").getroot().iter("testcase")
     return SimpleNamespace(done=done, rows={row["backend"]: row for row in rows}, cases=list(cases))

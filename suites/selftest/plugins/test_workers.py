@@ -34,14 +34,14 @@ def one(request: pytest.FixtureRequest, both: dict[str, SimpleNamespace]) -> Sim
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> dict[str, SimpleNamespace]:
+def both(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> dict[str, SimpleNamespace]:
     """Two runs of the same cells, one of which kills its process: without workers, and with two."""
     found = {}
     for workers in ("1", "2"):
         folder = tmp_path_factory.mktemp(f"workers-{workers}")
         looks = ("-p", "suites.selftest.planted.looking_around")
         variables = {"NOTES": str(folder / "notes.jsonl")}
-        options = (*CRASHING, *looks, *TESTS, *CELLS, *few, f"--workers={workers}", f"--junit-xml={folder}/junit.xml")
+        options = (*CRASHING, *looks, *TESTS, *CELLS, *tiny, f"--workers={workers}", f"--junit-xml={folder}/junit.xml")
         done = start(folder, *options, env=variables, supervised=True)
         report = json.loads((folder / "report.json").read_text())
         found[workers] = SimpleNamespace(done=done, report=report, notes=Lines(folder / "notes.jsonl").read(), folder=folder)
@@ -88,10 +88,10 @@ def test_the_plan_is_printed(both: dict[str, SimpleNamespace]) -> None:
     assert "plan:" not in both["1"].done.stdout
 
 
-def test_workers_die_with_the_run(tmp_path: Path, few: list[str]) -> None:
+def test_workers_die_with_the_run(tmp_path: Path, tiny: list[str]) -> None:
     """SIGKILL leaves the run no time to end them."""
     hang = ("-p", "suites.selftest.planted.crashing_backends", "--backend=hang,live", "-k", "test_form", "--workers=2")
-    command = [sys.executable, "-m", "pytest", *hang, *few, f"--report={tmp_path}/report.json"]
+    command = [sys.executable, "-m", "pytest", *hang, *tiny, f"--report={tmp_path}/report.json"]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     ends, family = time.monotonic() + HANG_S, list[Any]()
     while len(family) < 5 and time.monotonic() < ends:  # the main process, two workers, and theirs
