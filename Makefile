@@ -10,6 +10,8 @@ READY := $(VENV)/.ready-$(EXTRA)
 INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 comma := ,
+# One more process than cores, four at most: some selftests wait for one that hangs on purpose.
+SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile
 SHARED := chinese-clip deepspeed openai-clip tensorrt-rtx torchao transformers
 APART := deepsparse openvino
 WANTED := $(subst $(comma), ,$(BACKENDS))
@@ -19,7 +21,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary profile processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -30,10 +32,10 @@ test: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest -n auto --maxprocesses 4 --dist loadfile --benchmark-disable -m "not long" $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest $(SIDE_BY_SIDE) --benchmark-disable -m "not long" $(ARGS)
 
-test-long: $(READY)  # about 10 minutes: planted faults, commands as the pages print them, whole campaigns
-	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest -n auto --maxprocesses 4 --dist loadfile --benchmark-disable -m long $(ARGS)
+test-long: $(READY)  # a quarter of an hour: planted faults, commands as the pages print them, whole campaigns
+	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest $(SIDE_BY_SIDE) --benchmark-disable -m long $(ARGS)
 
 $(READY): requirements/$(EXTRA).lock
 	@echo "setting up $(VENV) from $< (about 7 GB, mostly torch and its CUDA libraries; 2 to 4 minutes)"
@@ -81,6 +83,9 @@ proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak, se
 
 canary: $(READY)  # about 10 minutes; ARGS="--draws 50 --starts 1" for a quick look
 	$(RUN) -m suites.studies.canary $(ARGS)
+
+profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it
+	$(RUN) -m suites.studies.profile $(ARGS)
 
 gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it
 	$(or $(PY),$(RUN)) -m suites.studies.gpu $(ARGS)

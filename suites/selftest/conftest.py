@@ -43,7 +43,8 @@ def start(
 def _started(args: Sequence[str], variables: Mapping[str, str], supervised: bool) -> subprocess.CompletedProcess[str]:
     asks = any(arg.startswith(("--device", "-m", "--environment", "--matrix-page")) for arg in args)
     arguments = ["--benchmark-disable", *([] if asks else ["--device=cpu"]), *args]  # on a machine with a GPU too
-    if not supervised and not any(name.startswith(forked.NEED_A_PROCESS) for name in variables):
+    early = [name for name in variables if name.startswith(forked.NEED_A_PROCESS) and name != forked.FOLDERS]
+    if not supervised and not early:
         return forked.run(arguments, variables)
     command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
     environment = {**os.environ, "COLUMNS": "200", **variables}

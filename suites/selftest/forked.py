@@ -15,7 +15,9 @@ from pathlib import Path
 from suites.selftest.patience import HANG_S
 
 # Variables that a process reads when it starts, and the limit on files (small_disk.py), which the output here goes to.
+# Folders of PYTHONPATH are added in the fork.
 NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")
+FOLDERS = "PYTHONPATH"
 # open_clip imports anyio, which is a plugin of pytest's too, whose asserts it can then no longer rewrite.
 EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 
@@ -68,6 +70,7 @@ def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr
         os.close(file)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[1:1] = filter(None, environment.get(FOLDERS, "").split(os.pathsep))
     signal.alarm(HANG_S)
     sys.argv = ["pytest", *EARLY, *arguments]
     code = pytest.main()

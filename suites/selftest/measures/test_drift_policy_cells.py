@@ -72,6 +72,7 @@ def test_a_planted_defect_is_healed_by_its_own_operation(model: Model, targets: 
     assert all(target.shares(healed.encode(target.batch, tower)).max() <= 1 for tower, target in targets.items())
 
 
+@pytest.mark.long
 def test_defects_of_one_cell_are_told_apart(model: Model, targets: dict[Tower, Target]) -> None:
     """All three at once: all three operations, and no other; page and figures are made of the same."""
     some = {tower: target.rows(list(range(0, len(target.names), 4))) for tower, target in targets.items()}

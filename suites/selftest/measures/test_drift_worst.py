@@ -21,6 +21,7 @@ def measure(model: Model) -> Distance:
     return Distance(model, "fp16")
 
 
+@pytest.mark.long
 def test_the_search_for_images_climbs(measure: Distance) -> None:
     """More steps from the same start find no less, and more than any of the start; the same seed finds the same."""
     start = [np.full((worst.GRID, worst.GRID, 3), 40 * i, np.uint8) for i in range(6)]

@@ -134,8 +134,17 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def compared(clone: Clone) -> tuple[str, dict[str, Any]]:
-    """One run over all the faulty backends: what it printed, and its report."""
-    names = "same,drifting,slower,crashing,hanging,newcomer"
+    """One run over backends that give wrong vectors or are slow: what it printed, and its report."""
+    return _compared(clone, "same,drifting,slower")
+
+
+@pytest.fixture(scope="module")
+def troubled(clone: Clone) -> dict[str, Any]:
+    """The report of a run over backends that do not answer."""
+    return _compared(clone, "crashing,hanging,newcomer")[1]
+
+
+def _compared(clone: Clone, names: str) -> tuple[str, dict[str, Any]]:
     limits = (f"--against-limit={patience(5)}", "--latency-budget=0.5")
     code, printed = clone.run("--against", "base", "--backend", names, *limits)
     assert code == 1, printed[-3000:]
@@ -177,6 +186,7 @@ def test_more_work_is_slower(compared: tuple[str, dict[str, Any]]) -> None:
         assert found["against"]["latency"][tower]["verdict"] != "pass"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("backend", "verdict", "reason"),
     [
@@ -185,13 +195,14 @@ def test_more_work_is_slower(compared: tuple[str, dict[str, Any]]) -> None:
         ("newcomer", "skipped", "no backend newcomer there, so nothing to compare with"),
     ],
 )
-def test_trouble_is_one_sentence(compared: tuple[str, dict[str, Any]], backend: str, verdict: str, reason: str) -> None:
+def test_trouble_is_one_sentence(troubled: dict[str, Any], backend: str, verdict: str, reason: str) -> None:
     """It names the side, the signal or the limit, and costs that encoder alone."""
-    found = compared[1][backend]
+    found = troubled[backend]
     assert found["verdict"] == verdict
     assert reason in found["reason"] and "\n" not in found["reason"]
 
 
+@pytest.mark.long
 def test_other_repository_and_other_python(clone: Clone) -> None:
     """A module of somebody else's repository beside its own revision, in an interpreter that is named."""
     folder = clone.folder / "theirs"
@@ -234,6 +245,7 @@ def test_what_cannot_be_compared_ends_the_run(clone: Clone, options: list[str], 
     assert code == 4 and sentence in printed
 
 
+@pytest.mark.long
 def test_interrupted(clone: Clone) -> None:
     """Ctrl-C while a worker hangs, and its child with it: none of them outlives the run."""
     process = clone.begin("--against", "base", "--backend=hanging")
