@@ -8,6 +8,7 @@ from plugins.cells.matrix import subject
 from plugins.parallel.plan import group, number
 from plugins.parallel.worker import MINE
 from plugins.parallel.workers import Workers
+from plugins.report.rows import RESULTS
 from plugins.supervision.journal import JOURNAL, settled
 
 COUNT, WORKERS = pytest.StashKey[int](), pytest.StashKey[Workers]()
@@ -20,6 +21,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if JOURNAL in config.stash and MINE not in config.stash:
         config.stash[COUNT] = number(config, items)
     if config.stash.get(COUNT, 0) > 1:
+        config.stash[RESULTS].order = [str(subject(item)) for item in items]
         items.sort(key=lambda item: not group(item))
 
 

@@ -31,6 +31,7 @@ class Results:
         self.encoders: dict[str, EncoderKey] = {}
         self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # promise ("E2:text"), outcome, reason
         self.measures: dict[str, dict[str, Any]] = defaultdict(dict)
+        self.order: list[str] = []  # of all subjects, where tests run in another order than rows have
 
     def note(self, about: Cell | EncoderKey | str) -> None:
         """Note that a test of this subject has finished, so the subject has a row."""
@@ -43,7 +44,9 @@ class Results:
         """One row for each cell; an encoder without a selected cell has a row of its own."""
         in_cells = {str(cell.encoder) for cell in self.cells.values()}
         alone = [key for name, key in self.encoders.items() if name not in in_cells]
-        return [self._row(cell.encoder, cell) for cell in self.cells.values()] + [self._row(key, None) for key in alone]
+        place = {name: n for n, name in enumerate(dict.fromkeys(self.order))}
+        cells = sorted(self.cells.values(), key=lambda cell: place.get(str(cell), len(place)))
+        return [self._row(cell.encoder, cell) for cell in cells] + [self._row(key, None) for key in alone]
 
     def _row(self, encoder: EncoderKey, cell: Cell | None) -> Row:
         about = (str(cell), str(encoder), cell.preprocessor) if cell else (str(encoder),)

@@ -16,6 +16,7 @@ import pytest
 
 from fixtures import ROOT
 from fixtures.storage.lines import Lines
+from plugins.parallel import plan
 from plugins.parallel.claims import Claims
 from plugins.parallel.plan import shares
 from suites.selftest.conftest import start
@@ -115,6 +116,29 @@ def test_cores_are_shared_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 2, 4, 6, 8})
     assert shares(2) == [[0, 2], [4, 6, 8]]
     assert shares(6) == [[0], [2], [4], [6], [8], [0]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "gib", "encoders", "number"),
+    [
+        (None, 2, 64, 28, 1),
+        (None, 4, 64, 28, 2),
+        (None, 64, 512, 28, 9),
+        (None, 16, 9, 28, 2),
+        (None, 16, 64, 5, 1),
+        (3, 2, 64, 5, 3),
+        (3, 2, 64, 2, 2),
+        (1, 64, 512, 28, 1),
+    ],
+)
+def test_how_many(asked: int | None, cores: int, gib: int, encoders: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for, up to one an encoder; else two cores, 4 GiB and three encoders for each."""
+    monkeypatch.setattr(plan, "cores", lambda: cores)
+    monkeypatch.setattr(plan, "group", str)
+    monkeypatch.setattr(plan, "subject", lambda item: None)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=gib * plan.GIB))
+    config: Any = SimpleNamespace(getoption=lambda name: asked)
+    assert plan.number(config, [*range(encoders)]) == number  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "many", "1.5"])
