@@ -13,8 +13,12 @@ from plugins.report.layout import columns
 
 MARKS: dict[Verdict, str] = {"fail": "F", "expected-failure": "x", "pass": ".", "skipped": "s"}  # the worst first
 HEADER = ("encoder", "cells", "image", "text", "p50 ms", "ratio")
-WIDE = 112  # columns from which the class and the drift itself are shown too
-WIDER = ("class", "image drift")
+WIDE = 118  # columns from which these are shown too
+WIDER = ("class", "may flip", "image drift")
+FLIPS = (
+    "may flip: the share of first answers that the cell's queries change, with golden's index of 10^4, 10^6 and 10^8 images "
+    "(a forecast from the data set's, docs/drift.md)"
+)
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, object])  # of this run, or of a file
 
 
@@ -27,7 +31,7 @@ def table_of(rows: Sequence[Row], width: int) -> list[tuple[str, Verdict | None]
     head, *lines = columns([(*HEADER, *WIDER) if wide else HEADER, *found], right=range(2, len(HEADER)))
     coloured: list[tuple[str, Verdict | None]] = [(head, None)]
     coloured += [(line, _worst(own)) for line, own in zip(lines, grouped.values(), strict=True)]
-    return [*coloured, *((line, None) for text in _legend(names) for line in textwrap.wrap(text, width))]
+    return [*coloured, *((line, None) for text in _legend(names, wide) for line in textwrap.wrap(text, width))]
 
 
 def by_encoder(rows: Sequence[AnyRow]) -> dict[str, list[AnyRow]]:
@@ -57,17 +61,24 @@ def _line(encoder: str, own: list[Row], names: list[str], wide: bool) -> tuple[s
         _share(drift.get("text")),
         " ".join(f"{latency[tower]['p50']:.2f}" for tower in TOWERS if tower in latency),
         "reference" if anchored else " ".join(f"{ratios[tower]['ratio']:.2f}" for tower in TOWERS if tower in ratios),
-        *((row.get("class", ""), _largest(image)) if wide else ()),
+        *((row.get("class", ""), flips(row), _largest(image)) if wide else ()),
     )
 
 
-def _legend(names: list[str]) -> list[str]:
+def flips(row: Row) -> str:
+    """The share of first answers that may change in galleries of each size."""
+    shares = row["may_flip"]["share"].values() if "may_flip" in row else ()
+    return " ".join("<1%" if share < 0.01 else f"{share:.0%}" for share in shares)
+
+
+def _legend(names: list[str], wide: bool) -> list[str]:
     shown = next((name for name in names if name == REFERENCE), names[0])
     order = f", in the order {', '.join(names)}" if len(names) > 1 else ""
     return [
         f"cells: a mark a preprocessor{order}: . pass, x expected failure, F fail, s skipped",
         f"image, text: largest drift, as a share of what is allowed{f' ({shown})' if shown else ''}; p50 ms: of an image and "
         "of a text at batch 1; ratio: their time divided by torch eager fp32's, measured in alternation",
+        *([FLIPS] if wide else []),
         "-v shows all figures of all cells",
     ]
 

@@ -5,6 +5,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12; torch requires it
 
 from fixtures.capability import Tower
+from plugins.measures.drift.answers.flips import MayFlip
 from plugins.measures.growth import GrowthFigures
 from plugins.measures.latency.device_time import DeviceOnly
 from plugins.measures.latency.steady import Percentiles
@@ -197,6 +198,7 @@ class Row(Classed, Judged):
     retrieval: NotRequired[Retrieval]
     mixtures_keep_recall: NotRequired[dict[str, bool]]
     worst_answer: NotRequired[WorstAnswer]
+    may_flip: NotRequired[MayFlip]
     sampled: NotRequired[Sampled]
     evidence: NotRequired[dict[Tower, Ran]]
     int8_range: NotRequired[Literal["full", "reduced"]]

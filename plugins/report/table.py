@@ -8,13 +8,25 @@ from fixtures.capability import TOWERS, Tower
 from plugins.measures.latency.reference import ANCHOR_NAMES
 from plugins.measures.latency.steady import Percentiles
 from plugins.measures.vectors.drift import DriftFigures
-from plugins.report.encoders import table_of
+from plugins.report.encoders import FLIPS, flips, table_of
 from plugins.report.form import Row
 from plugins.report.form_compared import LatencyRatio
 from plugins.report.layout import columns
 
 COLOURS = {"pass": "green", "fail": "red", "skipped": "yellow", "expected-failure": "cyan"}
-HEADER = ("cell", "verdict", "class", "image drift", "text drift", "recall", "encode", "text", "document", "vs reference")
+HEADER = (
+    "cell",
+    "verdict",
+    "class",
+    "may flip",
+    "image drift",
+    "text drift",
+    "recall",
+    "encode",
+    "text",
+    "document",
+    "vs reference",
+)
 
 
 def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
@@ -34,10 +46,11 @@ def summary(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
 
 
 def _table_of_cells(terminal: pytest.TerminalReporter, rows: list[Row]) -> None:
-    head, *lines = columns([HEADER, *map(line, rows)], right=range(3, len(HEADER)))
+    head, *lines = columns([HEADER, *map(line, rows)], right=range(4, len(HEADER)))
     terminal.write_line(head, bold=True)
     for text, row in zip(lines, rows, strict=True):
         terminal.write_line(text, **{COLOURS[row["verdict"]]: True})
+    terminal.write_line(FLIPS)
     terminal.write_line(
         "drift: largest cosine distance from golden, as a share of its budget; recall: change of text→image R@1 in points, "
         "with its 95 % interval, or, for a slow encoder, the images that drift was measured on; "
@@ -68,6 +81,7 @@ def line(row: Row) -> tuple[str, ...]:
         row["id"],
         row["verdict"],
         row.get("class", "-"),
+        flips(row) or "-",
         _share(drift.get("image")),
         _share(drift.get("text")),
         _recall(row),

@@ -1,6 +1,8 @@
 """What a cell promises about search: golden's hits, and which vectors may stand beside which."""
 
 from plugins.cells.promises import Judge
+from plugins.measures.drift.answers.answers import Answers, Vectors
+from plugins.measures.drift.answers.flips import golden_tail, may_flip
 from plugins.measures.vectors.answers import worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
@@ -44,6 +46,11 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
         record("retrieval.image_to_image", {"overlap_at_10": overlap, "kendall_tau": tau})
     record("class", retrieval.verdict)
     record("worst_answer", worst_answer(subjects.dataset, retrieval))
+    (images, found_images), (texts, found_texts) = retrieval.images, retrieval.texts
+    answers = Answers(Vectors(texts, images), Vectors(found_texts, found_images), subjects.dataset.gold_images)
+    tail = subjects.once("tail of wrong scores", lambda: golden_tail(answers))
+    if tail and retrieval.finite:
+        record("may_flip", may_flip(answers, tail))
     mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
     record("mixtures_keep_recall", mixtures)
     kept = retrieval.verdict in ("identical", "interchangeable")

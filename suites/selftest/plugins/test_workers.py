@@ -138,7 +138,7 @@ def test_how_many(asked: int | None, cores: int, gib: int, encoders: int, number
     monkeypatch.setattr(plan, "subject", lambda item: None)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=gib * plan.GIB))
     config: Any = SimpleNamespace(getoption=lambda name: asked)
-    assert plan.number(config, [*range(encoders)]) == number  # type: ignore[list-item]
+    assert plan.number(config, [*range(encoders)]) == number
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "many", "1.5"])
