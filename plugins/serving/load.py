@@ -8,6 +8,7 @@ import numpy as np
 
 from fixtures.capability import Array, Tower
 from fixtures.progress import ticking
+from plugins.cells.form import BrokenForm
 from plugins.serving.answers import Answers
 
 CLIENTS = (1, 2, 4, 8, 16)
@@ -15,6 +16,20 @@ CLIENTS = (1, 2, 4, 8, 16)
 REQUESTS = {"image": 60, "text": 600}
 SIZES = (1, 1, 2, 1, 3, 5, 1, 8)  # documents a request
 POOL = 64  # different documents
+MANY = 10_000  # texts in one request
+
+
+def many(answers: Answers) -> tuple[list[int], Array | str]:
+    """One request of MANY texts, each of the data set's several times: their rows, and their vectors or the refusal."""
+    texts = answers.documents["text"]
+    rows = [(7 * i) % len(texts) for i in range(MANY)]
+    with ticking(f"{answers.key}: {MANY} texts in one request"):
+        try:
+            return rows, answers.embed([texts[row] for row in rows], "text")
+        except BrokenForm:
+            raise
+        except Exception as error:  # whichever way it refuses
+            return rows, f"{type(error).__name__}: {error}"
 
 
 def loaded(answers: Answers, tower: Tower) -> Iterator[tuple[int, list[int], Array, list[str]]]:

@@ -7,6 +7,7 @@ import numpy as np
 from fixtures.capability import TOWERS, Array, Tower
 from fixtures.cells import EncoderKey
 from plugins.cells.compared import compare_calls
+from plugins.cells.form import BrokenForm
 from plugins.cells.promises import Judge
 from plugins.golden.verified import names_of
 from plugins.measures.vectors.answers import worst_answer
@@ -15,9 +16,10 @@ from plugins.measures.vectors.metrics import Comparison
 from plugins.measures.vectors.mixtures import retrieve
 from plugins.measures.vectors.recall import recalls
 from plugins.report.rows import Record
+from plugins.serving import load
 from plugins.serving.answers import Answers
 from plugins.serving.explain import explanation
-from plugins.serving.load import loaded
+from plugins.serving.load import loaded, many
 from plugins.subjects import Subjects
 
 COSINE = "cosine_distance"
@@ -105,6 +107,20 @@ def test_trouble(service_key: EncoderKey, answers: Answers, judge: Judge) -> Non
                 refused = False
             judge(refused, f"{what} in a request of {len(files)} was answered with a vector, expected a refusal")
         _hold(judge, f"a document after {what}", answers.embed([good], "image"), drift, [0])
+
+
+def test_many(service_key: EncoderKey, answers: Answers, judge: Judge) -> None:
+    """S9 10,000 texts in one request get their own vectors, or are refused together; the next request gets right ones."""
+    drift = answers.drift("text")
+    try:
+        rows, found = many(answers)
+    except BrokenForm as trouble:
+        judge(False, f"a request of {load.MANY:,} texts: {trouble}")
+        return
+    if not isinstance(found, str):
+        _hold(judge, f"a text in a request of {len(rows):,}", found, drift, rows)
+    text = answers.documents["text"][0]
+    _hold(judge, f"a text after a request of {len(rows):,}", answers.embed([text], "text"), drift, [0])
 
 
 def test_class(service_key: EncoderKey, answers: Answers, subjects: Subjects, judge: Judge, record: Record) -> None:

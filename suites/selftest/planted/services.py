@@ -12,6 +12,10 @@ from fixtures.models import Model
 from fixtures.registry import backends, preprocessors
 from fixtures.services import DocumentEncoder, Service
 from fixtures.truth import REFERENCE
+from plugins.serving import load
+
+BUFFER = 200  # texts
+load.MANY = 3 * BUFFER  # instead of 10,000
 
 
 class Right(DocumentEncoder):
@@ -114,6 +118,22 @@ class Twins(Right):
         return found
 
 
+class Forgets(Right):
+    """Of a long request, the texts beyond a buffer get the vectors of its beginning."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Array:
+        """[N, D]."""
+        return np.resize(super().embed_texts(texts[:BUFFER]), (len(texts), self.model.embed_dim)).astype(np.float32)
+
+
+class Shortens(Right):
+    """Of a long request, only the beginning is answered."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Array:
+        """[N, D]."""
+        return super().embed_texts(texts[:BUFFER])
+
+
 class Swallows(Right):
     """A file that is no image becomes a grey one."""
 
@@ -144,3 +164,4 @@ def service(kind: type[Right], unit: bool = False) -> type[Service]:
 RightService, UnitService = service(Right), service(Right, unit=True)
 SquashesService, BlueFirstService, CutsService, PromptsService = map(service, (Squashes, BlueFirst, Cuts, Prompts))
 MixesService, TwinsService, SwallowsService = map(service, (Mixes, Twins, Swallows))
+ForgetsService, ShortensService = map(service, (Forgets, Shortens))
