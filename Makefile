@@ -38,6 +38,7 @@ test-long: $(READY)  # a quarter of an hour: planted faults, commands as the pag
 	OMP_NUM_THREADS=1 $(RUN) -m pytest suites/selftest $(SIDE_BY_SIDE) --benchmark-disable -m long $(ARGS)
 
 $(READY): requirements/$(EXTRA).lock
+	@test ! -L $(VENV) || (echo "$(VENV) is a link to $$(readlink $(VENV)): expected a folder of its own, because setting it up empties it" && false)
 	@echo "setting up $(VENV) from $< (about 7 GB, mostly torch and its CUDA libraries; 2 to 4 minutes)"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) $(INSTALL) $<
