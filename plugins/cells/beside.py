@@ -73,10 +73,15 @@ def alone(encoder: Encoder, inputs: Beside, width: int) -> Array:
     )
 
 
+def declared(key: EncoderKey, tower: Tower) -> float:
+    """The cosine distance to which an encoder declares to break E2; 0 if it does not."""
+    known = key.known_failures(tower).get("E2")
+    return float((bounds("E2", known) or {}).get(COSINE, 0)) if known else 0.0
+
+
 def compared(subjects: Subjects, golden: Golden, key: EncoderKey, inputs: Beside, found: Array, what: str) -> Comparison:
     """The distances of these vectors to the reference's, with their limits."""
     limits: NDArray[np.float64] = golden.limits_of(key.base, inputs.tower, COSINE, inputs.own_errors(subjects, key.base))
-    if known := key.known_failures(inputs.tower).get("E2"):  # golden inputs may be as far from the reference, and so may these
-        limits = np.maximum(limits, float((bounds("E2", known) or {}).get(COSINE, 0)))
+    limits = np.maximum(limits, declared(key, inputs.tower))  # golden inputs may be as far from the reference, and so may these
     metric = f"cosine distance of a vector to torch eager fp32's of the same {what}"
     return Comparison(metric, cosine_distance(found, inputs.wanted), limits, inputs.names, COSINE)

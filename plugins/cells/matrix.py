@@ -172,6 +172,12 @@ def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
     return about
 
 
+def encoder_of(item: pytest.Item | None) -> EncoderKey | None:
+    """The encoder of a test's subject; None if it is about none."""
+    about = subject(item) if item else None
+    return about.encoder if isinstance(about, Cell) else about if isinstance(about, EncoderKey) else None
+
+
 def _about_none(item: pytest.Item) -> bool:
     """True for a test whose kind of subject this run does not select: a service, or only services."""
     params = _params(item)
@@ -195,9 +201,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     order = {str(key): n for n, key in enumerate([*selected.encoders, *selected.services])} if any(map(subject, items)) else {}
 
     def place(item: pytest.Item) -> int:
-        about = subject(item)
-        key = about.encoder if isinstance(about, Cell) else about
-        return order[str(key)] if isinstance(key, EncoderKey) else -1
+        key = encoder_of(item)
+        return order[str(key)] if key else -1
 
     items.sort(key=place)
     about = {subject(item) for item in items if item.get_closest_marker("gpu")}

@@ -5,9 +5,8 @@ from typing import NoReturn
 
 import pytest
 
-from fixtures.cells import Cell
 from plugins.cells.form import BrokenForm
-from plugins.cells.matrix import subject
+from plugins.cells.matrix import encoder_of, subject
 from plugins.cells.promises import EXPECTED, Declared, broken, promise, reproduce
 from plugins.latency.adapter import without_times
 from plugins.report.rows import RESULTS
@@ -44,8 +43,7 @@ def _end(item: pytest.Item, trouble: BrokenForm) -> NoReturn:
         raise (Declared if EXPECTED in item.stash else pytest.fail.Exception)(
             broken(item, str(trouble)), pytrace=False
         ) from None
-    about, sentence = subject(item), f"E1 is broken: {trouble}"
-    key = about.encoder if isinstance(about, Cell) else about
+    about, key, sentence = subject(item), encoder_of(item), f"E1 is broken: {trouble}"
     said = [outcome for name, outcome, _ in item.config.stash[RESULTS].outcomes[str(key)] if name == f"E1:{trouble.tower}"]
     if said and "passed" not in said:
         raise pytest.skip.Exception(sentence) from None

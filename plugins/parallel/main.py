@@ -16,11 +16,11 @@ COUNT, WORKERS = pytest.StashKey[int](), pytest.StashKey[Workers]()
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
-    """If workers are worth while, put their tests first, once all others have put the tests in order."""
+    """If workers are worth while, put their tests first, here and in them, once all others have put the tests in order."""
     yield
     if JOURNAL in config.stash and MINE not in config.stash:
         config.stash[COUNT] = number(config, items)
-    if config.stash.get(COUNT, 0) > 1:
+    if config.stash.get(COUNT, 0) > 1 or MINE in config.stash:
         config.stash[RESULTS].order = [str(subject(item)) for item in items]
         items.sort(key=lambda item: not group(item))
 

@@ -5,10 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from fixtures.cells import Cell, EncoderKey
 from fixtures.machine.devices import cores
-from fixtures.registry import backends
-from plugins.cells.matrix import subject
+from fixtures.registry import backend
+from plugins.cells.matrix import encoder_of, subject
 
 GIB = 2**30
 WORKER_GIB = 4.0  # memory that a worker is given room for: torch, its references and the largest cell of the default model
@@ -39,22 +38,18 @@ def group(item: pytest.Item) -> str:
     There stay tests that are timed, those of GPUs, of which each process would need its share, and those of encoders whose
     code is generated for the number of cores: a worker has fewer, and its code would not be the one that is timed.
     """
-    about = subject(item)
-    key = about.encoder if isinstance(about, Cell) else about
+    about, key = subject(item), encoder_of(item)
     if about is None or is_timed(item):
         return ""
-    if isinstance(key, EncoderKey):
-        backend = backends().get(key.backend)
-        if key.device != "cpu" or (backend is not None and backend.generates_code):
-            return ""
-    return str(key)
+    if key and (key.device != "cpu" or backend(key.backend).generates_code):
+        return ""
+    return str(key or about)
 
 
 def slow(item: pytest.Item) -> bool:
     """True for a test of an encoder that may take several times as long as others: few processors have fp16 products."""
-    about = subject(item)
-    key = about.encoder if isinstance(about, Cell) else about
-    return isinstance(key, EncoderKey) and key.base == "fp16"
+    key = encoder_of(item)
+    return key is not None and key.base == "fp16"
 
 
 def is_timed(item: pytest.Item) -> bool:

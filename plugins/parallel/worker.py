@@ -1,7 +1,7 @@
 """In a worker: runs the tests of the groups that it can claim, and leaves everything else to the main process."""
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 
@@ -28,14 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
     found = {name: os.environ.pop(name, None) for name in (WORKER, NUMBER, CORES)}
     if JOURNAL in config.stash and (number := found[NUMBER]):
         config.stash[MINE] = int(number)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
-    """Put the tests in the main process's order, once all others have put them in theirs."""
-    yield
-    if MINE in config.stash:
-        items.sort(key=lambda item: not group(item))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -101,7 +101,9 @@ class Workers:
             self.journal.adopt(line)
 
     def end(self) -> None:
-        """Wait for all workers, which have nothing left to run; say so if one could not run at all."""
+        """Wait for all workers, which have nothing left to run; say so if one could not run at all. Once only."""
+        if not self._workers:
+            return
         for worker in self._workers:
             try:
                 code = worker.process.wait(END_S)

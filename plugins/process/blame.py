@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from fixtures.cells import Cell, EncoderKey
 from fixtures.registry import preprocessors
 from plugins.cells.fixtures import SUBJECTS
-from plugins.cells.matrix import subject
+from plugins.cells.matrix import encoder_of, subject
 from plugins.cells.promises import promise, reproduce
 from plugins.process.left_behind import LeftBehind, Owner, watch
 from plugins.report.rows import RESULTS
@@ -46,7 +45,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     with found.done_by(about):
         result = yield
     subjects = item.config.stash.get(SUBJECTS, None)
-    if subjects is not None and _encoder(item) != _encoder(nextitem):
+    if subjects is not None and encoder_of(item) != encoder_of(nextitem):
         subjects.end()
     if promise(item)[0] in PROMISES:
         found.to_come.discard(about)
@@ -56,11 +55,6 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
             _tell(item, owner, [found.found[owner][thing] for thing in things])
             found.take_findings(owner)
     return result
-
-
-def _encoder(item: pytest.Item | None) -> EncoderKey | None:
-    about = subject(item) if item else None
-    return about.encoder if isinstance(about, Cell) else about if isinstance(about, EncoderKey) else None
 
 
 def _tell(item: pytest.Item, owner: Owner, found: list[str]) -> None:

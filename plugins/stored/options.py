@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures.bounds import bounds
 from fixtures.capability import TOWERS, Tower
 from fixtures.cells import EncoderKey
 from fixtures.errors import Unavailable
+from plugins.cells.beside import declared
 from plugins.cells.fixtures import subjects_of
 from plugins.golden.verified import Golden, load_golden, names_of
 from plugins.measures.vectors.drift import Drift
@@ -44,7 +44,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-class Beside:
+class StoredVectors:
     """The stored vectors of this run's --compare-vectors, read once."""
 
     def __init__(self, source: Path, subjects: Subjects, golden: Golden) -> None:
@@ -66,8 +66,7 @@ class Beside:
         except Unavailable as reason:
             pytest.skip(str(reason))
         names = list(self.golden.pixel_names) if tower == "image" else names_of(self.subjects, tower)
-        known = key.known_failures(tower).get("E2")  # which both may break as far as declared, if both are of one backend
-        bound = float((bounds("E2", known) or {}).get(COSINE, 0)) if known else 0.0
+        bound = declared(key, tower)  # as far both may be, if both are of one backend
         theirs = self.golden.limits(found.precision, tower, COSINE, names)
         limits = add_angles(
             np.maximum(ours.limits[COSINE], bound), np.maximum(theirs, bound if same_but_device(found.name, key) else 0.0)
@@ -77,9 +76,9 @@ class Beside:
 
 
 @pytest.fixture(scope="session")
-def beside(subjects: Subjects, golden: Golden, pytestconfig: pytest.Config) -> Beside:
+def elsewhere(subjects: Subjects, golden: Golden, pytestconfig: pytest.Config) -> StoredVectors:
     """The stored vectors of this run."""
-    return Beside(pytestconfig.option.compare_vectors, subjects, golden)
+    return StoredVectors(pytestconfig.option.compare_vectors, subjects, golden)
 
 
 def _parts(config: pytest.Config) -> Path:

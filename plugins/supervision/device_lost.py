@@ -10,9 +10,8 @@ from collections.abc import Generator
 
 import pytest
 
-from fixtures.cells import Cell, EncoderKey
 from plugins.cells.given_back import not_built
-from plugins.cells.matrix import subject
+from plugins.cells.matrix import encoder_of
 from plugins.supervision.journal import JOURNAL, LOST_DEVICE, names_of
 
 
@@ -33,9 +32,8 @@ def ask() -> str:
 
 
 def _on_cuda(item: pytest.Item) -> bool:
-    about = subject(item)
-    key = about.encoder if isinstance(about, Cell) else about
-    return isinstance(key, EncoderKey) and key.device == "cuda"
+    key = encoder_of(item)
+    return key is not None and key.device == "cuda"
 
 
 class DeviceLost:

@@ -19,7 +19,6 @@ from plugins.report.rows import Record
 from plugins.serving import load
 from plugins.serving.answers import Answers
 from plugins.serving.explain import explanation
-from plugins.serving.load import loaded, many
 from plugins.subjects import Subjects
 
 COSINE = "cosine_distance"
@@ -87,7 +86,7 @@ def test_requests(service_key: EncoderKey, answers: Answers, tower: Tower, judge
 def test_load(service_key: EncoderKey, answers: Answers, tower: Tower, judge: Judge) -> None:
     """S6 right vectors while busy: 1 to 16 clients at once, requests of mixed sizes."""
     drift = answers.drift(tower)
-    for clients, rows, found, refused in loaded(answers, tower):
+    for clients, rows, found, refused in load.loaded(answers, tower):
         judge(not refused, f"{len(refused)} requests of {clients} clients were refused, the first: {refused[:1]}")
         _hold(judge, f"a document from one of {clients} clients", found, drift, rows)
 
@@ -113,7 +112,7 @@ def test_many(service_key: EncoderKey, answers: Answers, judge: Judge) -> None:
     """S9 10,000 texts in one request get their own vectors, or are refused together; the next request gets right ones."""
     drift = answers.drift("text")
     try:
-        rows, found = many(answers)
+        rows, found = load.many(answers)
     except BrokenForm as trouble:
         judge(False, f"a request of {load.MANY:,} texts: {trouble}")
         return

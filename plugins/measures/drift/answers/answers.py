@@ -50,6 +50,11 @@ class Answers:
             mask[row, list(items)] = True
         return mask
 
+    @cached_property
+    def best(self) -> Float64:
+        """Golden's score of each query's best right item [Q]."""
+        return np.asarray(np.where(self.right, self.index.scores, -np.inf).max(axis=1))
+
     def errors(self, side: str) -> Errors:
         """Return every vector's measured angle to golden's; zero on a side that uses golden's vectors."""
         queries, items = angles(self.cell.queries, self.golden.queries), angles(self.cell.items, self.golden.items)

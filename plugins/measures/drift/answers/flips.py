@@ -43,8 +43,7 @@ def may_flip(answers: Answers, tail: Tail) -> MayFlip:
     """Return the figures of a cell whose vectors are finite."""
     median, p99, largest = np.percentile(of_half_margin(answers), (50, 99, 100)).tolist()
     errors = np.quantile(answers.differences(SIDE), QUANTILES)
-    best = np.where(answers.right, answers.index.scores, -np.inf).max(axis=1)
     return {
         "of_half_margin": {"median": median, "p99": p99, "max": largest},
-        "share": {f"{size:.0e}".replace("+0", ""): first_changes(tail, best, errors, size) for size in SIZES},
+        "share": {f"{size:.0e}".replace("+0", ""): first_changes(tail, answers.best, errors, size) for size in SIZES},
     }

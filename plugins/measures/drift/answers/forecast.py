@@ -30,8 +30,7 @@ class Haystack:
     @classmethod
     def of(cls, answers: Answers, gallery: Gallery) -> "Haystack":
         """Return a haystack with right items from the data set and wrong ones from the gallery."""
-        best = np.where(answers.right, answers.index.scores, -np.inf).max(axis=1)
-        return cls(normalised(answers.golden.queries), best, gallery)
+        return cls(normalised(answers.golden.queries), answers.best, gallery)
 
     @cached_property
     def rows(self) -> Float64:
