@@ -13,6 +13,7 @@ import pytest
 from fixtures import ROOT
 from fixtures.capability import Encoder
 from fixtures.registry import preprocessors
+from plugins.report.layout import table
 from plugins.subjects import LoadedEncoder, Subjects
 from suites.studies.profile.ledger import KINDS, Ledger
 
@@ -58,17 +59,16 @@ def watch(ledger: Ledger) -> None:
 def page(found: dict[str, Any]) -> str:
     """The table, as Markdown."""
     total = sum(found["seconds"].values())
+    rows = [(kind, f"{s:.1f}", f"{s / total:.1%}", KINDS[kind]) for kind, s in found["seconds"].items()]
     lines = [
         "# Where the seconds of a run go",
         "",
         f"`{found['command']}`: {found['tests']} tests in {total:.0f} s, on {found['environment']['cores']} cores "
         f"({found['environment']['cpu']}), {found['date']}, {found['commit']}.",
         "",
-        "| | seconds | share | |",
-        "|---|---:|---:|---|",
-        *(f"| {kind} | {s:.1f} | {s / total:.1%} | {KINDS[kind]} |" for kind, s in found["seconds"].items()),
+        table(("", "seconds", "share", ""), rows),
     ]
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str]) -> int:
