@@ -24,30 +24,39 @@ ROWS = (1, 2, 1, 5)  # of calls that run at once
 FEW = 3
 
 
-def test_threads(encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge) -> None:
+def test_threads(
+    subjects: Subjects, encoder_key: EncoderKey, encoder: Encoder, drift: Drift, tower: Tower, inputs: Inputs, judge: Judge
+) -> None:
     """E10 threads that call both towers at once, with any number of rows, get the vectors of their own inputs."""
+    alone, found = subjects.once(("threads", str(encoder_key)), lambda: in_threads(encoder, inputs))
+    order = [i for each, rows, _ in found for i in rows if each == tower]
+    vectors = np.concatenate([part for each, _, part in found if each == tower])
+    what = f"{THREADS} threads' vectors to the same inputs one by one"
+    for comparison in compare_calls(what, vectors, alone[tower][order], drift, order):
+        judge(comparison)
+
+
+Call = tuple[Tower, list[int], Array]
+
+
+def in_threads(encoder: Encoder, inputs: Inputs) -> tuple[dict[Tower, Array], list[Call]]:
+    """The vectors of a few inputs of both towers one by one, and of calls in threads: tower, rows of the inputs, vectors."""
     n = min(16, *(len(inputs[each]) for each in TOWERS))
     alone = {each: np.concatenate([encoder.encode(inputs[each][i : i + 1], each).copy() for i in range(n)]) for each in TOWERS}
     started = Barrier(THREADS)
 
-    def calls(thread: int) -> list[tuple[list[int], Array]]:
-        """Every second call is of the other tower; what it returns is judged where that tower is."""
+    def calls(thread: int) -> list[Call]:
+        """The towers take turns."""
         started.wait()
         found = []
         for call in range(CALLS):
-            rows = [(5 * thread + 3 * call + i) % n for i in range(ROWS[(thread + call) % len(ROWS)])]
-            each = tower if (thread + call) % 2 else TOWERS[1 - TOWERS.index(tower)]
-            result = encoder.encode(inputs[each][rows], each)
-            found += [(rows, result)] * (each == tower)
+            rows = [(5 * thread + 3 * call + i) % n for i in range(ROWS[(thread + call // 2) % len(ROWS)])]
+            each = TOWERS[(thread + call) % 2]
+            found.append((each, rows, encoder.encode(inputs[each][rows], each)))
         return found
 
     with ThreadPoolExecutor(THREADS) as threads:
-        found = [part for parts in threads.map(calls, range(THREADS)) for part in parts]
-    order = [i for rows, _ in found for i in rows]
-    vectors = np.concatenate([part for _, part in found])
-    what = f"{THREADS} threads' vectors to the same inputs one by one"
-    for comparison in compare_calls(what, vectors, alone[tower][order], drift, order):
-        judge(comparison)
+        return alone, [part for parts in threads.map(calls, range(THREADS)) for part in parts]
 
 
 def test_layout(encoder: Encoder, drift: Drift, tower: Tower, judge: Judge) -> None:

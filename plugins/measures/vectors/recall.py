@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
-from plugins.measures.vectors.metrics import normalised
+from plugins.measures.vectors.metrics import Float64, normalised
 
 Ints = NDArray[np.int64]
 K = (1, 5, 10)
@@ -24,6 +24,20 @@ def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold:
     best = np.maximum.reduceat(of_right, starts)
     as_high = (scores >= best[:, None]).sum(axis=1)  # all items if best is -inf
     return np.asarray(as_high - np.add.reduceat((of_right >= best[rows]).astype(np.int64), starts), np.int64)
+
+
+def top(scores: Float64, k: int) -> Ints:
+    """Return the first k items of each query [Q, k], best first; equal scores in index order."""
+    k = min(k, scores.shape[1])
+    if k == 0:
+        return np.empty((len(scores), 0), np.int64)
+    found = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    own = np.take_along_axis(scores, found, axis=1)
+    order = np.argsort(-own, axis=1, kind="stable")
+    found = np.take_along_axis(found, order, axis=1)
+    tied = (scores >= own.min(axis=1, keepdims=True)).sum(axis=1) != k  # which of them are first is left to a whole sort
+    found[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :k]
+    return np.asarray(found, np.int64)
 
 
 class Recalls(TypedDict):
@@ -94,7 +108,7 @@ def neighbour_agreement(found: NDArray[np.floating], golden: NDArray[np.floating
     np.fill_diagonal(b, -np.inf)
     a = np.where(np.isnan(a), -np.inf, a)
     k = min(k, len(a) - 1)
-    top_a, top_b = (np.argsort(-s, axis=1, kind="stable")[:, :k] for s in (a, b))
+    top_a, top_b = top(a, k), top(b, k)
     overlap = np.mean([len(set(x) & set(y)) / k for x, y in zip(top_a, top_b, strict=True)])
     taus = kendall_tau(np.take_along_axis(a, top_b, axis=1), np.take_along_axis(b, top_b, axis=1))
     return float(overlap), float(np.nan_to_num(np.mean(taus)))

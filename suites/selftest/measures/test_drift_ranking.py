@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
-from plugins.measures.drift.answers.certificate import Errors, Index, angles, certified, slack, top
+from plugins.measures.drift.answers.certificate import Errors, Index, angles, certified, slack
 from plugins.measures.vectors.metrics import Float64, normalised
+from plugins.measures.vectors.recall import top
 from suites.selftest.measures.directions import D, turned, unit
 
 TRIES = 10_000

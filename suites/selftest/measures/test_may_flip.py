@@ -50,7 +50,7 @@ def test_more_drift_and_larger_galleries_change_more(golden: Vectors) -> None:
 def test_below_one_the_two_best_keep_their_order(golden: Vectors) -> None:
     """As defined: whatever the direction of the drift."""
     answers = moved(golden, 0.05)
-    share, two = of_half_margin(answers), answers.first["golden"][:, :2]
+    share, two = of_half_margin(answers), answers.first[:, :2]
     now = np.take_along_axis(answers.scores("queries"), two, axis=1)
     swapped = now[:, 0] <= now[:, 1]
     assert swapped.any() and (share[swapped] >= 1).all() and (share < 1).any()

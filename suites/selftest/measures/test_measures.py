@@ -8,7 +8,7 @@ import pytest
 from plugins.measures.latency import steady as latency
 from plugins.measures.latency.steady import percentiles, warm_up
 from plugins.measures.vectors.metrics import METRICS, Comparison, absolute_difference, add_angles, cosine_distance, norm_ratio
-from plugins.measures.vectors.recall import Flips, gold_ranks, kendall_tau, neighbour_agreement, recalls
+from plugins.measures.vectors.recall import Flips, gold_ranks, kendall_tau, neighbour_agreement, recalls, top
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
 
@@ -96,6 +96,14 @@ def test_kendall_tau_is_scipys() -> None:
     a, b = np.random.default_rng(0).integers(0, 6, (2, 50, 8)).astype(float)
     a[3] = 1.0
     assert kendall_tau(a, b) == pytest.approx([kendalltau(*rows).statistic for rows in zip(a, b, strict=True)], nan_ok=True)
+
+
+@pytest.mark.parametrize("k", [0, 1, 3, 9, 20])
+def test_top_is_a_stable_sort(k: int) -> None:
+    """Equal scores in index order, where they straddle the last rank too; NaN and -inf come last."""
+    scores = np.random.default_rng(0).integers(0, 4, (200, 9)).astype(float)
+    scores[::3, 2], scores[::5, 4:] = np.nan, -np.inf
+    assert np.array_equal(top(scores, k), np.argsort(-scores, axis=1, kind="stable")[:, :k])
 
 
 def test_neighbour_agreement_of_itself() -> None:

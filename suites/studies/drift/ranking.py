@@ -94,6 +94,6 @@ def _side(answers: Answers, side: str) -> dict[str, Any]:
 
 def _reach(answers: Answers, errors: Errors) -> float:
     """The margin from which on the first answer of a usual query is certified: its first two items' usual distance counts."""
-    first, second = answers.first["golden"][:, :2].T
+    first, second = answers.first[:, :2].T
     chord = np.sqrt(max(0.0, 2 - 2 * np.median(answers.index.between[first, second])))
     return float(chord * np.sin(errors.queries.max()) + 4 * np.sin(errors.items.max() / 2))

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.measures.drift.answers.certificate import Bools, Errors, Index, angles, certified, top
+from plugins.measures.drift.answers.certificate import Bools, Errors, Index, angles, certified
 from plugins.measures.vectors.metrics import Float64, normalised
-from plugins.measures.vectors.recall import Ints
+from plugins.measures.vectors.recall import Ints, top
 
 KINDS = ("first", "top5", "top10", "hit")
 SIDES = ("queries", "items", "both")
@@ -67,10 +67,14 @@ class Answers:
         return np.asarray(normalised(queries) @ normalised(items).T)
 
     @cached_property
-    def first(self) -> dict[str, Ints]:
-        """The first items of each query [Q, DEPTH + 1], for "golden" and for each mixture."""
-        found = {side: np.nan_to_num(self.scores(side), nan=-np.inf) for side in SIDES}
-        return {name: top(scores, DEPTH + 1) for name, scores in (("golden", self.index.scores), *found.items())}
+    def first(self) -> Ints:
+        """Golden's first items of each query [Q, DEPTH + 1]."""
+        return top(self.index.scores, DEPTH + 1)
+
+    @cached_property
+    def _first_of_cell(self) -> dict[str, Ints]:
+        """The same in each mixture; NaN scores rank last."""
+        return {side: top(np.nan_to_num(self.scores(side), nan=-np.inf), DEPTH + 1) for side in SIDES}
 
     def changed(self, kind: str, side: str) -> Bools:
         """Return [Q]: True if the answer differs from golden's; NaN scores rank last."""
@@ -78,14 +82,14 @@ class Answers:
             found = np.nan_to_num(self.scores(side), nan=-np.inf)
             return np.asarray(_hits(found, self.right) != _hits(self.index.scores, self.right))
         k = self._depth(kind)
-        before, after = self.first["golden"][:, :k], self.first[side][:, :k]
+        before, after = self.first[:, :k], self._first_of_cell[side][:, :k]
         return np.asarray((np.sort(before, axis=1) != np.sort(after, axis=1)).any(axis=1))
 
     def certified(self, kind: str, errors: Errors) -> Bools:
         """Return [Q]: True if no error of these sizes can change the answer (see certificate.py for the proof)."""
         scores = self.index.scores
         if kind != "hit":
-            above = self.first["golden"][:, : self._depth(kind)]
+            above = self.first[:, : self._depth(kind)]
             below = np.ones(scores.shape, bool)
             np.put_along_axis(below, above, False, axis=1)
             return certified(self.index, above, below, errors)
@@ -97,12 +101,12 @@ class Answers:
 
     def differences(self, side: str) -> Float64:
         """Return the absolute errors in the difference of two scores, for neighbours in golden's first ranks [Q * DEPTH]."""
-        moved = np.take_along_axis(self.scores(side) - self.index.scores, self.first["golden"], axis=1)
+        moved = np.take_along_axis(self.scores(side) - self.index.scores, self.first, axis=1)
         return np.asarray(np.abs(np.diff(moved, axis=1)).ravel())
 
     def margins(self, k: int) -> Float64:
         """Return golden's score at rank k minus its score at rank k + 1 [Q]."""
-        best = np.take_along_axis(self.index.scores, self.first["golden"], axis=1)
+        best = np.take_along_axis(self.index.scores, self.first, axis=1)
         k = min(k, best.shape[1] - 1)
         return np.asarray(best[:, k - 1] - best[:, k])
 

@@ -67,11 +67,6 @@ class Index:
         return cls(normalised(queries) @ rows.T, rows @ rows.T)
 
 
-def top(scores: Float64, k: int) -> Ints:
-    """Return the first k items of each query [Q, k], best first; equal scores in index order."""
-    return np.asarray(np.argsort(-scores, axis=1, kind="stable")[:, :k], np.int64).copy()
-
-
 def slack(a: Float64, b: Float64, between: Float64, alpha: Float64, beta_a: Float64, beta_b: Float64) -> Float64:
     """Return left minus right side of the claim above, in units of similarity; `a`, `b`, `between` are <q,a>, <q,b>, <a,b>.
 

@@ -33,7 +33,7 @@ def golden_tail(answers: Answers) -> Tail | None:
 
 def of_half_margin(answers: Answers) -> Float64:
     """Return [Q]: see MayFlip; infinite for a query whose two best scores are equal."""
-    two = answers.first["golden"][:, :2]
+    two = answers.first[:, :2]
     drift = np.abs(np.take_along_axis(answers.scores(SIDE) - answers.index.scores, two, axis=1)).max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(drift == 0, 0.0, 2 * drift / answers.margins(1)))
