@@ -27,25 +27,28 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def start(
-    folder: Path, *args: str, env: dict[str, str] | None = None, supervised: bool = False
+    folder: Path, *args: str, env: dict[str, str] | None = None, supervised: bool = False, forks: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest at the root to its end; its report goes to `folder`, and has the form of docs/report.schema.json.
 
-    `supervised` is as a person starts it, and slower.
+    `supervised` is as a person starts it, and slower; without `forks` all its processes are new ones, and several runs may
+    be started at once.
     """
     report = folder / "report.json"
-    done = _started([f"--report={report}", *args], env or {}, supervised)
+    done = _started([f"--report={report}", *args], env or {}, supervised, forks)
     if report.exists():
         check(report.read_text(encoding="utf-8"))
     return done
 
 
-def _started(args: Sequence[str], variables: Mapping[str, str], supervised: bool) -> subprocess.CompletedProcess[str]:
+def _started(
+    args: Sequence[str], variables: Mapping[str, str], supervised: bool, forks: bool
+) -> subprocess.CompletedProcess[str]:
     asks = any(arg.startswith(("--device", "-m", "--environment", "--matrix-page")) for arg in args)
     arguments = ["--benchmark-disable", *([] if asks else ["--device=cpu"]), *args]  # on a machine with a GPU too
     early = [name for name in variables if name.startswith(forked.NEED_A_PROCESS) and name != forked.FOLDERS]
-    if not supervised and not early:
-        return forked.run(arguments, variables)
+    if forks and not early:
+        return forked.run(arguments, variables, supervised)
     command = [sys.executable, "-m", "pytest", *([] if supervised else ["--unsupervised"]), *arguments]
     environment = {**os.environ, "COLUMNS": "200", **variables}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_S)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from suites.selftest.patience import HANG_S
 
@@ -19,15 +20,22 @@ from suites.selftest.patience import HANG_S
 NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")
 FOLDERS = "PYTHONPATH"
 # open_clip imports anyio, which is a plugin of pytest's too, whose asserts it can then no longer rewrite.
-EARLY = ("--unsupervised", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+EARLY = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+FORKING = ("-p", "suites.selftest.planted.forking")
 
 
-def run(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`pytest --unsupervised` with these arguments and variables, at the root, to its end; one that hangs dies of SIGALRM."""
+def run(
+    arguments: Sequence[str], variables: Mapping[str, str], supervised: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """`pytest` with these arguments and variables, at the root, to its end; one that hangs dies of SIGALRM.
+
+    The children of a `supervised` run are forks too.
+    """
     with tempfile.TemporaryDirectory() as place:
         printed = {name: Path(place) / name for name in ("stdout", "stderr")}
         files = {name: str(path) for name, path in printed.items()}
-        order = {"arguments": list(arguments), "environment": {**os.environ, "COLUMNS": "200", **variables}, **files}
+        early = [*EARLY, *(FORKING if supervised else ["--unsupervised"])]
+        order = {"arguments": [*early, *arguments], "environment": {**os.environ, "COLUMNS": "200", **variables}, **files}
         server = _server()
         assert server.stdin and server.stdout
         server.stdin.write(json.dumps(order) + "\n")
@@ -47,10 +55,35 @@ def _server() -> "subprocess.Popen[str]":
     return server
 
 
+class Imported(NamedTuple):
+    """What a process has imported, and how it imports."""
+
+    modules: frozenset[str]
+    path: list[str]
+    finders: list[Any]
+
+    @classmethod
+    def now(cls) -> "Imported":
+        """Of this process."""
+        return cls(frozenset(sys.modules), [*sys.path], [*sys.meta_path])
+
+    def again(self) -> None:
+        """Forget what was imported since."""
+        for name in set(sys.modules) - self.modules:
+            del sys.modules[name]
+        sys.path[:], sys.meta_path[:] = self.path, self.finders
+
+
+BEFORE: Imported | None = None  # in a fork of the server: what the server has imported
+
+
 def _serve() -> None:
     """One order a line; the answer is an exit code as subprocess has it."""
     import open_clip  # noqa: F401
 
+    from suites.selftest import forked  # this module, under the name by which others find it
+
+    forked.BEFORE = Imported.now()
     gc.freeze()  # a collection would write to every imported object, and so copy all of them in every fork
 
     for line in sys.stdin:
@@ -62,17 +95,22 @@ def _serve() -> None:
 
 
 def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr: str) -> None:
-    import pytest
-
     for number, path in enumerate((os.devnull, stdout, stderr)):
         file = os.open(path, os.O_RDWR | os.O_CREAT)
         os.dup2(file, number)
         os.close(file)
+    run_here(arguments, environment)
+
+
+def run_here(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """`pytest` with these arguments and variables, in this process, which ends with it."""
     os.environ.clear()
     os.environ.update(environment)
     sys.path[1:1] = filter(None, environment.get(FOLDERS, "").split(os.pathsep))
     signal.alarm(HANG_S)
-    sys.argv = ["pytest", *EARLY, *arguments]
+    sys.argv = ["pytest", *arguments]
+    import pytest
+
     code = pytest.main()
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -32,6 +32,7 @@ def hung(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CompletedProcess
             "--memory-limit=4",
             env={"HANGS": f"{where}:{folder}/hung"},
             supervised=True,
+            forks=False,
         )
 
     with ThreadPoolExecutor(len(WHERE)) as threads:
