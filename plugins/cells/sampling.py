@@ -1,11 +1,13 @@
-"""Which cells run on a sample of the images: those of very slow encoders, and known-bad preprocessors. `--whole`: none.
+"""Which cells run on a sample of the images, because a cell beside them runs on all of them. `--whole`: none.
 
-A very slow encoder runs one preprocessor on all images. A preprocessor that declares to break C1 runs on all with one encoder:
-another encoder adds nothing to what is known of it.
+- An encoder runs the reference's preprocessor on all images. Others run on a sample where torch eager, from whose errors the
+  tolerances are derived, runs them on all images at the same precision.
+- A very slow encoder runs one preprocessor on all images, and none where torch eager does so at its precision.
+- A preprocessor that declares to break C1 runs on all images with one encoder.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 # With hardware support for a precision, an image takes up to 1.3 times what torch eager fp32 takes; bf16 and fp16
 # on a processor without such support take 4 to 14 times.
 SLOW = 2.0
-LONG_S = 4.0  # seconds for all images one by one; below this, a sample would save little
-BAD_LONG_S = 1.0  # the same for known-bad preprocessors, which are several
+LONG_S = 4.0  # seconds for all images one by one; below this, to ask how slow an encoder is would save little
+WORTH_S = 1.0  # the same for a sample that costs no question
 SIZE = 64  # images: all odd ones, which have the rare traits, and scenes
 FEWEST_SCENES = 32  # scenes, if there are many odd images
 PAIRS = 5  # pairs of blocks of two calls: the fastest of ten calls, in alternation with the reference's
@@ -65,32 +67,41 @@ def sample(subjects: Subjects, cell: Cell, request: pytest.FixtureRequest, recor
 
 def choose(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> Sample | None:
     """None for cells that run on all images, and if nearly all of the pixels are encoded already."""
-    rows, n = spread(subjects.dataset), len(subjects.dataset.images)
+    key, rows, n = cell.encoder, spread(subjects.dataset), len(subjects.dataset.images)
     if subjects.unknown(cell) <= len(rows):
         return None
+    first = subjects.once(("first preprocessor", str(key)), lambda: first_of(items, key))
+    eager = subjects.once(("torch eager beside", str(key)), lambda: torch_eager_beside(items, key))
     others = f"{len(rows)} of them, without a verdict on recall; --whole runs all on all"
-    if slow := _slow(subjects, cell, items):
-        first, times = slow
-        because = f"{cell.encoder} takes {times:.1f} times as long as {reference_key(cell.encoder)} for an image: "
-        return Sample(rows, n, f"{because}{first} runs on all {n}, other preprocessors on {others}", times)
-    if known_bad(subjects, cell.preprocessor) and whole_s(subjects, cell.encoder) >= BAD_LONG_S:
+    if (cell.preprocessor != first or eager) and (times := _slower(subjects, key)):
+        because = f"{key} takes {times:.1f} times as long as {reference_key(key)} for an image: "
+        who = f"{eager} runs {first} on all {n}, this one" if eager else f"{first} runs on all {n}, other preprocessors"
+        return Sample(rows, n, f"{because}{who} on {others}", times)
+    if whole_s(subjects, key) < WORTH_S:
+        return None
+    if cell.preprocessor != first and eager:
+        return Sample(rows, n, f"{eager} runs {cell.preprocessor} on all {n}, other encoders of its precision on {others}")
+    if known_bad(subjects, cell.preprocessor):
         judged = subjects.once(("judged whole", cell.preprocessor), lambda: _judge_of(items, cell))
-        if judged != cell.encoder:
+        if judged != key:
             because = f"{cell.preprocessor} declares to break C1: {judged} runs it on all {n}, other encoders on {others}"
             return Sample(rows, n, because)
     return None
 
 
-def _slow(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> tuple[str, float] | None:
-    """The preprocessor that runs on all images, and how slow the encoder is; None for a fast encoder and for that one."""
-    key = cell.encoder
-    if not worth_while(subjects, key):
-        return None
-    first = subjects.once(("first preprocessor", str(key)), lambda: first_of(items, key))
-    if cell.preprocessor == first:
+def _slower(subjects: Subjects, key: EncoderKey) -> float | None:
+    """How many times as long as the reference a very slow encoder takes; None for another one."""
+    if whole_s(subjects, key) < LONG_S or reference_key(key) == key:
         return None
     times = subjects.once(("times the reference", str(key)), lambda: times_the_reference(subjects, key))
-    return (first, times) if times >= SLOW else None
+    return times if times >= SLOW else None
+
+
+def torch_eager_beside(items: Sequence[pytest.Item], key: EncoderKey) -> EncoderKey | None:
+    """Torch eager at the precision of `key`, if it is another encoder, is selected and can run."""
+    eager = replace(reference_key(key), precision=key.base)
+    selected = (isinstance(about := subject(item), Cell) and about.encoder == eager for item in items)
+    return eager if not key.policy and eager != key and any(selected) and _runs(eager) else None
 
 
 def known_bad(subjects: Subjects, preprocessor: str) -> bool:
@@ -118,11 +129,6 @@ def spread(dataset: Dataset) -> list[int]:
     scenes = len(dataset.scenes)
     wanted = min(scenes, max(SIZE - len(dataset.odd), FEWEST_SCENES))
     return [*(i * scenes // wanted for i in range(wanted)), *range(scenes, len(dataset.images))]
-
-
-def worth_while(subjects: Subjects, key: EncoderKey) -> bool:
-    """False if all images take little time, estimated from the warm-up, and for the reference itself."""
-    return whole_s(subjects, key) >= LONG_S and reference_key(key) != key
 
 
 def whole_s(subjects: Subjects, key: EncoderKey) -> float:

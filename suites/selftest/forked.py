@@ -24,9 +24,7 @@ EARLY = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning
 FORKING = ("-p", "suites.selftest.planted.forking")
 
 
-def run(
-    arguments: Sequence[str], variables: Mapping[str, str], supervised: bool = False
-) -> subprocess.CompletedProcess[str]:
+def run(arguments: Sequence[str], variables: Mapping[str, str], supervised: bool = False) -> subprocess.CompletedProcess[str]:
     """`pytest` with these arguments and variables, at the root, to its end; one that hangs dies of SIGALRM.
 
     The children of a `supervised` run are forks too.

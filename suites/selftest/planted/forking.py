@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from plugins.parallel import workers
@@ -20,7 +21,7 @@ class Forking:
         return getattr(subprocess, name)
 
     @staticmethod
-    def Popen(  # noqa: N802
+    def Popen(
         arguments: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int], **more: Any
     ) -> subprocess.Popen[bytes]:
         """What follows `python -m pytest` runs where the new program would be loaded."""
@@ -30,7 +31,7 @@ class Forking:
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], kept: Sequence[int]) -> None:
     """Only the standard streams and what is passed on stay open: Popen waits until its own pipe closes."""
-    for number in map(int, os.listdir("/dev/fd")):
+    for number in [int(file.name) for file in Path("/dev/fd").iterdir()]:
         if number > 2 and number not in kept:
             with suppress(OSError):  # the list's own
                 os.close(number)
@@ -40,4 +41,5 @@ def _run(arguments: Sequence[str], environment: Mapping[str, str], kept: Sequenc
     forked.run_here(arguments, environment)
 
 
-supervisor.subprocess = workers.subprocess = Forking()  # type: ignore[assignment]
+for module in (supervisor, workers):
+    vars(module)["subprocess"] = Forking()

@@ -75,33 +75,49 @@ def test_whole(tmp_path: Path, few: list[str]) -> None:
     assert "sampled" not in rows["late shifted"] and "class" in rows["late shifted"]
 
 
-def test_a_known_bad_preprocessor_is_judged_once() -> None:
+def subjects(steady_ms: float) -> Any:
+    """An encoder whose images take so long, and the default data set."""
+    kept: dict[object, Any] = {}
+    warm = SimpleNamespace(warm_up={"image": SimpleNamespace(steady_ms=steady_ms)})
+    return SimpleNamespace(
+        dataset=load_dataset(DEFAULT),
+        model=SimpleNamespace(geometry=SimpleNamespace(squash=False)),
+        unknown=lambda cell: 600,
+        encoder=lambda key: warm,
+        once=lambda key, make: kept.setdefault(key, make()),
+    )
+
+
+@pytest.mark.parametrize(("times", "whole"), [(1.1, ["torch-eager", "onnxruntime"]), (3.0, ["torch-eager"])])
+def test_torch_eager_stands_for_its_precision(times: float, whole: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs all preprocessors on all images, others the reference's, or none if they are very slow; alone they run all."""
+    keys = [EncoderKey("m", name, "fp16", "cpu") for name in ("torch-eager", "onnxruntime")]
+    cells = [Cell(key, name) for key in keys for name in ("original_clip", "opencv-area")]
+    monkeypatch.setattr(sampling, "subject", lambda item: item)
+    monkeypatch.setattr(sampling, "_runs", lambda key: True)
+    monkeypatch.setattr(sampling, "times_the_reference", lambda subjects, key: 1.0 if key == keys[0] else times)
+    chosen: Any = {cell: sampling.choose(subjects(7.0), cell, cells) for cell in cells}  # type: ignore[arg-type]
+    assert [cell.encoder.backend for cell in cells[::2] if not chosen[cell]] == whole
+    assert chosen[cells[1]] is None and f"{keys[0]} runs " in chosen[cells[3]].because
+    assert all(sampling.choose(subjects(7.0), cell, cells[2:]) is None for cell in cells[2 : 2 + len(whole)])  # type: ignore[arg-type]
+
+
+def test_a_known_bad_preprocessor_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """On all images with the first encoder that comes, on a sample with others; not where all images take no time."""
-    dataset = load_dataset(DEFAULT)
-
-    def subjects(steady_ms: float) -> Any:
-        kept: dict[object, Any] = {}
-        warm = SimpleNamespace(warm_up={"image": SimpleNamespace(steady_ms=steady_ms)})
-        return SimpleNamespace(
-            dataset=dataset,
-            model=SimpleNamespace(geometry=SimpleNamespace(squash=False)),
-            unknown=lambda cell: 600,
-            encoder=lambda key: warm,
-            once=lambda key, make: kept.setdefault(key, make()),
-        )
-
-    first, second = (EncoderKey("m", name, "fp32", "cpu") for name in ("torch-eager", "onnxruntime"))
+    first, second = (EncoderKey("m", name, "int8", "cpu") for name in ("onnxruntime", "torchao"))
+    cells = [Cell(key, name) for key in (first, second) for name in ("original_clip", "opencv-area", "opencv_based")]
+    monkeypatch.setattr(sampling, "subject", lambda item: item)
+    monkeypatch.setattr(sampling, "_runs", lambda key: True)
+    monkeypatch.setattr(sampling, "times_the_reference", lambda subjects, key: 1.0)
     for steady_ms, sampled in ((3.0, True), (0.5, False)):
         under = subjects(steady_ms)
-        assert sampling.choose(under, Cell(first, "opencv_based"), []) is None
-        assert sampling.choose(under, Cell(second, "opencv-area"), []) is None
-        found = sampling.choose(under, Cell(second, "opencv_based"), [])
-        assert bool(found) is sampled
-        if found:
-            assert len(found.rows) == sampling.SIZE and found.times is None
-            assert (
-                f"opencv_based declares to break C1: {first} runs it on all 663, other encoders on 64 of them" in found.because
-            )
+        *whole, last = (sampling.choose(under, cell, cells) for cell in cells)  # type: ignore[arg-type]
+        assert not any(whole)
+        assert bool(last) is sampled
+        if last:
+            assert len(last.rows) == sampling.SIZE and last.times is None
+            said = f"opencv_based declares to break C1: {first} runs it on all 663, other encoders on 64 of them"
+            assert said in last.because
 
 
 def test_the_sample() -> None:
