@@ -1,13 +1,13 @@
 """Inputs of every kind: what they cover, and backends that are wrong on one kind alone."""
 
 import json
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fixtures.datasets import kinds
-from suites.selftest.conftest import Run
+from suites.selftest.conftest import start
 
 EMPTY = np.array([99, 100, *[0] * 10], np.int64)  # a context of 12 tokens, ids 99 and 100 for beginning and end
 FOUND = {  # by backend: the tower that E17 judges, and a part of the worst input's name
@@ -45,12 +45,22 @@ def test_near_duplicates_differ() -> None:
     assert found.dtype == np.float32 and found.shape[1:] == (3, 16, 16)
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleNamespace:
+    """One run of all of them: its rows by backend, and the message of each failure by backend."""
+    folder = tmp_path_factory.mktemp("narrow")
+    plant = ("-p", "suites.selftest.planted.narrow_backends", f"--backend={','.join(FOUND)}", "--preprocessor=original_clip")
+    said = start(folder, "suites/embeddings/test_fresh.py", "-k", "test_every_kind", *plant, *few).stdout
+    rows = {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
+    messages = {name: text for text in said.split("E17 broken")[1:] for name in FOUND if f"in scenes-s-{name}-" in text}
+    return SimpleNamespace(rows=rows, messages=messages, said=said)
+
+
 @pytest.mark.parametrize("backend", FOUND)
-def test_found(run: Run, few: list[str], tmp_path: Path, backend: str) -> None:
+def test_found(judged: SimpleNamespace, backend: str) -> None:
     """Each breaks E17 in its tower, on an input of its kind."""
-    plant = ("-p", "suites.selftest.planted.narrow_backends", f"--backend={backend}", "--preprocessor=original_clip")
     tower, worst = FOUND[backend]
-    done = run("suites/embeddings/test_fresh.py", "-k", f"test_every_kind and {tower}", *plant, *few)
-    (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
-    assert row["broken_promises"] == ["E17"], done.stdout[-3000:]
-    assert worst in done.stdout.partition("worst input: ")[2].splitlines()[0], done.stdout[-3000:]
+    assert judged.rows[backend]["broken_promises"] == ["E17"], judged.said[-3000:]
+    message = judged.messages[backend]
+    assert worst in message.partition("worst input: ")[2].splitlines()[0], message
+    assert f"-fp32-cpu-{tower}]" in message.partition("again: ")[2].splitlines()[0], message

@@ -59,7 +59,7 @@ def test_any_picture(golden: Golden, tmp_path: Path) -> None:
             for metric in PIXEL_METRICS:
                 assert difference[metric] <= golden.budget(name, metric), (name, metric, difference, traits)
 
-    hold("any picture", check, 80, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
+    hold("any picture", check, 40, picture=pictures(), geometry=st.sampled_from(GEOMETRIES))
 
 
 def refusal(name: str, path: str, geometry: Geometry) -> str:
@@ -98,7 +98,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     hold(
         "damaged file",
         check,
-        250,
+        125,
         picture=small,
         how=st.sampled_from(DAMAGES),
         place=st.floats(0, 1, exclude_max=True),
@@ -115,7 +115,7 @@ def test_anything_at_all(tmp_path: Path) -> None:
         for name in preprocessors():
             refusal(name, path, GEOMETRIES[0])
 
-    hold("any bytes", check, 150, start=st.sampled_from(starts), rest=st.binary(max_size=300))
+    hold("any bytes", check, 75, start=st.sampled_from(starts), rest=st.binary(max_size=300))
 
 
 @pytest.mark.parametrize("name", preprocessors())
