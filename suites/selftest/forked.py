@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from suites.selftest.patience import HANG_S
 
+ROOT = Path(__file__).parents[2]
 # Variables that a process reads when it starts, and the limit on files (small_disk.py), which the output here goes to.
 # Folders of PYTHONPATH are added in the fork.
 NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")
@@ -24,8 +25,10 @@ EARLY = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning
 FORKING = ("-p", "suites.selftest.planted.forking")
 
 
-def run(arguments: Sequence[str], variables: Mapping[str, str], supervised: bool = False) -> subprocess.CompletedProcess[str]:
-    """`pytest` with these arguments and variables, at the root, to its end; one that hangs dies of SIGALRM.
+def run(
+    arguments: Sequence[str], variables: Mapping[str, str], supervised: bool = False, folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """`pytest` with these arguments and variables, in a folder, to its end; one that hangs dies of SIGALRM.
 
     The children of a `supervised` run are forks too.
     """
@@ -33,7 +36,8 @@ def run(arguments: Sequence[str], variables: Mapping[str, str], supervised: bool
         printed = {name: Path(place) / name for name in ("stdout", "stderr")}
         files = {name: str(path) for name, path in printed.items()}
         early = [*EARLY, *(FORKING if supervised else ["--unsupervised"])]
-        order = {"arguments": [*early, *arguments], "environment": {**os.environ, "COLUMNS": "200", **variables}, **files}
+        environment = {**os.environ, "COLUMNS": "200", **variables}
+        order = {"arguments": [*early, *arguments], "environment": environment, "folder": str(folder), **files}
         server = _server()
         assert server.stdin and server.stdout
         server.stdin.write(json.dumps(order) + "\n")
@@ -47,8 +51,7 @@ def run(arguments: Sequence[str], variables: Mapping[str, str], supervised: bool
 def _server() -> "subprocess.Popen[str]":
     """It ends where its standard input does."""
     command = [sys.executable, "-m", __name__]
-    root = Path(__file__).parents[2]
-    server = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.communicate)
     return server
 
@@ -92,7 +95,8 @@ def _serve() -> None:
     gc.unfreeze()
 
 
-def _obey(arguments: list[str], environment: dict[str, str], stdout: str, stderr: str) -> None:
+def _obey(arguments: list[str], environment: dict[str, str], folder: str, stdout: str, stderr: str) -> None:
+    os.chdir(folder)
     for number, path in enumerate((os.devnull, stdout, stderr)):
         file = os.open(path, os.O_RDWR | os.O_CREAT)
         os.dup2(file, number)
@@ -104,7 +108,7 @@ def run_here(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     """`pytest` with these arguments and variables, in this process, which ends with it."""
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[1:1] = filter(None, environment.get(FOLDERS, "").split(os.pathsep))
+    sys.path[:1] = [str(Path.cwd()), *filter(None, environment.get(FOLDERS, "").split(os.pathsep))]
     signal.alarm(HANG_S)
     sys.argv = ["pytest", *arguments]
     import pytest

@@ -24,7 +24,7 @@ from suites.studies.drift.ranking import audit_answers
 from suites.studies.drift.ranking_page import markdown
 from suites.studies.drift.ranking_plot import svg
 
-PICTURES = 3000
+PICTURES = 1800
 
 
 def test_a_tail_is_fitted_and_foretells_a_hundred_times_as_many() -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from fixtures import ROOT
 from fixtures.capability import Encoder
 from fixtures.models import load_model
 from fixtures.registry import backends
+from suites.selftest import forked
 from suites.selftest.patience import HANG_S
 
 PAGE = (ROOT / "docs" / "your-backend.md").read_text()
@@ -79,11 +81,13 @@ class Outside:
         self.write("site/theirs-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
         self.write("site/theirs-1.dist-info/entry_points.txt", "\n".join(["[clip_conformance.backends]", *lines]))
 
-    def type(self, command: str, fault: str = "good") -> subprocess.CompletedProcess[str]:
-        """Type a command in the folder; fewer tests and smaller data than it asks for come from pytest's own variable."""
+    def type(self, command: str, fault: str = "good", forks: bool = False) -> subprocess.CompletedProcess[str]:
+        """Type a command in the folder; fewer tests and smaller data than it asks for come from pytest's own variable.
+
+        With `forks` no shell and no new process is behind it: for many commands that end at once.
+        """
         assert PYTHON in command
         env = {
-            **os.environ,
             "CLIP": str(ROOT),
             "HTTP_ENCODER": f"{self.url}/{fault}",
             "no_proxy": "127.0.0.1",
@@ -91,7 +95,10 @@ class Outside:
             "PYTHONPATH": str(self.folder / "site"),
             "PYTEST_ADDOPTS": " ".join(self.options),
         }
-        script = command.replace(PYTHON, sys.executable)
+        if forks:
+            words = shlex.split(command.replace("$CLIP", str(ROOT)))
+            return forked.run(words[words.index("pytest") + 1 :], env, supervised=True, folder=self.folder)
+        script, env = command.replace(PYTHON, sys.executable), {**os.environ, **env}
         return subprocess.run(["sh", "-c", script], cwd=self.folder, env=env, capture_output=True, text=True, timeout=HANG_S)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import ROOT
-from suites.selftest.conftest import Run
+from suites.selftest.conftest import TINY, Run
 from suites.selftest.one_sentence import sentence
 
 ONE = "suites/embeddings/test_encoder.py"
@@ -115,7 +115,7 @@ def test_captions(run: Run, dataset: Path, text: str, part: str) -> None:
 
 def test_update_golden_fails_the_run_that_wrote(run: Run, dataset: Path, tmp_path: Path) -> None:
     """`--update-golden` writes, says what it changed, and exits 1; the next run compares and passes."""
-    given = (*FEW, f"--dataset={dataset}", f"--golden={tmp_path}/new")
+    given = (*FEW, *TINY, f"--dataset={dataset}", f"--golden={tmp_path}/new")
     written = run("--update-golden", *given)
     assert written.returncode == 1
     assert "nothing was tested" in written.stdout + written.stderr

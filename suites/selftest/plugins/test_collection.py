@@ -52,6 +52,7 @@ def test_cells_are_selected_once(pytestconfig: pytest.Config) -> None:
     assert selection(pytestconfig).policies is once.policies
 
 
+@pytest.mark.long
 def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
     """A ratio of processor times, which others on this machine do not change: importing open_clip alone costs three times as
     much or more."""

@@ -32,7 +32,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Simple
     folder = tmp_path_factory.mktemp("planted")
     tests = (f"{FILE}::test_ownership", "suites/embeddings/test_left_behind.py")
     more = ("suites/preprocessing/test_left_behind.py", "--preprocessor=lenient", "--device=cpu", "--memory-limit=4")
-    done = start(folder, *PLUGIN, *tests, *more, *tiny, "--backend", ",".join(NAMES), supervised=True)
+    done = start(folder, *PLUGIN, *tests, *more, *tiny, "--backend", ",".join(NAMES), supervised=True, forks=False)
     return SimpleNamespace(said=done.stdout + done.stderr, code=done.returncode, rows=rows_of(folder))
 
 

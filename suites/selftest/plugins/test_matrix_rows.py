@@ -53,7 +53,7 @@ def test_geometry_rows_and_chinese_clip() -> None:
     assert families()["chinese-clip"].squash and not families()["open_clip"].squash
 
 
-def test_page_shows_state_and_reason(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_page_shows_state_and_reason(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """One line for each backend and precision: what ran has its verdict, what did not its reason."""
     page = tmp_path / "matrix.md"
     result = run(
@@ -68,7 +68,7 @@ def test_page_shows_state_and_reason(run: Run, few: list[str], tmp_path: Path) -
         "--preprocessor",
         "original_clip,opencv_based",
         f"--matrix-page={page}",
-        *few,
+        *tiny,
     )
     assert result.returncode == 0, result.stdout[-2000:]
     lines = page.read_text(encoding="utf-8").splitlines()

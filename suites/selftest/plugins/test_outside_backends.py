@@ -40,7 +40,7 @@ def test_by_entry_point(outside: Outside) -> None:
     declaration, command = ENTRY_POINT.split("\n\n")
     outside.entry_points(*declaration.replace('"', "").splitlines()[1:])
     outside.options[-1] = "test_cell"
-    result = outside.type(command)
+    result = outside.type(command, forks=True)
     assert result.returncode == 0, result.stdout[-3000:]
     assert outside.verdicts == {CELL: "pass"}
 
@@ -50,7 +50,7 @@ def test_by_hook(outside: Outside) -> None:
     code, command = HOOK.rsplit("\n\n", 1)
     outside.write("conftest.py", code)
     outside.options[-1] = "test_cell"
-    result = outside.type(command)
+    result = outside.type(command, forks=True)
     assert result.returncode == 0, result.stdout[-3000:]
     assert outside.verdicts == {CELL: "pass"}
 
@@ -81,7 +81,7 @@ def test_preprocessor(outside: Outside) -> None:
     """
     outside.write("swapped.py", textwrap.dedent(mine))
     outside.options[-1] = "'mine and (test_form or test_opaque)'"
-    result = outside.type(f"{PYTHON} -m pytest $CLIP/suites/preprocessing --preprocessor swapped:Mine")
+    result = outside.type(f"{PYTHON} -m pytest $CLIP/suites/preprocessing --preprocessor swapped:Mine", forks=True)
     assert "1 failed, 1 passed" in result.stdout, result.stdout[-3000:]
     assert "P3 broken" in result.stdout
 
@@ -97,7 +97,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, few: list[str], server: str
     outside.entry_points("gone = no_such_module:Gone", "late = down:HttpBackend")
     outside.options[-1] = "'test_repeat or test_cell'"
     named = "wrong:HttpBackend,unsteady:HttpBackend,quiet:HttpBackend,crashing:HttpBackend,late,gone"
-    result = outside.type(BY_NAME.replace("http_encoder:HttpBackend", named))
+    result = outside.type(BY_NAME.replace("http_encoder:HttpBackend", named), forks=True)
     assert result.returncode == 1, result.stdout[-3000:]
     return outside, result.stdout
 

@@ -66,7 +66,7 @@ def test_bad_hooks(tmp_path: Path, body: str, sentence: str) -> None:
 
 
 def _ends(outside: Outside, command: str, sentence: str) -> None:
-    result = outside.type(command)
+    result = outside.type(command, forks=True)
     output = result.stdout + result.stderr
     assert result.returncode == 4, output
     assert sum(sentence in line for line in output.splitlines()) == 1, output

@@ -97,6 +97,7 @@ def test_results_are_looked_up_by_input() -> None:
         known.encode(batch[:0], "image")
 
 
+@pytest.mark.long
 def test_one_draw_is_found() -> None:
     """Its command prints what the suite says of it: here rows that trade some of their columns in batches of 12 and more."""
     command = [sys.executable, "-m", "suites.studies.mutants", "--seed", "1", "--number", "3", "-k", "test_batch"]
