@@ -9,6 +9,7 @@ from plugins.subjects import Subjects
 
 BLOCKS = 16  # a side
 FEWEST = 8  # words of a text
+TURNED = 8  # words: so many change a vector by more than int8 does
 
 
 def mirrored(pixels: Array) -> list[bytes]:
@@ -32,7 +33,7 @@ def long(subjects: Subjects) -> list[str]:
     """Return three texts of many different words of the data set; none if there are too few words, or if a tokeniser that
     pads with other than 0 hides how long a text is.
 
-    The first two fit, and differ in the order of their last two words: they have the same tokens and the same beginning. The
+    The first two fit, and differ in the order of their last words: they have the same tokens and the same beginning. The
     third has other words, and is too long: the tokeniser cuts it. No word is repeated, so that many tokens are tried.
     """
     model, texts = subjects.model, subjects.dataset.texts
@@ -45,5 +46,6 @@ def long(subjects: Subjects) -> list[str]:
     chosen, others = ordered[: fits.sum()], ordered[fits.sum() :][:room]
     if len(chosen) < FEWEST or len(others) < FEWEST:
         return []
-    pair = [" ".join(chosen), " ".join([*chosen[:-2], chosen[-1], chosen[-2]])]
+    turned = min(TURNED, len(chosen) // 2)
+    pair = [" ".join(chosen), " ".join([*chosen[:-turned], *chosen[: -turned - 1 : -1]])]
     return [*pair, " ".join(others)] if (model.tokenize(pair)[:, -1] == 0).all() else []
