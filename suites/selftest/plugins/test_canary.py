@@ -43,7 +43,8 @@ def service() -> Service:
 def asked(given: Service, kit: Path, lists: bool = True, call_s: float = CALL_S, **options: Any) -> Verdict:
     """The verdict on a service whose clock says `call_s` a call: the same calls on every machine."""
     service = Paced(given, call_s, call_s)
-    return check(*service.one, *(service.many if lists else (None, None)), kit, clock=service.clock, **options)
+    images, texts = service.many if lists else (None, None)
+    return check(*service.one, images, texts, kit, clock=service.clock, **options)
 
 
 def test_a_sound_service_is_good(kit: Path, service: Service) -> None:
@@ -80,7 +81,7 @@ def test_inputs_that_are_taken_for_one(kit: Path, service: Service) -> None:
         assert cosine_distance(*(each.vector[None] for each in pair))[0] > 100 * pair[0].cosine
     by_mean: dict[Any, Any] = {}
     verdict = asked((lambda file: by_mean.setdefault(pixels(model, file).mean().round(3), service[0](file)), *service[1:]), kit)
-    assert not verdict and ("images/6.png" in str(verdict) or "images/7.png" in str(verdict))
+    assert not verdict and verdict.worst["input"] in {each.name for each in images[-2:]}
 
 
 def after_trouble(image: Callable[[Any], Any], text: Callable[[Any], Any]) -> Service:
@@ -108,10 +109,10 @@ def faulty(service: Service) -> dict[str, tuple[Service, str]]:
         "longer": ((lambda file: image(file) * 1.01, text, images, texts), "relative difference in length 0.01"),
         "NaN": ((lambda file: image(file) * np.nan, text, images, texts), "NaN or Inf"),
         "half of it": ((lambda file: image(file)[::2], text, images, texts), "numbers, expected"),
-        "neighbours in lists": ((image, text, images, lambda words: texts(words)[::-1]), " at once: cosine distance"),
+        "neighbours in lists": ((image, text, images, lambda words: texts(words)[::-1]), " at once"),
         "one too few": ((image, text, lambda files: images(files)[1:], texts), "ValueError"),
         "wrong after trouble": ((*after_trouble(image, text), images, texts), "after a refused"),
-        "wrong once": ((image, lambda words: text(words) * (-1) ** (next(calls) == 30), images, texts), "cosine distance 2"),
+        "wrong once": ((image, lambda words: text(words) * (-1) ** (next(calls) == 15), images, texts), "cosine distance 2"),
     }
 
 

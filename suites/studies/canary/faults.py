@@ -66,8 +66,8 @@ class Faults:
     def _verdict(self, fault: Draw, way: Way) -> Verdict:
         faulty = mutated(self.subjects.model, PRECISION, "cpu", fault)
         service = Paced(functions(self.subjects.model, faulty), way.image_s, way.text_s)
-        many = service.many if way.lists else (None, None)
-        return check(*service.one, *many, self.kit, seconds=way.seconds, clock=service.clock)
+        images, texts = service.many if way.lists else (None, None)
+        return check(*service.one, images, texts, self.kit, seconds=way.seconds, clock=service.clock)
 
 
 def known(draws: int | None) -> list[Draw]:
