@@ -82,7 +82,7 @@ mutants: $(READY)  # 45 minutes for 1000 draws; ARGS="--draws 50" for a quick lo
 proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak, seeds of fresh inputs
 	$(RUN) -m suites.studies.proof $(ARGS)
 
-canary: $(READY)  # about 10 minutes; ARGS="--draws 50 --starts 1" for a quick look
+canary: $(READY)  # about half an hour; ARGS="--draws 50 --fresh 10 --starts 0" for a quick look
 	$(RUN) -m suites.studies.canary $(ARGS)
 
 profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it

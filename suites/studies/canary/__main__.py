@@ -1,105 +1,84 @@
-"""`python -m suites.studies.canary` (make canary): a canary beside the mutants that the suite finds, and clean starts."""
+"""`python -m suites.studies.canary` (make canary): a canary beside faults that are drawn at random, and clean starts.
+
+An interrupted campaign goes on where it was: each row is kept as it ends, by commit.
+"""
 
 import argparse
-import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
-from fixtures.capability import TOWERS
-from fixtures.cells import EncoderKey
 from fixtures.progress import ProgressLine
-from fixtures.truth import REFERENCE
-from plugins.canary.check import check
-from plugins.canary.kit import write
-from plugins.cells.given_back import CannotRun
-from plugins.golden.verified import Golden, load_golden
+from fixtures.storage.cache import ROOT as CACHE
+from fixtures.storage.lines import Lines
 from plugins.subjects import Subjects
 from suites.studies import evidence
-from suites.studies.canary import page
-from suites.studies.canary.service import functions
-from suites.studies.mutants.grammar import Draw
-from suites.studies.mutants.mutant import mutated
-from suites.studies.proof.clean import installed
+from suites.studies.canary import page, starts
+from suites.studies.canary.faults import Faults, fresh, known
 
-MUTANTS, TARGET = (ROOT / "golden" / "evidence" / name for name in ("mutants.json", "canary.json"))
-PRECISION = "fp32"  # of the mutants
+TARGET = ROOT / "golden" / "evidence" / "canary.json"
 
 
-def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def options(arguments: list[str] | None) -> argparse.Namespace:
     """The campaign's."""
     parser = argparse.ArgumentParser(prog="python -m suites.studies.canary", description=__doc__)
     parser.add_argument("--draws", type=int, help="of golden/evidence/mutants.json, from its first [all]")
-    parser.add_argument("--starts", type=int, default=5, help="clean ones of each encoder (default: %(default)s)")
+    parser.add_argument("--fresh", type=int, default=150, help="draws of a seed of its own (default: %(default)s)")
+    parser.add_argument("--starts", type=int, default=6, help="clean ones of each encoder and processor (default: %(default)s)")
     parser.add_argument("--evidence", action="store_true", help="write golden/evidence/canary.json and .md")
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """0 without a false alarm, 1 with one."""
-    wanted = options(arguments)
-    subjects = Subjects()
-    golden = load_golden(subjects)
-    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
-        rows = list(_faults(subjects, golden, Path(place), wanted.draws))
-        starts = list(_starts(subjects, golden, Path(place), wanted.starts))
-    found = {
-        "schema": 1,
-        "command": f"make canary ARGS='{_typed(wanted)}--evidence'",
-        **evidence.stamp(),
-        "faults": rows,
-        "starts": starts,
-    }
+    wanted, stamp = options(arguments), evidence.stamp()
+    kept = Lines(CACHE / "canary" / f"{stamp['commit']}.jsonl")
+    draws = "" if wanted.draws is None else f"--draws {wanted.draws} "
+    command = f"make canary ARGS='{draws}--fresh {wanted.fresh} --starts {wanted.starts} --evidence'"
+    found = {"schema": 2, "command": command, **stamp, **_faults(wanted, kept), "starts": _starts(wanted.starts, kept)}
     print(page.markdown(found))
     if wanted.evidence:
         evidence.write(TARGET, found, page.markdown(found))
-    return int(any(row["alarms"] for row in starts))
+    return int(any(row["alarms"] and not row["declared"] for row in found["starts"]))
 
 
-def _typed(wanted: argparse.Namespace) -> str:
-    draws = "" if wanted.draws is None else f"--draws {wanted.draws} "
-    return f"{draws}--starts {wanted.starts} "
-
-
-def _faults(subjects: Subjects, golden: Golden, place: Path, draws: int | None) -> Iterator[dict[str, Any]]:
-    """Of the faults that the whole suite finds: does the canary, asked one by one, and asked in lists too?"""
-    part = json.loads(MUTANTS.read_text(encoding="utf-8"))["precisions"][PRECISION]
-    known = [row for row in part["rows"] if row["draw"] and row["broken"]][:draws]
-    write(subjects, golden, PRECISION, REFERENCE, place / "kit")
-    line = ProgressLine("faults")
-    for number, row in enumerate(known, 1):
-        seen = []
-        for many in (False, True):
-            faulty = mutated(subjects.model, PRECISION, "cpu", Draw(**row["draw"]))
-            image, text, images, texts = functions(subjects.model, faulty)
-            verdict = check(image, text, images, texts, place / "kit") if many else check(image, text, folder=place / "kit")
-            seen.append(not verdict)
-        line.step(f"{number} of {len(known)}")
-        yield {"draw": row["draw"], "text": row["text"], "one by one": seen[0], "in lists too": seen[1]}
+def _faults(wanted: argparse.Namespace, kept: Lines) -> dict[str, Any]:
+    """Rows of the faults that the suite finds, rows of fresh ones, and how many calls the check makes in each way."""
+    done = {str(line["draw"]): line for line in kept.read() if "draw" in line}
+    subjects, line = Subjects(), ProgressLine("faults")
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="clip-conformance-") as place:
+        faults = Faults(subjects, Path(place))
+        found["calls"] = faults.calls()
+        for part, draws in (("faults", known(wanted.draws)), ("fresh", fresh(subjects, wanted.fresh))):
+            found[part] = []
+            for one in draws:
+                if str(asdict(one)) not in done:
+                    row = {"draw": asdict(one), "text": str(one), "seen": faults.seen(one)}
+                    done[str(asdict(one))] = row
+                    kept.append(row)
+                found[part].append(done[str(asdict(one))])
+                line.step(f"{len(found[part])} {part}")
     line.finish()
+    return found
 
 
-def _starts(subjects: Subjects, golden: Golden, place: Path, starts: int) -> Iterator[dict[str, Any]]:
-    """Sound encoders, each with a kit of its precision."""
-    line, encoders = ProgressLine("clean starts"), installed() if starts else []
-    for number, (backend, precision) in enumerate(encoders, 1):
-        key, folder = EncoderKey(subjects.model_id, backend, precision, "cpu"), place / precision
-        if not folder.exists():
-            write(subjects, golden, precision, REFERENCE, folder)
-        try:
-            encoder = subjects.encoder(key).encoder
-        except CannotRun:  # a precision that this processor lacks
-            continue
-        verdicts = [check(*functions(subjects.model, encoder), folder) for _ in range(starts)]
-        alarms = [str(verdict) for verdict in verdicts if not verdict]
-        known = any("E2" in key.known_failures(tower) for tower in TOWERS)
-        line.step(f"{number} of {len(encoders)}")
-        yield {"encoder": str(key), "starts": starts, "declared": known, "alarms": [] if known else alarms, "said": alarms[:1]}
-    subjects.end()
+def _starts(count: int, kept: Lines) -> list[dict[str, Any]]:
+    """Rows of all processors."""
+    found, line = list[dict[str, Any]](), ProgressLine("clean starts")
+    for kind in starts.processors() if count else ():
+        line.step(f"on {kind.name}")
+        rows = [row for row in kept.read() if row.get("processor") == kind.name and row["starts"] in (0, count)]
+        if not rows:
+            rows = starts.on(kind, count)
+            for row in rows:
+                kept.append(row)
+        found += rows
     line.finish()
+    return found
 
 
 if __name__ == "__main__":
