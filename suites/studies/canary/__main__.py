@@ -6,11 +6,13 @@ An interrupted campaign goes on where it was: each row is kept as it ends, by co
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.errors import BadInput
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
@@ -18,6 +20,7 @@ from plugins.subjects import Subjects
 from suites.studies import evidence
 from suites.studies.canary import page, starts
 from suites.studies.canary.faults import Faults, fresh, known
+from suites.studies.processors.kinds import Kind
 
 TARGET = ROOT / "golden" / "evidence" / "canary.json"
 
@@ -28,17 +31,25 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--draws", type=int, help="of golden/evidence/mutants.json, from its first [all]")
     parser.add_argument("--fresh", type=int, default=150, help="draws of a seed of its own (default: %(default)s)")
     parser.add_argument("--starts", type=int, default=6, help="clean ones of each encoder and processor (default: %(default)s)")
+    some = "of clean starts: this one and those that it can play, by name (default: all)"
+    parser.add_argument("--processors", default="", metavar="NAME,NAME", help=some)
     parser.add_argument("--evidence", action="store_true", help="write golden/evidence/canary.json and .md")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 without a false alarm, 1 with one."""
+    """0 without a false alarm, 1 with one, 4 for bad input."""
     wanted, stamp = options(arguments), evidence.stamp()
     kept = Lines(CACHE / "canary" / f"{stamp['commit']}.jsonl")
     draws = "" if wanted.draws is None else f"--draws {wanted.draws} "
-    command = f"make canary ARGS='{draws}--fresh {wanted.fresh} --starts {wanted.starts} --evidence'"
-    found = {"schema": 2, "command": command, **stamp, **_faults(wanted, kept), "starts": _starts(wanted.starts, kept)}
+    some = f"--processors {wanted.processors} " if wanted.processors else ""
+    command = f"make canary ARGS='{draws}--fresh {wanted.fresh} --starts {wanted.starts} {some}--evidence'"
+    try:
+        chosen = starts.processors(wanted.processors) if wanted.starts else []
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 4
+    found = {"schema": 2, "command": command, **stamp, **_faults(wanted, kept), "starts": _starts(chosen, wanted.starts, kept)}
     print(page.markdown(found))
     if wanted.evidence:
         evidence.write(TARGET, found, page.markdown(found))
@@ -66,10 +77,10 @@ def _faults(wanted: argparse.Namespace, kept: Lines) -> dict[str, Any]:
     return found
 
 
-def _starts(count: int, kept: Lines) -> list[dict[str, Any]]:
-    """Rows of all processors."""
+def _starts(chosen: Sequence[Kind], count: int, kept: Lines) -> list[dict[str, Any]]:
+    """Rows of these processors."""
     found, line = list[dict[str, Any]](), ProgressLine("clean starts")
-    for kind in starts.processors() if count else ():
+    for kind in chosen:
         line.step(f"on {kind.name}")
         rows = [row for row in kept.read() if row.get("processor") == kind.name and row["starts"] in (0, count)]
         if not rows:

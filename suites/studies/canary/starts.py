@@ -17,6 +17,7 @@ from fixtures.capability import TOWERS
 from fixtures.cells import EncoderKey
 from fixtures.machine.devices import processor
 from fixtures.progress import say
+from fixtures.registry import pick
 from fixtures.truth import REFERENCE
 from plugins.canary.check import check
 from plugins.canary.kit import write
@@ -33,9 +34,10 @@ SECONDS = 0.45  # of a check: half of the usual, for there are many
 Row = dict[str, Any]
 
 
-def processors() -> list[Kind]:
-    """This one, and those that it can play."""
-    return [kind for kind in kinds(processor("flags"), numpy_features()) if kind.how != "emulated"]
+def processors(names: str = "") -> list[Kind]:
+    """This one and those that it can play, or those of these names; raises BadInput for another name."""
+    found = {kind.name: kind for kind in kinds(processor("flags"), numpy_features()) if kind.how != "emulated"}
+    return [found[name] for name in pick("processor", names.split(",") if names else [], list(found))]
 
 
 def on(kind: Kind, starts: int) -> list[Row]:
