@@ -1,8 +1,7 @@
 """Which cells run on a sample of the images, because a cell beside them runs on all of them. `--whole`: none.
 
-- An encoder runs the reference's preprocessor on all images. Others run on a sample where torch eager, from whose errors the
-  tolerances are derived, runs them on all images at the same precision.
-- A very slow encoder runs one preprocessor on all images, and none where torch eager does so at its precision.
+- A very slow encoder runs one preprocessor on all images, and none where torch eager, from whose errors the tolerances are
+  derived, does so at its precision.
 - A preprocessor that declares to break C1 runs on all images with one encoder.
 """
 
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 # With hardware support for a precision, an image takes up to 1.3 times what torch eager fp32 takes; bf16 and fp16
 # on a processor without such support take 4 to 14 times.
 SLOW = 2.0
-LONG_S = 4.0  # seconds for all images one by one; below this, to ask how slow an encoder is would save little
-WORTH_S = 1.0  # the same for a sample that costs no question
+LONG_S = 4.0  # seconds for all images one by one; below this, a sample would save little
+BAD_LONG_S = 1.0  # the same for known-bad preprocessors, which are several
 SIZE = 64  # images: all odd ones, which have the rare traits, and scenes
 FEWEST_SCENES = 32  # scenes, if there are many odd images
 PAIRS = 5  # pairs of blocks of two calls: the fastest of ten calls, in alternation with the reference's
@@ -77,11 +76,7 @@ def choose(subjects: Subjects, cell: Cell, items: Sequence[pytest.Item]) -> Samp
         because = f"{key} takes {times:.1f} times as long as {reference_key(key)} for an image: "
         who = f"{eager} runs {first} on all {n}, this one" if eager else f"{first} runs on all {n}, other preprocessors"
         return Sample(rows, n, f"{because}{who} on {others}", times)
-    if whole_s(subjects, key) < WORTH_S:
-        return None
-    if cell.preprocessor != first and eager:
-        return Sample(rows, n, f"{eager} runs {cell.preprocessor} on all {n}, other encoders of its precision on {others}")
-    if known_bad(subjects, cell.preprocessor):
+    if known_bad(subjects, cell.preprocessor) and whole_s(subjects, key) >= BAD_LONG_S:
         judged = subjects.once(("judged whole", cell.preprocessor), lambda: _judge_of(items, cell))
         if judged != key:
             because = f"{cell.preprocessor} declares to break C1: {judged} runs it on all {n}, other encoders on {others}"
