@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -184,15 +185,24 @@ class Persistent(plain_http.Client):
                 self.connection.sendall(f"POST {path} HTTP/1.1\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
                 return json.loads(self._next(self.connection))
             except self.reopens:
-                self.connection = None
+                self.close()
                 raise
 
+    def close(self) -> None:
+        """End the connection."""
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
     def _next(self, connection: socket.socket) -> bytes:
+        ends = time.monotonic() + (self.limit_s or _http.USUAL_S)
         while (end := self.got.find(b"\r\n\r\n") + 4) < 4 or len(self.got) < end + self._length(end):
             part = connection.recv(1 << 16)
             if not part:
                 raise ConnectionError("the server closed the connection")
             self.got += part
+            if time.monotonic() > ends:
+                raise TimeoutError
         stop = end + self._length(end)
         answer, self.got = self.got[end:stop], self.got[stop:]
         return answer

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fixtures.errors import Unavailable
-from fixtures.models import Model
 from fixtures.registry import services
 from fixtures.services import _http
 from plugins.cells.form import BrokenForm, formed
@@ -18,9 +18,16 @@ from suites.selftest.conftest import start
 
 PLANTED = "suites.selftest.planted.servers"
 READY = ("OpenAI", "Infinity", "TEI", "KServe", "Plain")
-FAULTS = {"persistent": set(), "lateanswers": {"S11"}, "keepsdead": {"S10"}, "makesup": {"S10"}, "nolimit": {"S11"}}
+FAULTS: dict[str, set[str]] = {
+    "persistent": set(),
+    "lateanswers": {"S11"},
+    "keepsdead": {"S10"},
+    "makesup": {"S10"},
+    "nolimit": {"S11"},
+}
 RIGHT = ("openai-embeddings", "infinity", "text-embeddings-inference", "kserve", "plain-http")
 KINDS = (*READY, "Persistent", "LateAnswers", "KeepsDead", "MakesUp", "NoLimit")
+MODEL: Any = SimpleNamespace(name="scenes-s", embed_dim=192)  # what clients ask of a model
 CLIENTS = sorted(name for name, service in services().items() if isinstance(service, _http.HttpService))
 
 
@@ -52,14 +59,14 @@ def test_faulty_clients(ran: SimpleNamespace, name: str) -> None:
     ("name", "cause"),
     [
         ("lateanswers", "a request after a time-out"),
-        ("keepsdead", "a request when the server was back was refused: ConnectionError"),
+        ("keepsdead", "a request when the server was back was refused: "),
         ("makesup", "a request of 2 to a server that is down was answered with vectors"),
         ("nolimit", "was answered after"),
     ],
 )
 def test_the_fault_is_named(ran: SimpleNamespace, name: str, cause: str) -> None:
     """In its own failure."""
-    own = [part for part in ran.said.split("again: pytest") if f"in tiny:clip-{name}-fp32-service" in part]
+    own = [part for part in ran.said.split("again: pytest") if f"in tiny:clip@random:0-{name}-fp32-service" in part]
     assert any(cause in part for part in own), own
 
 
@@ -130,7 +137,6 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 )
 def test_errors(
     odd: str,
-    model: Model,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     answer: tuple[int, bytes],
@@ -141,12 +147,12 @@ def test_errors(
     monkeypatch.setenv(_http.LIMIT, "0.2" if not answer[0] else "60")
     Odd.answers = [answer]
     with pytest.raises(error) as raised:
-        services()[name].load(model, "fp32", "service")
+        services()[name].load(MODEL, "fp32", "service")
     assert said in str(raised.value) and odd in str(raised.value) and "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_no_server(model: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_no_server(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """None named, an address without a scheme, and one where nothing listens: the reason of the skipped row."""
     service = services()[name]
     variable = service.variable  # type: ignore[attr-defined]
@@ -157,19 +163,19 @@ def test_no_server(model: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> 
     ):
         monkeypatch.setenv(variable, url)
         with pytest.raises(Unavailable) as raised:
-            service.load(model, "fp32", "service")
+            service.load(MODEL, "fp32", "service")
         assert reason in str(raised.value)
     monkeypatch.setenv(_http.LIMIT, "soon")
     with pytest.raises(Unavailable, match="SERVICE_TIMEOUT_S is 'soon': expected seconds, such as 120"):
-        service.load(model, "fp32", "service")
+        service.load(MODEL, "fp32", "service")
 
 
-def test_a_wrong_number_of_vectors(odd: str, model: Model) -> None:
+def test_a_wrong_number_of_vectors(odd: str) -> None:
     """And a wrong width: the suite says what it found and what it expected."""
     Odd.answers = [(200, b"[[1.0, 2.0]]")]
-    encoder = services()["plain-http"].load(model, "fp32", "service")
+    encoder = services()["plain-http"].load(MODEL, "fp32", "service")
     with pytest.raises(BrokenForm, match=r"shape \(1, 2\) for 3 inputs \(text\), expected a float32 array of shape \(3, 192\)"):
-        formed(encoder.embed_texts(["a", "b", "c"]), 3, model.embed_dim, "text")  # type: ignore[attr-defined]
+        formed(encoder.embed_texts(["a", "b", "c"]), 3, MODEL.embed_dim, "text")  # type: ignore[attr-defined]
     Odd.answers = [(200, b"[[1.0, 2.0], [1.0]]")]
     with pytest.raises(ValueError, match="answered in another form than this client's"):
         encoder.embed_texts(["a", "b"])  # type: ignore[attr-defined]
