@@ -23,6 +23,7 @@ from plugins.subjects import Subjects
 
 COSINE = "cosine_distance"
 UNIT = 1e-3  # how far the length of a normalised vector may be from 1: fp16's rounding
+FARTHEST = 2.0  # cosine distance, which a refusal counts as: known failures have a bound
 FEW = 16  # documents of each kind in tests of requests
 
 
@@ -106,9 +107,10 @@ def test_trouble(service_key: EncoderKey, answers: Answers, judge: Judge) -> Non
                 refused = False
             judge(refused, f"{what} in a request of {len(files)} was answered with a vector, expected a refusal")
         found = outages.asked_again(answers, [good], "image")
-        judge(not isinstance(found, str), f"after {what}, a good file was refused: {found}")
-        assert not isinstance(found, str)
-        _hold(judge, f"a document after {what}", found, drift, [0])
+        if isinstance(found, str):
+            judge(False, f"after {what}, a good file was refused: {found}", cosine_distance=FARTHEST)
+        else:
+            _hold(judge, f"a document after {what}", found, drift, [0])
 
 
 def test_many(service_key: EncoderKey, answers: Answers, judge: Judge) -> None:
