@@ -89,8 +89,11 @@ class Handler(BaseHTTPRequestHandler):
         """One request; a file that is no image is status 400, everything else that goes wrong is 500."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         try:
+            if self.server.broken:
+                raise RuntimeError("its worker has ended")
             answer, status = WAYS[self.path](self, body), 200
         except Exception as error:
+            self.server.broken |= self.server.fragile and "truncated" in str(error)
             answer, status = {"error": f"{type(error).__name__}: {error}"}, 400 if isinstance(error, OSError) else 500
         data = json.dumps(answer).encode()
         with suppress(OSError):  # the client has gone
@@ -104,10 +107,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """On a free port, or on `port`."""
+    """On a free port, or on `port`. One that is `fragile` answers nothing more after a truncated image."""
 
-    def __init__(self, encoder: Right, port: int = 0) -> None:
+    broken = False
+
+    def __init__(self, encoder: Right, port: int = 0, fragile: bool = False) -> None:
         self.encoder: Right = encoder
+        self.fragile = fragile
         self.open = set[socket.socket]()
         super().__init__(("127.0.0.1", port), Handler)
         threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
@@ -133,10 +139,11 @@ class Started(_http.HttpService):
     """Starts its server, names it where its client looks, and can restart it. For a class before the client's service."""
 
     servers: ClassVar[dict[str, Server]] = {}
+    fragile = False
 
     def load(self, model: Model, precision: str, device: str) -> DocumentEncoder:  # type: ignore[override]
         """The ready-made client of this server."""
-        self.servers[self.name] = Server(Right(model, normalised=True))
+        self.servers[self.name] = Server(Right(model, normalised=True), fragile=self.fragile)
         os.environ[self.variable] = self.servers[self.name].url
         try:
             return super().load(model, precision, device)
@@ -149,7 +156,7 @@ class Started(_http.HttpService):
         old = self.servers[self.name]
         old.end()
         yield
-        self.servers[self.name] = Server(old.encoder, old.server_address[1])
+        self.servers[self.name] = Server(old.encoder, old.server_address[1], self.fragile)
 
 
 def started(kind: type[_http.HttpService]) -> type[Started]:
@@ -249,3 +256,12 @@ def faulty(kind: type[_http.Client]) -> type[Started]:
 
 PersistentService, LateAnswersService, KeepsDeadService = map(faulty, (Persistent, LateAnswers, KeepsDead))
 MakesUpService, NoLimitService = map(faulty, (MakesUp, NoLimit))
+
+
+class FragileService(Started, plain_http.PlainHttp):
+    """Its server does not survive a truncated image, and its restart() is what lets later promises be judged."""
+
+    name = "fragile"
+    precisions = ("fp32",)
+    variable = "FRAGILE_URL"
+    fragile = True

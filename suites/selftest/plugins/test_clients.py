@@ -24,9 +24,10 @@ FAULTS: dict[str, set[str]] = {
     "keepsdead": {"S10"},
     "makesup": {"S10"},
     "nolimit": {"S11"},
+    "fragile": {"S7"},
 }
 RIGHT = ("openai-embeddings", "infinity", "text-embeddings-inference", "kserve", "plain-http")
-KINDS = (*READY, "Persistent", "LateAnswers", "KeepsDead", "MakesUp", "NoLimit")
+KINDS = (*READY, "Persistent", "LateAnswers", "KeepsDead", "MakesUp", "NoLimit", "Fragile")
 MODEL: Any = SimpleNamespace(name="scenes-s", embed_dim=192)  # what clients ask of a model
 CLIENTS = sorted(name for name, service in services().items() if isinstance(service, _http.HttpService) and name in RIGHT)
 
@@ -35,7 +36,8 @@ CLIENTS = sorted(name for name, service in services().items() if isinstance(serv
 def ran(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> SimpleNamespace:
     """One run of all of them."""
     folder = tmp_path_factory.mktemp("clients")
-    brief = ("-k", "not test_load and not test_many and (started or test_outages)")  # what a fault is about, of the faulty ones
+    asked = "started or test_outages or fragile and (test_trouble or test_requests)"  # of the faulty ones, what they are about
+    brief = ("-k", f"not test_load and not test_many and ({asked})")
     done = start(folder, *(f"--backend={PLANTED}:{kind}Service" for kind in KINDS), *tiny, *brief, "-rs")
     rows = json.loads((folder / "report.json").read_text())["cells"]
     return SimpleNamespace(said=done.stdout, rows={row["backend"]: row for row in rows})
@@ -62,6 +64,7 @@ def test_faulty_clients(ran: SimpleNamespace, name: str) -> None:
         ("keepsdead", "a request when the server was back was refused: "),
         ("makesup", "a request of 2 to a server that is down was answered with vectors"),
         ("nolimit", "was answered after"),
+        ("fragile", "after a file cut in half, a good file was refused: RuntimeError"),
     ],
 )
 def test_the_fault_is_named(ran: SimpleNamespace, name: str, cause: str) -> None:
