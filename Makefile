@@ -13,7 +13,7 @@ comma := ,
 # One more process than cores, four at most: some selftests wait for one that hangs on purpose.
 SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile
 SHARED := chinese-clip deepspeed openai-clip tensorrt-rtx torchao transformers
-APART := deepsparse openvino
+APART := deepsparse infinity openvino
 WANTED := $(subst $(comma), ,$(BACKENDS))
 UNKNOWN := $(filter-out all $(APART) $(SHARED),$(WANTED))
 ifneq ($(UNKNOWN),)
@@ -114,6 +114,7 @@ lock:  # needs uv
 	$(call compile,gpu,dependencies dev report-html gpu $(SHARED))
 	$(call compile,openvino,openvino)
 	$(call compile,deepsparse,deepsparse)
+	$(call compile,infinity,infinity)
 
 clean:
 	rm -rf $(VENV) $(VENV)-* .cache .pytest_cache .mypy_cache .ruff_cache .benchmarks report.json

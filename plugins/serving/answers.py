@@ -52,9 +52,15 @@ class Answers:
         except Exception as error:
             raise BuildFailed(f"{self.key} could not be opened: {type(error).__name__}: {error}") from None
 
+    def require(self, tower: Tower) -> None:
+        """Raise CannotRun if the service does not have this tower."""
+        if tower not in self.service.towers:
+            raise CannotRun(f"{self.key}: it has no {tower} tower (`towers` of {type(self.service).__name__})")
+
     @cached_property
     def rows(self) -> list[int]:
         """Of the data set's images: the types that the service takes, without kinds on which it declares to differ."""
+        self.require("image")
         known, names = self.key.known_failures("image"), self.subjects.dataset.images
         excused: set[Trait] = {trait for trait, promise in TRAIT_PROMISES.items() if trait != "opaque" and promise in known}
         taken = [row for row, name in enumerate(names) if Path(name).suffix.lower() in self.service.image_types]
@@ -71,12 +77,17 @@ class Answers:
 
     @cached_property
     def documents(self) -> dict[Tower, list[bytes | str]]:
-        """All files that are judged, and all texts."""
-        names = self.subjects.dataset.images
-        return {"image": [self.file(names[row]) for row in self.rows], "text": [*self.subjects.dataset.texts]}
+        """All files that are judged, and all texts, of the service's towers."""
+        names, found = self.subjects.dataset.images, dict[Tower, list[bytes | str]]()
+        if "image" in self.service.towers:
+            found["image"] = [self.file(names[row]) for row in self.rows]
+        if "text" in self.service.towers:
+            found["text"] = [*self.subjects.dataset.texts]
+        return found
 
     def embed(self, documents: Sequence[bytes | str], tower: Tower) -> Array:
-        """One request; its result must be float32 or float64 [N, D]."""
+        """One request; its result must be float32 or float64 [N, D]. Raises CannotRun if there is no such tower."""
+        self.require(tower)
         call: Callable[[Any], Array] = self.encoder.embed_texts if tower == "text" else self.encoder.embed_images
         return formed(np.asarray(call(documents), np.float32), len(documents), self.golden.image.shape[1], tower)
 
@@ -94,6 +105,7 @@ class Answers:
 
     def drift(self, tower: Tower) -> Drift:
         """The service's vectors beside golden's, with the limits of its precision and its preprocessing."""
+        self.require(tower)
         names = names_of(self.subjects, tower)
         rows = self.rows if tower == "image" else list(range(len(names)))
         chosen = [names[row] for row in rows]

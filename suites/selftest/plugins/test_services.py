@@ -1,18 +1,12 @@
 """Services of documents: a right one passes, each other one breaks the promise that is about it, and the cause is named."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from fixtures.models import Model
 from suites.selftest.conftest import Run, start
-from suites.selftest.planted.services import Right
 
 PLANTED = "suites.selftest.planted.services"
 KINDS = ("Right", "Unit", "Squashes", "BlueFirst", "Cuts", "Prompts", "Mixes", "Twins", "Swallows", "Forgets", "Shortens")
@@ -72,53 +66,6 @@ def test_the_cause_is_named(planted: SimpleNamespace, name: str, cause: str) -> 
 def test_only_services_run(planted: SimpleNamespace) -> None:
     """A service has no cells of arrays, and needs no --device."""
     assert {*planted.rows} == {*BROKEN} and all("preprocessor" not in row for row in planted.rows.values())
-
-
-class Handler(BaseHTTPRequestHandler):
-    """/v1/embeddings, with a right encoder behind it."""
-
-    encoder: Right
-
-    def do_POST(self) -> None:
-        """One request; what goes wrong is status 400."""
-        import base64
-
-        asked: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        try:
-            if asked.get("modality") == "image":
-                found = self.encoder.embed_images([base64.b64decode(uri.partition(",")[2]) for uri in asked["input"]])
-            else:
-                found = self.encoder.embed_texts(asked["input"])
-            body, status = {"data": [{"index": i, "embedding": row.tolist()} for i, row in enumerate(found)]}, 200
-        except OSError as error:
-            body, status = {"error": str(error)}, 400  # type: ignore[dict-item]
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def server(model: Model) -> Iterator[str]:
-    """Its address."""
-    Handler.encoder = Right(model, normalised=True)
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=found.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{found.server_address[1]}"
-    found.shutdown()
-    found.server_close()
-
-
-def test_over_http(run: Run, few: list[str], tmp_path: Path, server: str) -> None:
-    """The client of OpenAI's interface: right vectors, refusals as errors; without a server its row is skipped."""
-    done = run("--backend=openai-embeddings", *few, *BRIEF, env={"EMBEDDINGS_URL": server})
-    assert done.returncode == 0, done.stdout[-3000:]
-    (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
-    assert row["verdict"] == "pass" and row["precision"] == "fp32" and row["class"] == "identical"
-    done = run("--backend=openai-embeddings", *few, env={"EMBEDDINGS_URL": "http://127.0.0.1:9"})
-    assert "no server at http://127.0.0.1:9" in done.stdout and done.returncode == 1
 
 
 def test_the_ready_made_pipeline(run: Run, few: list[str], tmp_path: Path) -> None:

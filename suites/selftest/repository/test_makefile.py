@@ -6,11 +6,13 @@ import subprocess
 import pytest
 
 from fixtures import ROOT
-from fixtures.registry import backends
+from fixtures.registry import backends, services
+from fixtures.services.infinity_here import InfinityHere
 from fixtures.worker.isolated import IsolatedBackend
 from suites.selftest.patience import HANG_S
 
-APART = sorted(backend.environment for backend in backends().values() if isinstance(backend, IsolatedBackend))
+ISOLATED = [*backends().values(), *services().values()]
+APART = sorted(backend.environment for backend in ISOLATED if isinstance(backend, IsolatedBackend | InfinityHere))
 
 
 def would_do(*args: str) -> subprocess.CompletedProcess[str]:
@@ -38,4 +40,4 @@ def test_unknown_name() -> None:
     """One sentence: what was found and what was expected."""
     refused = would_do("audit", "BACKENDS=openvimo")
     assert refused.returncode != 0
-    assert "no environment is known for 'openvimo', expected all or some of deepsparse openvino" in refused.stderr
+    assert "no environment is known for 'openvimo', expected all or some of deepsparse infinity openvino" in refused.stderr

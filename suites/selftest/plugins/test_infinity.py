@@ -1,0 +1,44 @@
+"""infinity itself, behind its own server: what the suite finds in it. `make audit BACKENDS=infinity` installs it."""
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fixtures.errors import Unavailable
+from fixtures.registry import services
+from fixtures.services import infinity_here
+from suites.selftest.conftest import Run
+
+
+@pytest.mark.long
+def test_infinity(run: Run, few: list[str], tmp_path: Path) -> None:
+    """Images are right; texts are cut, and a truncated file ends it, as declared; no process of it is left."""
+    if not infinity_here.PYTHON.exists():
+        pytest.skip("infinity-emb has no environment of its own: make audit BACKENDS=infinity")
+    done = run("--backend=infinity-here", *few, "-rx")
+    (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
+    assert done.returncode == 0 and row["verdict"] == "expected-failure", done.stdout[-5000:]
+    assert {"S3", "S7"} <= {*row["broken_promises"]} <= {*infinity_here.FOUND}
+    assert infinity_here.CUT in row["reason"] and infinity_here.STUCK in row["reason"]
+    assert row["drift"]["image"]["share_of_tolerance"] < 1
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if "infinity_emb.cli" in command and str(infinity_here.PYTHON) in command]
+
+
+def test_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The reason names the command."""
+    monkeypatch.setattr(infinity_here, "PYTHON", tmp_path / "python")
+    with pytest.raises(Unavailable, match="infinity-emb has no environment of its own: make audit BACKENDS=infinity"):
+        services()["infinity-here"].available("service")
+
+
+def test_it_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that ends at once is one sentence, with its last line."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho no such model >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(infinity_here, "PYTHON", program)
+    with pytest.raises(RuntimeError, match=r"infinity did not start \(exit code 3\): no such model"):
+        infinity_here.Running(tmp_path, "a-model").start()
