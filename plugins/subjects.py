@@ -154,6 +154,15 @@ class Subjects:
             raise CannotRead(found)
         return found
 
+    def first_pixels(self, n: int) -> Array:
+        """The reference's pixels of the first images, float32 [n, 3, R, R]; reads no others. Raises BadInput."""
+        first: list[Array] = self.once("first pixels", list)
+        if missing := self.dataset.images[len(first) : n]:
+            reference, geometry = self.preprocessor(REFERENCE), self.model.geometry
+            with watch().leaving(REFERENCE):
+                first += [read(reference, reference, self.dataset, image, geometry) for image in missing]
+        return np.stack(first[:n])
+
     def raw_pixels(self, name: str, image: str) -> object:
         """One preprocessor's output for one image, unchecked and not cached; raises as `pixels` does."""
         return raw(self.preprocessor(name), preprocessors()[REFERENCE], self.dataset, image, self.model.geometry)
@@ -219,7 +228,7 @@ class Subjects:
         """A few inputs of the data set, one a call: for figures that no promise is judged by."""
         if tower == "text":
             return [self.tokens[i : i + 1] for i in range(min(ROTATED, len(self.dataset.queries)))]
-        return [self.pixels(REFERENCE).rows([i]) for i in range(min(ROTATED, len(self.dataset.scenes)))]
+        return [row[None] for row in self.first_pixels(min(ROTATED, len(self.dataset.scenes)))]
 
     def _tried(self, key: EncoderKey) -> LoadedEncoder | NotBuilt:
         """The built encoder, or the reason why it was not built, which costs this encoder's cells only. Raises BadInput."""
@@ -235,7 +244,7 @@ class Subjects:
 
     def _load(self, key: EncoderKey) -> LoadedEncoder:
         """Build an encoder and bring both towers to steady state with one image and one text."""
-        pixels, tokens, warned = self.pixels(REFERENCE).rows([0]), self.tokens[:1], list[str]()
+        pixels, tokens, warned = self.first_pixels(1), self.tokens[:1], list[str]()
         with ticking(f"building {key}"), noted(warned), watch().done_by(key):
             started = time.perf_counter()
             encoder = built(key, self.model)

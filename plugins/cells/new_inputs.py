@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Callable
 
-from fixtures import truth
 from fixtures.capability import Array, Tokens, Tower
 from fixtures.cells import EncoderKey
 from fixtures.datasets import fresh
@@ -52,8 +51,6 @@ def new_inputs(subjects: Subjects, key: EncoderKey, tower: Tower, seed: int) -> 
         return subjects.model.tokenize(fresh.texts(subjects.dataset.texts, CHUNK, chunk(number)))
 
     def image(number: int) -> Batch:
-        pictures = range(min(POOL, len(subjects.dataset.images)))
-        pool = subjects.once("pictures that new ones are mixed of", lambda: subjects.pixels(truth.REFERENCE).rows(pictures))
-        return fresh.images(pool, CHUNK, chunk(number))
+        return fresh.images(subjects.first_pixels(min(POOL, len(subjects.dataset.images))), CHUNK, chunk(number))
 
     return subjects.once(("new inputs", str(key), tower), lambda: NewInputs(image if tower == "image" else text))
