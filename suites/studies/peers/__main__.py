@@ -1,4 +1,7 @@
-"""`python -m suites.studies.peers` (make peers): seconds and figures of four tools on the same cells, in rounds."""
+"""`python -m suites.studies.peers` (make peers): seconds and figures of four tools on the same cells, in rounds.
+
+When it is interrupted, the same command goes on where it was.
+"""
 
 import argparse
 import json
@@ -11,6 +14,9 @@ from typing import Any, TypeVar
 
 from fixtures import ROOT
 from fixtures.progress import say
+from fixtures.storage.cache import ROOT as CACHE
+from fixtures.storage.lines import Lines
+from plugins.run import environment
 from suites.studies import evidence
 from suites.studies.peers import page
 from suites.studies.peers.models import prepare
@@ -37,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (PEERS / "polygraphy").exists():
         print(f"{PEERS.parent} has no Polygraphy: make peers sets it up", file=sys.stderr)
         return 2
+    kept = Lines(CACHE / "peers" / f"{environment.commit()}.jsonl")
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         place = Path(folder)
         prepare(place / "models")
-        rows = [row for number in range(wanted.rounds) for row in _round(number, wanted.rounds, place)]
+        rows = [row for number in range(wanted.rounds) for row in _round(number, wanted.rounds, place, kept)]
         steps = {cell: _steps(cell, place) for cell in CELLS}
     found: dict[str, Any] = {
         "schema": 1,
@@ -54,21 +61,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(page.markdown(found))
     if wanted.evidence:
         evidence.write(TARGET, found, page.markdown(found))
+    kept.path.unlink(missing_ok=True)
     return 0
 
 
-def _round(number: int, rounds: int, place: Path) -> Iterator[Measured]:
-    """Every cell alone, then all in one command. Ours is first, because it decides how many calls are timed; the peers' order
-    and that of the cells turn from round to round."""
-    peers = turned([tool for tool in TOOLS if tool is not OURS], number)
+def _round(number: int, rounds: int, place: Path, kept: Lines) -> Iterator[Measured]:
+    """Every cell alone, then all in one command; what is kept is not measured again."""
+    known = {(line["round"], *line["cells"]): line["rows"] for line in kept.read()}
     for cells in (*([cell] for cell in turned(CELLS, number)), list(CELLS)):
-        own = place / str(number) / "+".join(cells)
-        mine = measure(OURS, cells, {}, place / "models", own / OURS.name, number)
-        yield mine
-        for tool in peers:
-            if not any(cell in tool.cannot for cell in cells):
-                yield measure(tool, cells, counts(mine["found"]), place / "models", own / tool.name, number)
-        say(f"round {number + 1} of {rounds}: {', '.join(cells)} done")
+        if (number, *cells) not in known:
+            rows = _side_by_side(number, cells, place)
+            kept.append({"round": number, "cells": cells, "rows": rows})
+            known[number, *cells] = rows
+            say(f"round {number + 1} of {rounds}: {', '.join(cells)} done")
+        yield from known[number, *cells]
+
+
+def _side_by_side(number: int, cells: Sequence[str], place: Path) -> list[Measured]:
+    """Ours is first, because it decides how many calls are timed; the peers' order turns from round to round."""
+    models, own = place / "models", place / str(number) / "+".join(cells)
+    mine = measure(OURS, cells, {}, models, own / OURS.name, number)
+    able = [tool for tool in TOOLS if tool is not OURS and not any(cell in tool.cannot for cell in cells)]
+    asked = counts(mine["found"])
+    return [mine, *(measure(tool, cells, asked, models, own / tool.name, number) for tool in turned(able, number))]
 
 
 def turned(listed: Sequence[T], by: int) -> list[T]:

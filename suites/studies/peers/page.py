@@ -17,6 +17,9 @@ All tools take turns in {rounds} rounds. A cell is both towers of a backend. Our
 asked for exactly as many, after {warm_ups} warm-ups. A figure is the median of the rounds, the least and the greatest are in
 brackets; its noise is the greatest over the least, minus 1. Two figures agree if they differ by no more than the noise of the
 noisier one."""
+COSTS = """\
+Of the whole command, from its start to its end; beside them, the processor's seconds of all its processes, which load by others
+changes less. Others kept {others} cores busy meanwhile."""
 STARTS = """\
 One run of each cell, unsupervised, in one process. The command above runs its tests in a child, so that a cell that crashes
 costs itself alone: there Python, pytest and the suite start twice."""
@@ -41,13 +44,14 @@ def markdown(found: Mapping[str, Any]) -> str:
     compared = [*_figures(rows)]
     summary = f"{sum(agree for _, agree in compared)} of {len(compared)} figures agree with ours."
     heads = ("cell", "tower", "figure", "tool", "ms", "ours, ms", "difference", "noise", "agree")
+    spent = ("cell", "tool", "commands", "timed calls (image, text)", "seconds", "divided by ours", "processor's")
     parts = [
         "# Beside the peers",
         f"{tools} and this suite measure the same cells: {what}. {made}",
         HOW.format(rounds=len({row["round"] for row in rows}), warm_ups=found["warm_ups"]),
         "## Seconds of a cell",
-        "Of the whole command, from its start to its end.",
-        table(("cell", "tool", "commands", "timed calls (image, text)", "seconds", "divided by ours"), _alone(rows)).rstrip(),
+        COSTS.format(others=Rounds.of([row["others_cores"] for row in rows]).shown(1)),
+        table(spent, _alone(rows)).rstrip(),
         *_together(rows),
         "## Figures",
         summary,
@@ -95,7 +99,8 @@ def _alone(rows: Rows) -> Iterator[tuple[str, ...]]:
                 counts = ", ".join(str(n[0]) if n[0] == n[-1] else f"{n[0]} to {n[-1]}" for n in calls)
                 found = seconds(rows, tool.name, [cell])
                 costs = "" if tool is OURS else _costs(Beside(found, ours))
-                yield cell, tool.name, str(own[0]["commands"]), counts, found.shown(1), costs
+                processors = Rounds.of([row["processor_s"] for row in own]).shown(1)
+                yield cell, tool.name, str(own[0]["commands"]), counts, found.shown(1), costs, processors
 
 
 def _together(rows: Rows) -> tuple[str, ...]:

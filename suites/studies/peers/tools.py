@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from fixtures import ROOT
 from fixtures.capability import TOWERS, Tower
+from suites.studies.gate_power.load import busy_s
 
 CELLS = ("torch-eager", "transformers", "onnxruntime")  # backends of ours
 WARM_UPS = 13  # calls before the timed ones; ours makes 11 at least until two windows agree, and 2 before it times
@@ -43,6 +44,8 @@ class Measured(TypedDict):
     cells: list[str]
     commands: int
     seconds: float  # of wall clock, from the start of the first process to the end of the last
+    processor_s: float  # of all their processes, which load by others hardly changes
+    others_cores: float  # that were kept busy by others meanwhile
     found: Found
 
 
@@ -205,10 +208,10 @@ def measure(tool: Tool, cells: Sequence[str], asked: Asked, models: Path, place:
     place.mkdir(parents=True)
     commands = tool.commands(cells, asked, models, place)
     variables = {**os.environ, **tool.environment(asked, models)}
-    started = time.perf_counter()
+    started, busy, own = time.perf_counter(), busy_s(), _processor_s()
     for command in commands:
         run(command, tool.where or place, variables)
-    seconds = time.perf_counter() - started
+    seconds, busy, own = time.perf_counter() - started, busy_s() - busy, _processor_s() - own
     found = tool.found(cells, place)
     if asked and counts(found) != {cell: asked[cell] for cell in cells}:
         raise RuntimeError(f"{tool.name} timed {counts(found)} calls, asked for {asked}")
@@ -218,8 +221,16 @@ def measure(tool: Tool, cells: Sequence[str], asked: Asked, models: Path, place:
         "cells": [*cells],
         "commands": len(commands),
         "seconds": seconds,
+        "processor_s": own,
+        "others_cores": max(0.0, busy - own) / seconds,
         "found": found,
     }
+
+
+def _processor_s() -> float:
+    """Of processes that this one has started and that have ended, and of theirs."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run(command: Sequence[str], where: Path, variables: Mapping[str, str]) -> str:
