@@ -21,7 +21,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary profile processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -45,7 +45,7 @@ $(READY): requirements/$(EXTRA).lock
 	@touch $@
 
 .venv-%/.ready: requirements/%.lock
-	@echo "setting up .venv-$* from $< (half a minute)"
+	@echo "setting up .venv-$* from $< ($(if $(filter peers,$*),3 minutes and 6 GB,half a minute))"
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/python $(INSTALL) $<
 	@touch $@
@@ -88,6 +88,9 @@ canary: $(READY)  # about half an hour; ARGS="--draws 50 --fresh 10 --starts 0" 
 profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it
 	$(RUN) -m suites.studies.profile $(ARGS)
 
+peers: $(READY) .venv-peers/.ready  # 5 to 10 minutes, and an otherwise idle machine; ARGS="--rounds 1" for a quick look
+	$(RUN) -m suites.studies.peers $(ARGS)
+
 gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it
 	$(or $(PY),$(RUN)) -m suites.studies.gpu $(ARGS)
 
@@ -104,9 +107,11 @@ drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0
 	$(RUN) -m suites.studies.drift $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
-define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs
+# What the peers are compared in has the versions that this project's own environment has.
+SAME = grep -oE '^(onnxruntime|open-clip-torch|pytest|pytest-benchmark|torch|torchvision)==[^ ]+' requirements/cpu.lock
+define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs, 3: a command that prints more
 	@echo "$(1).lock"; (echo "# Made by \`make lock\` from pyproject.toml: every version and hash of $(2), on every platform."; \
-	$(PYTHON) requirements/of.py $(2) | $(COMPILE)) > requirements/$(1).lock.new && mv requirements/$(1).lock.new requirements/$(1).lock
+	($(PYTHON) requirements/of.py $(2)$(if $(3),; $(3))) | $(COMPILE)) > requirements/$(1).lock.new && mv requirements/$(1).lock.new requirements/$(1).lock
 endef
 
 lock:  # needs uv
@@ -115,6 +120,7 @@ lock:  # needs uv
 	$(call compile,openvino,openvino)
 	$(call compile,deepsparse,deepsparse)
 	$(call compile,infinity,infinity)
+	$(call compile,peers,peers,$(SAME))
 
 clean:
 	rm -rf $(VENV) $(VENV)-* .cache .pytest_cache .mypy_cache .ruff_cache .benchmarks report.json
