@@ -14,12 +14,13 @@ comma := ,
 SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile
 SHARED := chinese-clip deepspeed openai-clip tensorrt-rtx torchao transformers
 APART := deepsparse infinity openvino
+MATRIX := deepsparse openvino  # what BACKENDS=all sets up: a service is not in the matrix
 WANTED := $(subst $(comma), ,$(BACKENDS))
 UNKNOWN := $(filter-out all $(APART) $(SHARED),$(WANTED))
 ifneq ($(UNKNOWN),)
 $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN))', expected all or some of $(APART))
 endif
-OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(APART),$(filter $(APART),$(WANTED))))
+OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
 .PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
 

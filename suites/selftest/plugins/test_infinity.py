@@ -1,4 +1,4 @@
-"""infinity itself, behind its own server: what the suite finds in it. `make audit BACKENDS=infinity` installs it."""
+"""infinity itself, behind its own server: what the suite finds in it. `make setup BACKENDS=infinity` installs it."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from suites.selftest.conftest import Run
 def test_infinity(run: Run, few: list[str], tmp_path: Path) -> None:
     """Images are right; texts are cut, and a truncated file ends it, as declared; no process of it is left."""
     if not infinity_here.PYTHON.exists():
-        pytest.skip("infinity-emb has no environment of its own: make audit BACKENDS=infinity")
+        pytest.skip("infinity-emb has no environment of its own: make setup BACKENDS=infinity")
     done = run("--backend=infinity-here", *few, "-rx")
     (row,) = json.loads((tmp_path / "report.json").read_text())["cells"]
     assert done.returncode == 0 and row["verdict"] == "expected-failure", done.stdout[-5000:]
@@ -30,7 +30,7 @@ def test_infinity(run: Run, few: list[str], tmp_path: Path) -> None:
 def test_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The reason names the command."""
     monkeypatch.setattr(infinity_here, "PYTHON", tmp_path / "python")
-    with pytest.raises(Unavailable, match="infinity-emb has no environment of its own: make audit BACKENDS=infinity"):
+    with pytest.raises(Unavailable, match="infinity-emb has no environment of its own: make setup BACKENDS=infinity"):
         services()["infinity-here"].available("service")
 
 

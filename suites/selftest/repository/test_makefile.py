@@ -11,8 +11,8 @@ from fixtures.services.infinity_here import InfinityHere
 from fixtures.worker.isolated import IsolatedBackend
 from suites.selftest.patience import HANG_S
 
-ISOLATED = [*backends().values(), *services().values()]
-APART = sorted(backend.environment for backend in ISOLATED if isinstance(backend, IsolatedBackend | InfinityHere))
+MATRIX = sorted(backend.environment for backend in backends().values() if isinstance(backend, IsolatedBackend))
+APART = sorted([*MATRIX, *(each.environment for each in services().values() if isinstance(each, InfinityHere))])
 
 
 def would_do(*args: str) -> subprocess.CompletedProcess[str]:
@@ -26,10 +26,10 @@ def would_do(*args: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("wanted", "built"),
-    [("", []), ("openvino", ["openvino"]), (",".join(APART), APART), ("all", APART), ("torchao,deepsparse", ["deepsparse"])],
+    [("", []), ("openvino", ["openvino"]), (",".join(APART), APART), ("all", MATRIX), ("torchao,deepsparse", ["deepsparse"])],
 )
 def test_environments(wanted: str, built: list[str]) -> None:
-    """Every isolated backend has a lock; what shares the main environment builds none."""
+    """Every isolated backend has a lock; what shares the main environment builds none; all of the matrix have no service."""
     planned = would_do("audit", f"BACKENDS={wanted}")
     assert planned.returncode == 0, planned.stderr
     assert [name for name in APART if f"venv --clear .venv-{name}" in planned.stdout] == built
