@@ -89,7 +89,7 @@ canary: $(READY)  # about half an hour; ARGS="--draws 50 --fresh 10 --starts 0" 
 profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it
 	$(RUN) -m suites.studies.profile $(ARGS)
 
-peers: $(READY) .venv-peers/.ready  # 5 to 10 minutes, and an otherwise idle machine; ARGS="--rounds 1" for a quick look
+peers: $(READY) .venv-peers/.ready  # 10 minutes, and an otherwise idle machine; ARGS="--rounds 1" for a quick look
 	$(RUN) -m suites.studies.peers $(ARGS)
 
 gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it

@@ -186,8 +186,15 @@ def test_the_page() -> None:
     """Where all agree it says so, with every peer's reasons."""
     text = page.markdown(played())
     assert "20 of 20 figures agree" in text and "**no**" not in text
+    assert "within a noise of 0% to 5%; the peer's is the lower one in 0." in text
     assert text.count("ours is faster") == 5 and "slower" not in text
     assert all(reason in text for tool in TOOLS for reason in tool.cannot.values())
+
+
+def test_the_evidence_is_as_measured() -> None:
+    """The page says what the figures beside it say."""
+    found = json.loads(program.TARGET.read_text(encoding="utf-8"))
+    assert program.TARGET.with_suffix(".md").read_text(encoding="utf-8") == page.markdown(found)
 
 
 def test_a_disagreement_is_seen() -> None:

@@ -42,7 +42,6 @@ def markdown(found: Mapping[str, Any]) -> str:
     what = "the default model's image and text tower at batch 1, fp32, on the CPU"
     made = f"`{found['command']}`, {found['date'][:10]}, commit {found['commit']}, {here['cpu']}, {here['cores']} cores."
     compared = [*_figures(rows)]
-    summary = f"{sum(agree for _, agree in compared)} of {len(compared)} figures agree with ours."
     heads = ("cell", "tower", "figure", "tool", "ms", "ours, ms", "difference", "noise", "agree")
     spent = ("cell", "tool", "commands", "timed calls (image, text)", "seconds", "divided by ours", "processor's")
     parts = [
@@ -50,11 +49,11 @@ def markdown(found: Mapping[str, Any]) -> str:
         f"{tools} and this suite measure the same cells: {what}. {made}",
         HOW.format(rounds=len({row["round"] for row in rows}), warm_ups=found["warm_ups"]),
         "## Seconds of a cell",
-        COSTS.format(others=Rounds.of([row["others_cores"] for row in rows]).shown(1)),
+        COSTS.format(others=Rounds.of([row["others_cores"] for row in rows]).shown(2)),
         table(spent, _alone(rows)).rstrip(),
         *_together(rows),
         "## Figures",
-        summary,
+        _summary([both for _, both in compared]),
         table(heads, (row for row, _ in compared)).rstrip(),
         "## What a peer cannot measure",
         table(("tool", "cell", "why"), ((t.name, cell, why) for t in PEERS for cell, why in t.cannot.items())).rstrip(),
@@ -114,13 +113,23 @@ def _together(rows: Rows) -> tuple[str, ...]:
     return what, table(("tool", "seconds a cell", "divided by ours"), lines).rstrip()
 
 
-def _figures(rows: Rows) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """A line of the table, and whether the figures agree."""
+def _summary(compared: Sequence[Beside]) -> str:
+    """Wide noise lets much agree, so its range is said, and on which side the peers' figures lie."""
+    agree, lower = sum(both.agree for both in compared), sum(both.difference < 0 for both in compared)
+    least, most = (found(both.noise for both in compared) for found in (min, max))
+    return (
+        f"{agree} of {len(compared)} figures agree with ours, within a noise of {least:.0%} to {most:.0%}; "
+        f"the peer's is the lower one in {lower}."
+    )
+
+
+def _figures(rows: Rows) -> Iterator[tuple[tuple[str, ...], Beside]]:
+    """A line of the table, and the two figures."""
     for cell, tower, name, tool in ((c, t, f, p.name) for c in CELLS for t in TOWERS for f in FIGURES for p in PEERS):
         if of(rows, tool, [cell]):
             both = Beside(figure(rows, tool, cell, tower, name), figure(rows, OURS.name, cell, tower, name))
             shown = (both.peer.shown(2), both.ours.shown(2), f"{both.difference:+.0%}", f"{both.noise:.0%}")
-            yield (cell, tower, name, tool, *shown, "yes" if both.agree else "**no**"), both.agree
+            yield (cell, tower, name, tool, *shown, "yes" if both.agree else "**no**"), both
 
 
 def _steps(breakdown: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, ...]]:
