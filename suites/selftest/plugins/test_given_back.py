@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixtures.capability import Encoder, Tower
+from fixtures.capability import Array, Encoder, Tower
 from fixtures.cells import EncoderKey
 from fixtures.errors import Unavailable
 from plugins.cells.fixtures import outcomes
 from plugins.cells.given_back import BuildFailed, CannotRun, give_back
-from plugins.cells.pixels import CannotRead, Pixels
+from plugins.cells.pixels import CannotRead
 from plugins.measures.latency.reference import in_turn
 from plugins.subjects import Subjects
 from suites.selftest.planted.leaking_backends import LeakyEncoder
@@ -30,9 +30,9 @@ class Small(Subjects):
     dataset: Any = SimpleNamespace(scenes=["one"], queries=["one"])
     tokens = np.ones((1, 3), np.int64)
 
-    def pixels(self, name: str) -> Pixels:
+    def first_pixels(self, n: int) -> Array:
         """The image."""
-        return Pixels([b""], {b"": np.ones((3, 8, 8), np.float32)})
+        return np.ones((n, 3, 8, 8), np.float32)
 
 
 class Builds:

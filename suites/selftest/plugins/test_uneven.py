@@ -6,6 +6,7 @@ from pathlib import Path
 from suites.selftest import forked
 from suites.selftest.conftest import Run, small_dataset
 
+TRIES = 3  # on a busy machine the stored run and the reference have slow calls of their own, beside which these are none
 PLANT = ("-p", "suites.selftest.planted.uneven_backends", "--device=cpu", "--precision=fp32")
 
 
@@ -23,25 +24,30 @@ def test_answers_from_memory(run: Run, few: list[str], tmp_path: Path) -> None:
 
 def test_slow_calls_fail_the_gate(tmp_path: Path) -> None:
     """Every fourth call takes eight times as long: the fastest of a block hides it, the count of slow blocks does not."""
-    arguments = [
-        *PLANT,
-        "suites/latency/test_history.py",
-        "--backend=uneven",
-        "-k",
-        "text",
-        "--latency-budget=3",
-        "--benchmark-compare",
-        f"--benchmark-storage={tmp_path}/stored",
-        f"--dataset={small_dataset(tmp_path / 'data')}",
-        f"--report={tmp_path}/report.json",
-    ]
-    first = forked.run(arguments, {})
-    assert first.returncode == 0 and "no baseline" in first.stdout, first.stdout[-3000:]
-    again = forked.run(arguments, {"EVERY": "4", "TIMES": "8"})
+    for number in range(TRIES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        arguments = [
+            *PLANT,
+            "suites/latency/test_history.py",
+            "--backend=uneven",
+            "-k",
+            "text",
+            "--latency-budget=3",
+            "--benchmark-compare",
+            f"--benchmark-storage={folder}/stored",
+            f"--dataset={small_dataset(folder / 'data')}",
+            f"--report={folder}/report.json",
+        ]
+        first = forked.run(arguments, {})
+        assert first.returncode == 0 and "no baseline" in first.stdout, first.stdout[-3000:]
+        again = forked.run(arguments, {"EVERY": "4", "TIMES": "8"})
+        if again.returncode == 1:
+            break
     assert again.returncode == 1 and "more slow calls: a call over 4 times the median in " in again.stdout, again.stdout[-3000:]
-    found = json.loads((tmp_path / "report.json").read_text())["cells"][0]["latency_ratio"]["text"]
+    found = json.loads((folder / "report.json").read_text())["cells"][0]["latency_ratio"]["text"]
     assert found["verdict"] == "fail" and found["tails"][1]["now"] > 0.5 > found["tails"][1]["others"]["in the stored run"]
-    assert len(list((tmp_path / "stored").glob("*/*.json"))) == 1
+    assert len(list((folder / "stored").glob("*/*.json"))) == 1
 
 
 def test_a_run_that_could_see_nothing_is_not_green(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,10 +75,7 @@ def test_what_is_timed_runs_alone(both: dict[str, SimpleNamespace]) -> None:
     assert timed and all(note["main"] and not note["workers"] and note["cores"] == mine for note in timed)
     others = [note for note in notes if note not in timed]
     assert others and not any(note["main"] for note in others)
-    cores_of = defaultdict(set)
-    for note in others:
-        cores_of[tuple(note["cores"])].add(note["process"])
-    assert set(cores_of) == {tuple(share) for share in shares(2)}
+    assert {tuple(note["cores"]) for note in others} <= {tuple(share) for share in shares(2)}  # one may do all
     assert not any(note["main"] for note in both["1"].notes)
 
 
