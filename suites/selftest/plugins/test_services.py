@@ -28,12 +28,12 @@ WITH_IT = {"S4", "S8"}  # wrong vectors have other lengths, and may cost recall
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> SimpleNamespace:
+def planted(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> SimpleNamespace:
     """One run of all of them."""
     folder = tmp_path_factory.mktemp("services")
     # These take longest, and are about one of them.
     loaded = ("-k", "not test_load and not test_many or mixes-fp32 or right-fp32 or test_many and (forgets or shortens)")
-    done = start(folder, *(f"--backend={PLANTED}:{kind}Service" for kind in KINDS), *few, *loaded)
+    done = start(folder, *(f"--backend={PLANTED}:{kind}Service" for kind in KINDS), *tiny, *loaded)
     rows = json.loads((folder / "report.json").read_text())["cells"]
     return SimpleNamespace(said=done.stdout, rows={row["backend"]: row for row in rows})
 
@@ -53,13 +53,13 @@ def test_each_breaks_its_promise(planted: SimpleNamespace, name: str) -> None:
         ("bluefirst", "it prepares images with blue and red exchanged (that explains 100%"),
         ("cuts", "it prepares texts cut to 16 tokens (that explains 100%"),
         ("prompts", "it prepares texts as 'a photo of a ...' (that explains 100%"),
-        ("shortens", "a request of 600 texts: shape (200, 192) for 600 inputs (text)"),
+        ("shortens", "a request of 600 texts: shape (200, 64) for 600 inputs (text)"),
         ("swallows", "an empty file in a request of 1 was answered with a vector"),
     ],
 )
 def test_the_cause_is_named(planted: SimpleNamespace, name: str, cause: str) -> None:
     """In its own failure."""
-    own = [part for part in planted.said.split("again: pytest") if f"in scenes-s-{name}-fp32-service" in part]
+    own = [part for part in planted.said.split("again: pytest") if f"in tiny:clip@random:0-{name}-fp32-service" in part]
     assert any(cause in part for part in own), own
 
 
