@@ -12,7 +12,7 @@ from fixtures.preprocessors.original_clip import OriginalClip
 from fixtures.registry import preprocessors
 from plugins.golden.derivation import too_far
 from plugins.golden.verified import Golden, NoBudget
-from suites.selftest.conftest import Run
+from suites.selftest.conftest import TINY, Run
 
 ROWS = {"opencv-area": {"mean_abs": {"limit": 0.02}}, "opencv-cubic": {"mean_abs": {"limit": 0.04}}}
 NOTHING = np.zeros((0, 1), np.float32)
@@ -66,18 +66,18 @@ def test_what_is_too_far() -> None:
     assert "mean_abs is 0.3, at most 0.02" in too_far({"mean_abs": 0.3, "cosine_distance": 1e-4}, widest)
 
 
-def test_from_outside(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_from_outside(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """Exact is held to it; without a budget a cell fails in a sentence; with one of its own it passes, if it is near enough."""
     (tmp_path / "theirs.py").write_text(textwrap.dedent(MINE))
     where = {"PYTHONPATH": str(tmp_path)}
     mine = [f"--preprocessor=theirs:{name}" for name in ("Near", "Says", "Far")]
-    done = run("suites/preprocessing/test_pixels.py", "-k", "test_opaque", *mine, *few, env=where)
+    done = run("suites/preprocessing/test_pixels.py", "-k", "test_opaque", *mine, *tiny, env=where)
     assert "near has no budget: expected exact = True" in done.stdout and "3 failed" in done.stdout, done.stdout[-3000:]
     assert "P3 broken: opaque images" in done.stdout and "in says-exact" in done.stdout
-    data = next(option for option in few if option.startswith("--dataset"))
-    made = run("--update-golden", data, f"--golden={tmp_path}/golden", *mine, env=where)
+    data = next(option for option in tiny if option.startswith("--dataset"))
+    made = run("--update-golden", *TINY, data, f"--golden={tmp_path}/golden", *mine, env=where)
     assert "no budget for far: farther from the reference than any of the suite's own" in made.stdout + made.stderr
     done = run(
-        "suites/preprocessing/test_pixels.py", "-k", "test_opaque", *mine, data, f"--golden={tmp_path}/golden", env=where
+        "suites/preprocessing/test_pixels.py", "-k", "test_opaque", *mine, *TINY, data, f"--golden={tmp_path}/golden", env=where
     )
     assert "far has no budget" in done.stdout and "2 failed, 1 passed" in done.stdout, done.stdout[-3000:]
