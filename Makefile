@@ -46,7 +46,7 @@ $(READY): requirements/$(EXTRA).lock
 	@touch $@
 
 .venv-%/.ready: requirements/%.lock
-	@echo "setting up .venv-$* from $< ($(if $(filter peers,$*),3 minutes and 6 GB,half a minute))"
+	@echo "setting up .venv-$* from $< ($(if $(filter infinity peers,$*),3 minutes and 6 GB,half a minute))"
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/python $(INSTALL) $<
 	@touch $@

@@ -156,6 +156,8 @@ class Subjects:
 
     def first_pixels(self, n: int) -> Array:
         """The reference's pixels of the first images, float32 [n, 3, R, R]; reads no others. Raises BadInput."""
+        if isinstance(known := self._pixels.get(REFERENCE), Pixels):
+            return known.rows(range(n))
         first: list[Array] = self.once("first pixels", list)
         if missing := self.dataset.images[len(first) : n]:
             reference, geometry = self.preprocessor(REFERENCE), self.model.geometry

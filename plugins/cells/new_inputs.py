@@ -51,6 +51,9 @@ def new_inputs(subjects: Subjects, key: EncoderKey, tower: Tower, seed: int) -> 
         return subjects.model.tokenize(fresh.texts(subjects.dataset.texts, CHUNK, chunk(number)))
 
     def image(number: int) -> Batch:
-        return fresh.images(subjects.first_pixels(min(POOL, len(subjects.dataset.images))), CHUNK, chunk(number))
+        pool = subjects.once(
+            "pictures that new ones are mixed of", lambda: subjects.first_pixels(min(POOL, len(subjects.dataset.images)))
+        )
+        return fresh.images(pool, CHUNK, chunk(number))
 
     return subjects.once(("new inputs", str(key), tower), lambda: NewInputs(image if tower == "image" else text))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from suites.selftest.patience import HANG_S
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]  # not fixtures.ROOT: the server imports nothing that a fork is to import for itself
 # Variables that a process reads when it starts, and the limit on files (small_disk.py), which the output here goes to.
 # Folders of PYTHONPATH are added in the fork.
 NEED_A_PROCESS = ("LD_", "PYTHON", "FILE_BYTES")

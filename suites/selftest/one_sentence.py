@@ -1,6 +1,11 @@
 """What the end of a run looks like that was refused, or that could not write something."""
 
 
+def failures_of(said: str, cell: str) -> list[str]:
+    """The messages of one cell's broken promises in what a run printed."""
+    return [part for part in said.split("again: pytest") if f"in {cell}" in part]
+
+
 def sentence(result, *parts: str) -> None:  # type: ignore[no-untyped-def]
     """All parts stand in exactly one line of the output, nothing looks like a crash, and the run failed."""
     output = result.stdout + result.stderr

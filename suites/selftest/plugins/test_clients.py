@@ -15,6 +15,7 @@ from fixtures.registry import services
 from fixtures.services import _http
 from plugins.cells.form import BrokenForm, formed
 from suites.selftest.conftest import start
+from suites.selftest.one_sentence import failures_of
 
 PLANTED = "suites.selftest.planted.servers"
 READY = ("OpenAI", "Infinity", "TEI", "KServe", "Plain")
@@ -69,7 +70,7 @@ def test_faulty_clients(ran: SimpleNamespace, name: str) -> None:
 )
 def test_the_fault_is_named(ran: SimpleNamespace, name: str, cause: str) -> None:
     """In its own failure."""
-    own = [part for part in ran.said.split("again: pytest") if f"in tiny:clip@random:0-{name}-fp32-service" in part]
+    own = failures_of(ran.said, f"tiny:clip@random:0-{name}-fp32-service")
     assert any(cause in part for part in own), own
 
 

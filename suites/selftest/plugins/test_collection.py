@@ -1,6 +1,5 @@
 """Collection is fast because it imports nothing heavy."""
 
-import os
 import subprocess
 import sys
 from itertools import groupby
@@ -12,6 +11,7 @@ from fixtures.machine.devices import present
 from fixtures.registry import backends
 from plugins.cells.matrix import selection
 from suites.selftest.patience import HANG_S
+from suites.studies.gate_power.load import children_s
 
 HEAVY = (
     "torch",
@@ -60,16 +60,10 @@ def test_collection_costs_a_fraction_of_the_imports_it_avoids() -> None:
     best = dict.fromkeys(commands, float("inf"))
     for _ in range(2):
         for name, args in commands.items():
-            before = _of_children_s()
+            before = children_s()
             subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, check=True, timeout=HANG_S)
-            best[name] = min(best[name], _of_children_s() - before)
+            best[name] = min(best[name], children_s() - before)
     assert best["collect"] < best["import"] / 3, best
-
-
-def _of_children_s() -> float:
-    """Seconds of processor time that the child processes of this one took, those that have ended."""
-    used = os.times()
-    return used.children_user + used.children_system
 
 
 def test_each_encoder_is_built_once() -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from suites.selftest.conftest import Run, start
+from suites.selftest.one_sentence import failures_of
 
 PLANTED = "suites.selftest.planted.services"
 KINDS = ("Right", "Unit", "Squashes", "BlueFirst", "Cuts", "Prompts", "Mixes", "Twins", "Swallows", "Forgets", "Shortens")
@@ -59,7 +60,7 @@ def test_each_breaks_its_promise(planted: SimpleNamespace, name: str) -> None:
 )
 def test_the_cause_is_named(planted: SimpleNamespace, name: str, cause: str) -> None:
     """In its own failure."""
-    own = [part for part in planted.said.split("again: pytest") if f"in tiny:clip@random:0-{name}-fp32-service" in part]
+    own = failures_of(planted.said, f"tiny:clip@random:0-{name}-fp32-service")
     assert any(cause in part for part in own), own
 
 

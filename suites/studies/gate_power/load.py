@@ -1,5 +1,7 @@
 """The load of the machine by other processes, which is recorded with figures of an "idle" shared machine."""
 
+import os
+
 import psutil
 
 
@@ -8,3 +10,9 @@ def busy_s() -> float:
     times = psutil.cpu_times()._asdict()
     guests = ("guest", "guest_nice")  # Linux counts them as user and nice too
     return float(sum(seconds for kind, seconds in times.items() if kind not in ("idle", "iowait", *guests)))
+
+
+def children_s() -> float:
+    """Seconds of processor time of the processes that this one has started and that have ended, and of theirs."""
+    times = os.times()
+    return times.children_user + times.children_system

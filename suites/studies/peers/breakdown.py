@@ -19,7 +19,7 @@ from suites.studies.profile.ledger import Ledger
 STEPS = {
     "start": "Python, pytest and the suite are imported, tests are collected",
     "model": "torch and open_clip are imported, the model is loaded",
-    "pixels": "all images of the data set are decoded and resized",
+    "pixels": "images of the data set are decoded and resized",
     "encoder": "the encoder is built, and called until it is steady, in both towers",
     "timed": "the timed calls, and two before them",
     "vectors": "what timed vectors are compared with is computed",
@@ -48,6 +48,7 @@ def watch(ledger: Ledger) -> None:
     model.func = ledger.within("model", model.func)
     steps: tuple[tuple[Any, str, str], ...] = (
         (Subjects, "pixels", "pixels"),
+        (Subjects, "first_pixels", "pixels"),
         (Subjects, "_load", "encoder"),
         (truth, "reference", "vectors"),
     )

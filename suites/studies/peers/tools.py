@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from fixtures import ROOT
 from fixtures.capability import TOWERS, Tower
-from suites.studies.gate_power.load import busy_s
+from suites.studies.gate_power.load import busy_s, children_s
 
 CELLS = ("torch-eager", "transformers", "onnxruntime")  # backends of ours
 WARM_UPS = 13  # calls before the timed ones; ours makes 11 at least until two windows agree, and 2 before it times
@@ -208,10 +208,10 @@ def measure(tool: Tool, cells: Sequence[str], asked: Asked, models: Path, place:
     place.mkdir(parents=True)
     commands = tool.commands(cells, asked, models, place)
     variables = {**os.environ, **tool.environment(asked, models)}
-    started, busy, own = time.perf_counter(), busy_s(), _processor_s()
+    started, busy, own = time.perf_counter(), busy_s(), children_s()
     for command in commands:
         run(command, tool.where or place, variables)
-    seconds, busy, own = time.perf_counter() - started, busy_s() - busy, _processor_s() - own
+    seconds, busy, own = time.perf_counter() - started, busy_s() - busy, children_s() - own
     found = tool.found(cells, place)
     if asked and counts(found) != {cell: asked[cell] for cell in cells}:
         raise RuntimeError(f"{tool.name} timed {counts(found)} calls, asked for {asked}")
@@ -225,12 +225,6 @@ def measure(tool: Tool, cells: Sequence[str], asked: Asked, models: Path, place:
         "others_cores": max(0.0, busy - own) / seconds,
         "found": found,
     }
-
-
-def _processor_s() -> float:
-    """Of processes that this one has started and that have ended, and of theirs."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def run(command: Sequence[str], where: Path, variables: Mapping[str, str]) -> str:
