@@ -29,7 +29,7 @@ from plugins.cells.given_back import BuildFailed, CannotRun, NotBuilt, give_back
 from plugins.cells.pixels import CannotRead, Pixels, raw, read
 from plugins.cells.shared import frozen, shared
 from plugins.cells.sizes import batches, place
-from plugins.measures.latency.reference import Calls, Take, anchor, calls_of, reference_key
+from plugins.measures.latency.reference import Anchor, anchor_name, reference_key
 from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.process.left_behind import watch
 from plugins.process.leftovers import Holdings
@@ -217,14 +217,14 @@ class Subjects:
             loaded.encoder.restore_settings()
         return self._references[other]
 
-    def reference(self, key: EncoderKey, tower: Tower, take: Take) -> tuple[str, Calls]:
-        """The name and the timed blocks of the reference of `key` on these batches; raises CannotRun if there is none."""
+    def reference(self, key: EncoderKey) -> tuple[str, Encoder]:
+        """The name and the encoder that `key` is timed against; raises CannotRun if there is none."""
         found = self.reference_encoder(key)
         if isinstance(found, NotBuilt):
             raise CannotRun(f"nothing to time {key} against: {reference_key(key)}: {found.why}")
         if found.key == key:
-            return anchor(key.device, found.warm_up[tower].steady_ms / 1e3)
-        return str(found.key), calls_of(found.encoder, take, tower)
+            return anchor_name(key.device), Anchor(key.device)
+        return str(found.key), found.encoder
 
     def rotating_inputs(self, tower: Tower) -> list[Array | Tokens]:
         """A few inputs of the data set, one a call: for figures that no promise is judged by."""

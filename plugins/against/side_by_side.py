@@ -1,6 +1,5 @@
 """Runs one encoder in two workers, each with its own code and interpreter, on the same inputs."""
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,40 +17,39 @@ from fixtures.machine.versions import require_usable
 from fixtures.progress import ticking
 from fixtures.registry import backends
 from fixtures.truth import BATCH
-from fixtures.worker.client import Handle, Worker, WorkerEncoder
+from fixtures.worker.client import WorkerEncoder
 from plugins.against.sides import Choice, Code, Side
-from plugins.cells.new_inputs import Batch, NewInputs, new_inputs
+from plugins.cells.new_inputs import NewInputs, new_inputs
 from plugins.golden.verified import Golden, names_of
+from plugins.latency import fresh as timing
 from plugins.latency.limits import limits_in
-from plugins.measures.latency.decision import Decision, Limit, decide
-from plugins.measures.latency.reference import Calls
-from plugins.measures.latency.steady import warm_up
-from plugins.measures.latency.tail import Slow, Tail, beside
+from plugins.measures.latency.decision import Limit
+from plugins.measures.latency.starts import Block, Decision, decide_by_starts, slow_calls
+from plugins.measures.latency.tail import Tail, beside
 from plugins.measures.vectors.drift import Drift
 from plugins.subjects import Subjects
 
+IMPORTED = ("torch", "open_clip", "onnxruntime")  # before a worker forks, so that a start need not
 METRICS = ("cosine_distance", "max_abs")
 ANSWER_S = 300.0  # the longest wait for one answer once an encoder is open
 
 
 class Two:
-    """One encoder in two workers, ours first."""
+    """One encoder in two workers, ours first, each of which forks for every start."""
 
     def __init__(self, key: EncoderKey, sides: tuple[Side, Side], model: tuple[str, str], limit_s: float) -> None:
         code = Code.of(key.backend)
         self.what = f"{sides[0].what} against {sides[1].what}"
-        self.workers: list[Worker] = []
-        self.encoders: list[WorkerEncoder] = []
-        self.opened: list[dict[str, Any]] = []
+        self.sides: list[timing.Side] = []
         try:
             for side in reversed(sides):  # the other side first: it may lack the backend
-                self.workers.append(side.start(str(key), code))
-                opened = self.workers[-1].ask("open_cell", code.spec, model, key.precision, key.device)
+                worker = side.start(str(key), code)
+                self.sides.insert(0, timing.Side(worker, (code.spec, model, key.precision, key.device)))
+                worker.ask("prepare", *IMPORTED)
+                opened = self.sides[0].begin()
                 if not Path(opened["file"]).resolve().is_relative_to(side.root):
                     raise RuntimeError(f"it imported the backend from {opened['file']}, expected from {side.root}")
-                self.workers[-1].limit_s = limit_s
-                self.encoders.insert(0, WorkerEncoder(self.workers[-1], opened["max_batch"]))
-                self.opened.insert(0, opened)
+                worker.limit_s = limit_s
         except BaseException:
             self.end()
             raise
@@ -59,36 +57,31 @@ class Two:
     def encode(self, batch: Array | Tokens, tower: Tower) -> tuple[Array, Array]:
         """Return both sides' embeddings of the same inputs."""
         parts = [batch[i : i + BATCH] for i in range(0, len(batch), BATCH)]
-        ours, other = (np.concatenate([encoder.encode(part, tower) for part in parts]) for encoder in self.encoders)
-        return ours, other
+        found = []
+        for side in self.sides:
+            opened = side.opened[-1] if side.alive else side.begin()
+            encoder = WorkerEncoder(side.worker, opened["max_batch"])
+            found.append(np.concatenate([encoder.encode(part, tower) for part in parts]))
+        return found[0], found[1]
 
-    def blocks(self, inputs: NewInputs, tower: Tower) -> tuple[Calls, Calls]:
-        """Return both sides' timed blocks of calls, each on a new input; each worker warms up and uses its own clock."""
-        for encoder in self.encoders:
-            warm_up(partial(_block(encoder.worker, inputs, tower), 1))
-        ours, other = self.encoders
-        return _block(ours.worker, inputs, tower), _block(other.worker, inputs.beside(), tower)
+    @contextmanager
+    def begin(self, inputs: NewInputs, tower: Tower) -> Iterator[tuple[Block, Block]]:
+        """Return both sides' timed calls in new processes, each on a new input; each uses its own clock."""
+        for side in self.sides:
+            side.leave()
+        with timing.begun((self.sides[0], self.sides[1]), inputs, tower) as blocks:
+            yield blocks
 
     def differences(self) -> dict[str, str]:
         """Packages whose versions differ: "1.30.0 -> 1.31.1", the other side's first."""
-        ours, other = (opened["versions"] for opened in self.opened)
+        ours, other = (side.opened[0]["versions"] for side in self.sides)
         names = sorted(name for name in {*ours, *other} if ours.get(name) != other.get(name))
         return {name: f"{other.get(name, 'absent')} -> {ours.get(name, 'absent')}" for name in names}
 
     def end(self) -> None:
         """End both workers."""
-        for worker in self.workers:
-            worker.end()
-
-
-def _block(worker: Worker, inputs: NewInputs, tower: Tower) -> Calls:
-    waiting: deque[Batch] = deque()
-
-    def timed() -> float:
-        kept = Handle(worker.ask("keep", batch=waiting.popleft()), worker.released)
-        return float(worker.ask("block", kept.number, tower, 1))
-
-    return Calls(timed, lambda calls: waiting.extend(inputs.take(calls)), longer=1)
+        for side in self.sides:
+            side.worker.end()
 
 
 @dataclass(frozen=True)
@@ -159,7 +152,7 @@ class SideBySide:
     def weights(self, key: EncoderKey) -> tuple[str, str]:
         """The sha256 of each side's weights."""
         with self.two(key) as two:
-            ours, other = (str(opened["weights"]) for opened in two.opened)
+            ours, other = (str(side.opened[0]["weights"]) for side in two.sides)
             return ours, other
 
     def drift(self, key: EncoderKey, tower: Tower) -> Drift:
@@ -180,10 +173,9 @@ class SideBySide:
         budget = self.config.getoption("--latency-budget")
         limit = Limit(self.limits.of(str(key)), self.limits.false_alarms, self.comparisons)
         with self.two(key) as two:
-            blocks = two.blocks(inputs, tower)
-            middle = decide(*blocks, limit, budget, np.random.default_rng(0))
-            ours, other = (Slow.of(block.blocks[-len(middle.pairs) :]) for block in blocks)
-            return Latencies(middle, beside(ours, other, limit.false_alarms / limit.cells))
+            begin = partial(two.begin, inputs, tower)
+            middle = decide_by_starts(begin, limit, self.limits.between_starts, budget)
+            return Latencies(middle, beside(*slow_calls(middle.starts), limit.false_alarms / limit.cells))
 
     def close(self) -> None:
         """End all workers."""

@@ -155,10 +155,10 @@ def times_the_reference(subjects: Subjects, key: EncoderKey) -> float:
     loaded = subjects.encoder(key)
     batches = subjects.rotating_inputs("image")
     try:
-        _, reference = subjects.reference(key, "image", in_turn(batches))
+        _, reference = subjects.reference(key)
     except CannotRun:
         return 1.0
-    times = ratio(calls_of(loaded.encoder, in_turn(batches), "image"), reference)
+    times = ratio(*(calls_of(encoder, in_turn(batches), "image") for encoder in (loaded.encoder, reference)))
     loaded.encoder.restore_settings()
     return times
 

@@ -6,7 +6,7 @@ import pytest
 
 from plugins.latency.gate import GATE, Gate
 
-COMPARED_S, SHOWN_S = 2.0, 0.5  # seconds for one comparison
+COMPARED_S, SHOWN_S = 2.0, 0.25  # seconds of timed calls for one comparison
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,7 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--latency-budget",
         type=float,
         metavar="SECONDS",
-        help="longest comparison of one encoder's tower with its reference; a slow encoder takes the fewest pairs allowed "
+        help="timed calls of one encoder's tower and of what it is compared with; a slow one takes the fewest blocks allowed "
         f"[{COMPARED_S} when runs or sides are compared, or runs stored, else {SHOWN_S}]",
     )
 
@@ -29,10 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(refusal)
     if config.getoption("benchmark_compare_fail") and not asked:
         raise pytest.UsageError("--benchmark-compare-fail has nothing to compare with: add --benchmark-compare")
-    config.option.latency_budget = _budget(config, asked)
+    stores = bool(asked) or any(config.getoption(option, None) for option in ("benchmark_save", "benchmark_autosave"))
+    config.option.latency_budget = _budget(config, stores)
     if config.getoption("--latency-budget") <= 0:
         raise pytest.UsageError(f"--latency-budget is {config.getoption('--latency-budget'):g}, expected seconds above 0")
-    config.stash[GATE] = Gate(config, asked)
+    config.stash[GATE] = Gate(config, asked, stores)
     config.option.benchmark_compare = []
     if asked:
         config.option.benchmark_quiet = False  # pytest-benchmark's table shows what is compared
@@ -53,11 +54,10 @@ def _swallowed(config: pytest.Config, asked: bool | str) -> str:
     return ""
 
 
-def _budget(config: pytest.Config, asked: bool | str) -> float:
-    options = ("benchmark_save", "benchmark_autosave", "against", "against_python")
-    kept = asked or any(config.getoption(option, None) for option in options)
+def _budget(config: pytest.Config, stores: bool) -> float:
     typed: float | None = config.getoption("--latency-budget")
-    return (COMPARED_S if kept else SHOWN_S) if typed is None else typed
+    sides = any(config.getoption(option, None) for option in ("against", "against_python"))
+    return (COMPARED_S if stores or sides else SHOWN_S) if typed is None else typed
 
 
 def _parallel(config: pytest.Config) -> str:

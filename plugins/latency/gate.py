@@ -1,7 +1,7 @@
 """The latency gate: compares each cell with its newest stored run, and stores no cell that broke a promise."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,17 +12,16 @@ import pytest
 from fixtures.capability import Tower
 from fixtures.cells import EncoderKey
 from plugins.latency.adapter import BenchmarkSession, Stopwatch
+from plugins.latency.fresh import Timing
 from plugins.latency.history import FIELD, SLOW, History, Stored, stored_form
 from plugins.latency.limits import Limits, limits_in
 from plugins.latency.machine import differences, machine
 from plugins.latency.slowdown import Against
 from plugins.latency.trend import FEWEST_RUNS, trend
-from plugins.measures.latency.decision import Decision, Limit, Verdict, decide
-from plugins.measures.latency.paired import Interval, Pairs
-from plugins.measures.latency.reference import Calls
+from plugins.measures.latency.decision import Limit, Verdict
+from plugins.measures.latency.starts import Decision, Level, Start, decide_by_starts, slow_calls
 from plugins.measures.latency.tail import Slow, Tail
 
-PRECISE = 0.01  # without a baseline, measuring stops when the ratio is known within 1 % on both sides
 Name = tuple[str, str, str]
 
 
@@ -55,7 +54,7 @@ class Outcome:
     def seen(self) -> float:
         """The smallest slowdown that this comparison would have found with 95 % chance; requires a baseline."""
         assert self.against
-        return self.against.seen(self.decision.found, self.decision.pairs, self.decision.left)
+        return self.against.seen(self.decision.found, self.decision.starts, self.decision.left)
 
     @property
     def sentence(self) -> str:
@@ -68,7 +67,7 @@ class Outcome:
     @property
     def change(self) -> str:
         """Numbers and limit in one line, the baseline in a second one; requires a baseline."""
-        return self.against.sentence(self.decision.found, self.decision.pairs) if self.against else ""
+        return self.against.sentence(self.decision.found, self.decision.starts) if self.against else ""
 
     @cached_property
     def trend(self) -> dict[str, Any]:
@@ -78,9 +77,9 @@ class Outcome:
     @cached_property
     def shown(self) -> dict[str, Any]:
         """The form that report.json contains."""
-        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "log_ratios", SLOW)}
+        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "starts", SLOW)}
         if self.against:
-            shown |= self.against.found(self.decision.found, self.decision.pairs) | {"would_have_seen": self.seen}
+            shown |= self.against.found(self.decision.found, self.decision.starts) | {"would_have_seen": self.seen}
         if self.tails:
             shown["tails"] = [tail.shown for tail in self.tails]
         return shown | ({"trend": self.trend} if self.trend else {})
@@ -95,7 +94,7 @@ class Outcome:
     def _form(self) -> dict[str, Any]:
         ours, reference = (vars(slow) for slow in self.slow)
         counts = {SLOW: {"ours": ours, "reference": reference}}
-        return stored_form(*self.name, self.decision.pairs, self.verdict) | counts
+        return stored_form(*self.name, self.decision, self.verdict) | counts
 
 
 @dataclass
@@ -113,10 +112,13 @@ class Notes:
 
 
 class Gate:
-    """The session's limits, history and findings; `asked` is --benchmark-compare: False, True, or the name of a run."""
+    """The session's limits, history and findings; `asked` is --benchmark-compare: False, True, or the name of a run.
 
-    def __init__(self, config: pytest.Config, asked: bool | str) -> None:
-        self.config, self.asked = config, asked
+    What a run `stores` others are compared with, so it is timed in fresh processes.
+    """
+
+    def __init__(self, config: pytest.Config, asked: bool | str, stores: bool) -> None:
+        self.config, self.asked, self.stores = config, asked, stores
         self.notes, self.comparisons = Notes(), 1
 
     @cached_property
@@ -140,28 +142,22 @@ class Gate:
         if then is None:
             return None
         limit = Limit(self.limits.of(name[0]), self.limits.false_alarms, self.comparisons)
-        return Against(then, limit, self.limits.between_runs)
+        return Against(then, limit, self.limits)
 
-    def measure(
-        self, key: EncoderKey, tower: Tower, ours: Calls, reference: Callable[[], tuple[str, Calls]], stopwatch: Stopwatch
-    ) -> Outcome | None:
-        """Measure in alternation until the answer is clear or the budget is spent; store the result, note it for the summary.
-
-        `reference` returns the reference's name and timed blocks. Returns None under --benchmark-disable: one call, and
-        no reference.
+    def measure(self, key: EncoderKey, tower: Tower, timing: Timing, stopwatch: Stopwatch) -> Outcome | None:
+        """Time the encoder beside its reference until the answer is clear or the budget is spent; store the result, note it
+        for the summary. Returns None under --benchmark-disable, where nothing is timed.
         """
-        if stopwatch(lambda: ours(1), rounds=1, warm_ups=1) is None:
+        if stopwatch(lambda: None, rounds=1, warm_ups=0) is None:
             return None
-        opponent, theirs = reference()
-        name = (str(key), tower, opponent)
+        name = (str(key), tower, timing.opponent)
         against = self.against(name)
         limit = against.limit if against else Limit(0.0)
-        judged = against.judged if against else _precise
+        judged = against.judged if against else _never
         budget = self.config.getoption("--latency-budget")
-        decision = decide(ours, theirs, limit, budget, np.random.default_rng(), judged)
-        slow = Slow.of(ours.blocks[-len(decision.pairs) :]), Slow.of(theirs.blocks[-len(decision.pairs) :])
-        outcome = Outcome(name, decision, against, self.history.ratios(name), slow)
-        stopwatch.replace(decision.pairs[:, 0])  # the fastest call of each block, instead of the single call
+        decision = decide_by_starts(timing.begin, limit, self.limits.between_starts, budget, judged, timing.looks)
+        outcome = Outcome(name, decision, against, self.history.ratios(name), slow_calls(decision.starts))
+        stopwatch.replace(np.concatenate([start.ours.own for start in decision.starts]))  # instead of the call of nothing
         stopwatch.keep({FIELD: outcome.stored})
         self._note(outcome)
         return outcome
@@ -196,8 +192,8 @@ def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
     return bool(then["low"] <= now["ratio"] <= then["high"] and now["high"] / now["low"] < then["high"] / then["low"])
 
 
-def _precise(found: Interval, pairs: Pairs) -> Verdict:
-    return "pass" if found.high / found.low < (1 + PRECISE) ** 2 else "inconclusive"
+def _never(found: Level, starts: list[Start]) -> Verdict:
+    return "inconclusive"  # what becomes a baseline takes the whole budget
 
 
 GATE = pytest.StashKey[Gate]()

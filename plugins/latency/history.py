@@ -1,7 +1,7 @@
 """Stored runs, read cell by cell: the time of each cell's tower relative to the reference, when, and on which machine."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from fixtures.errors import BadInput
 from plugins.latency.adapter import BenchmarkSession
 from plugins.latency.machine import machine
-from plugins.measures.latency.paired import FEWEST, Interval, Pairs, interval
+from plugins.measures.latency.starts import Decision, Start
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
 SLOW = "slow_calls"  # in it: both sides' counts; runs that were stored before they were counted have none
@@ -21,9 +21,9 @@ ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
 JUDGED_GOOD = ("pass", "recorded", "refined")
 
 
-def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: str) -> dict[str, Any]:
-    """The form of a comparison in extra_info, with the log ratios, so that other confidences can be computed later."""
-    found = interval(pairs, 0.95)
+def stored_form(cell: str, tower: str, reference: str, decision: Decision, verdict: str) -> dict[str, Any]:
+    """The form of a comparison in extra_info: the log ratio of each start, the level that they give, and what starting took."""
+    starts, found = decision.starts, decision.found.interval(0.95)
     return {
         "cell": cell,
         "tower": tower,
@@ -34,9 +34,14 @@ def stored_form(cell: str, tower: str, reference: str, pairs: Pairs, verdict: st
         "high": found.high,
         "confidence": 0.95,
         "n": found.n,
-        "reference_s": float(np.median(pairs[:, 1])),
-        "log_ratios": np.log(pairs[:, 0] / pairs[:, 1]).round(6).tolist(),
+        "reference_s": reference_s(starts),
+        "starts": [round(start.log_ratio, 6) for start in starts],
     }
+
+
+def reference_s(starts: Sequence[Start]) -> float:
+    """Seconds of the reference's call, over these starts."""
+    return float(np.median([start.other.usual_s for start in starts]))
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,10 @@ class Stored:
         """Cell, tower and reference, which must be equal in two runs that are compared."""
         return self.found["cell"], self.found["tower"], self.found["reference"]
 
-    def interval(self, confidence: float) -> Interval:
-        """The ratio with its interval at the given confidence."""
-        ratios = np.exp(np.array(self.found["log_ratios"], np.float64))
-        return interval(np.stack([ratios, np.ones_like(ratios)], axis=1), confidence)
+    @property
+    def starts(self) -> list[float]:
+        """The log ratio of each process; a run that was stored before they were several has one, in blocks."""
+        return self.found.get("starts") or [float(np.median(self.found["log_ratios"]))]
 
 
 class History:
@@ -146,8 +151,8 @@ def _whole(found: Any) -> bool:
         isinstance(found, dict)
         and all(isinstance(found.get(name), str) for name in texts)
         and all(isinstance(found.get(name), float) and found[name] > 0 for name in numbers)
-        and isinstance(found.get("log_ratios"), list)
-        and len(found["log_ratios"]) >= FEWEST
-        and all(isinstance(value, float) for value in found["log_ratios"])
+        and isinstance(logs := found.get("starts", found.get("log_ratios")), list)
+        and len(logs) > 0
+        and all(isinstance(value, float) for value in logs)
         and isinstance(found.get(SLOW, {}), dict)
     )

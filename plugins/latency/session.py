@@ -9,9 +9,11 @@ from fixtures.machine.devices import DEVICES
 from fixtures.registry import backends
 from plugins.cells.matrix import model_of, subject
 from plugins.latency.gate import GATE, Gate
+from plugins.latency.timings import Timings
 from plugins.report.rows import RESULTS
 from plugins.run.bad_input import one_sentence
 
+TIMINGS = pytest.StashKey[Timings]()
 LAST_FILES = 20  # all of whose cells should still exist
 
 
@@ -43,8 +45,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Divide the run's false-alarm rate among all the comparisons that it will make."""
-    session.config.stash[GATE].comparisons = max(1, len(_gated(session)))
+    """Divide the run's false-alarm rate among all the comparisons that it will make, and fork while nothing heavy has run."""
+    config, comparisons = session.config, len(_gated(session))
+    gate = config.stash[GATE]
+    gate.comparisons = max(1, comparisons)
+    fresh = gate.stores and comparisons > 0 and not config.option.collectonly and not config.getoption("benchmark_disable")
+    config.stash[TIMINGS] = timings = Timings(config, fresh)
+    config.add_cleanup(timings.close)
+
+
+@pytest.fixture(scope="session")
+def timings(pytestconfig: pytest.Config) -> Timings:
+    """How this run times encoders."""
+    return pytestconfig.stash[TIMINGS]
 
 
 def _gated(session: pytest.Session) -> set[tuple[str, str]]:

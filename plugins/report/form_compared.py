@@ -84,15 +84,15 @@ class AccuracyBetween(TypedDict):
 
 
 class LatencyBetween(TypedDict):
-    """This version's time to the other's, batch 1, in alternation; `p50_ms` of both, this one's first."""
+    """This version's time to the other's, batch 1, in alternation; `usual_ms` of both, this one's first."""
 
     verdict: Verdict
     ratio: float
     interval: tuple[float, float]
     confidence: float
     allowed: float
-    pairs: int
-    p50_ms: tuple[float, float]
+    starts: int
+    usual_ms: tuple[float, float]
     would_have_seen: float  # the smallest slowdown that would have failed with 95 % chance
     tails: list[TailFigures]
 

@@ -12,6 +12,8 @@ from plugins.report.rows import Record
 
 pytestmark = pytest.mark.alone
 
+SIDES = ("ours", "other")  # of a start
+
 
 def test_accuracy(side_by_side: SideBySide, encoder_key: EncoderKey, tower: Tower, judge: Judge, record: Record) -> None:
     """A1 both sides give the same vector: cosine and largest absolute difference within tolerance, for every input."""
@@ -36,16 +38,17 @@ def test_latency(
     latencies = side_by_side.latencies(encoder_key, tower)
     record("against", side_by_side.what(encoder_key))
     middle = latencies.middle
+    interval = middle.interval
     record(
         f"against.latency.{tower}",
         {
             "verdict": latencies.verdict,
-            "ratio": middle.found.ratio,
-            "interval": [middle.found.low, middle.found.high],
-            "confidence": middle.found.confidence,
+            "ratio": interval.ratio,
+            "interval": [interval.low, interval.high],
+            "confidence": interval.confidence,
             "allowed": 1 + middle.limit.slowdown,
-            "pairs": middle.found.n,
-            "p50_ms": (1e3 * np.median(middle.pairs, axis=0)).tolist(),
+            "starts": interval.n,
+            "usual_ms": [1e3 * float(np.median([getattr(start, side).usual_s for start in middle.starts])) for side in SIDES],
             "would_have_seen": middle.seen,
             "tails": [tail.shown for tail in latencies.tails],
         },

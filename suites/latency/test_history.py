@@ -1,14 +1,17 @@
 """What the gate promises: a cell is timed beside the reference, and held to its own newest stored run."""
 
+import numpy as np
 import pytest
 
 from fixtures.capability import Tower
 from fixtures.cells import EncoderKey
-from plugins.cells.new_inputs import new_inputs
+from plugins.cells.form import formed
 from plugins.cells.promises import Judge
+from plugins.cells.timed_vectors import timed_vectors
+from plugins.golden.verified import Golden
 from plugins.latency.adapter import Stopwatch
 from plugins.latency.gate import Gate
-from plugins.measures.latency.reference import Calls, calls_of
+from plugins.latency.timings import Timings
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
@@ -17,23 +20,23 @@ pytestmark = pytest.mark.alone
 
 def test_encode_in_alternation(
     subjects: Subjects,
+    golden: Golden,
     gate: Gate,
+    timings: Timings,
     encoder_key: EncoderKey,
     tower: Tower,
     stopwatch: Stopwatch,
     judge: Judge,
     record: Record,
-    pytestconfig: pytest.Config,
 ) -> None:
     """L4 against a reference in alternation, encoding is no slower than the newest stored run allows, nor more often slow."""
-    inputs = new_inputs(subjects, encoder_key, tower, pytestconfig.getoption("--seed"))
-    ours = calls_of(subjects.encoder(encoder_key).encoder, inputs.take, tower)
-
-    def reference() -> tuple[str, Calls]:
-        return subjects.reference(encoder_key, tower, inputs.beside().take)
-
-    outcome = gate.measure(encoder_key, tower, ours, reference, stopwatch)
+    timing, ours = timings.of(subjects, encoder_key, tower)
+    outcome = gate.measure(encoder_key, tower, timing, stopwatch)
     if outcome is None:
         return
     record(f"latency_ratio.{tower}", outcome.shown)
     judge(outcome, outcome.sentence)
+    if ours:
+        inputs = [batch for batch, _ in ours.looked_at]
+        vectors = [formed(vector, 1, subjects.model.embed_dim, tower) for _, vector in ours.looked_at]
+        judge(timed_vectors(subjects, golden, encoder_key, tower, inputs, np.concatenate(vectors)))

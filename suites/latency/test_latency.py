@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from fixtures import truth
-from fixtures.capability import Array, Preprocessor, Tower
+from fixtures.capability import Preprocessor, Tower
 from fixtures.cells import Cell, EncoderKey
 from plugins.cells.form import formed
-from plugins.cells.new_inputs import Batch, new_inputs
+from plugins.cells.new_inputs import new_inputs
 from plugins.cells.promises import Judge
+from plugins.cells.timed_vectors import timed_vectors
 from plugins.golden.verified import Golden
 from plugins.latency.adapter import Stopwatch
 from plugins.measures.latency.device_time import device_only
@@ -70,7 +70,7 @@ def test_encode(
     others = sum(given.setdefault(vector.tobytes(), each) != each for vector, each in zip(vectors, inputs_of, strict=True))
     judge(not others, f"{others} of {len(vectors)} timed calls gave the vector of another input")
     chosen = sorted({int(i) for i in np.linspace(0, len(vectors) - 1, LOOKED_AT)})
-    judge(_distance(subjects, golden, encoder_key, tower, [batches[i] for i in chosen], vectors[chosen]))
+    judge(timed_vectors(subjects, golden, encoder_key, tower, [batches[i] for i in chosen], vectors[chosen]))
 
 
 def _facts(loaded: LoadedEncoder) -> dict[str, object]:
@@ -82,28 +82,6 @@ def _facts(loaded: LoadedEncoder) -> dict[str, object]:
         **({"cuda_graphs": True} if encoder.cuda_graphs else {}),
         **({"runs_in": dict(encoder.runs_in)} if encoder.runs_in else {}),
     }
-
-
-def _distance(
-    subjects: Subjects, golden: Golden, key: EncoderKey, tower: Tower, batches: list[Batch], timed: Array
-) -> Comparison:
-    """Timed vectors beside what is right.
-
-    A run of this suite alone has no E2, so torch eager fp32 says what is right. Where it is known that E2 breaks, by whatever
-    size on whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
-    """
-    inputs: Batch = np.concatenate(batches)  # type: ignore[assignment]  # all pixels or all tokens
-    if "E2" in key.known_failures(tower):
-        encoder = subjects.encoder(key).formed
-        whose, wanted = "the encoder's own, not timed", np.concatenate([encoder.encode(batch, tower) for batch in batches])
-    else:
-        whose, wanted = "torch eager fp32's", truth.reference(subjects.model, inputs, tower, iter)
-    own = np.zeros(len(inputs))
-    if key.base != "fp32":
-        own = cosine_distance(truth.at_precision(subjects.model, key.base, inputs, tower), wanted)
-    names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
-    limits = golden.limits_of(key.base, tower, COSINE, own)
-    return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)
 
 
 def test_preprocess(

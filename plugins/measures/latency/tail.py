@@ -90,7 +90,7 @@ def since(ours: tuple[Slow, Slow], reference: tuple[Slow, Slow], false_alarms: f
     then by the reference's own count.
     """
     others = {"in the stored run": ours[1], "of the reference's now": reference[0]}
-    calm = [_rise(reference[0].count(i), reference[1].count(i)) > BUSIER for i in range(len(TIMES))]
+    calm = [rise(reference[0].count(i), reference[1].count(i)) > BUSIER for i in range(len(TIMES))]
     return [_tail(i, ours[0], others, false_alarms / len(TIMES) * calm[i]) for i in range(len(TIMES))]
 
 
@@ -98,12 +98,12 @@ def _tail(i: int, ours: Slow, others: Mapping[str, Slow], chance: float) -> Tail
     counts = {name: other.count(i) for name, other in others.items()}
 
     def fails(slow: int) -> bool:
-        return all(_rise((slow, ours.blocks), other) < chance for other in counts.values())
+        return all(rise((slow, ours.blocks), other) < chance for other in counts.values())
 
     return Tail(TIMES[i], ours.count(i), counts, fails(ours.slow[i]), _seen(fails, ours))
 
 
-def _rise(more: tuple[int, int], less: tuple[int, int]) -> float:
+def rise(more: tuple[int, int], less: tuple[int, int]) -> float:
     """The probability by chance that the first share exceeds the second by so much."""
     from scipy.stats import fisher_exact
 

@@ -14,7 +14,6 @@ from fixtures.errors import Unavailable
 from plugins.cells.fixtures import outcomes
 from plugins.cells.given_back import BuildFailed, CannotRun, give_back
 from plugins.cells.pixels import CannotRead
-from plugins.measures.latency.reference import in_turn
 from plugins.subjects import Subjects
 from suites.selftest.planted.leaking_backends import LeakyEncoder
 
@@ -136,18 +135,18 @@ def test_a_broken_reference_is_tried_once(subjects: Subjects, builds: Builds) ->
     """Whatever it raises, its cells are not judged against it and say why in one sentence."""
     for key in (FIRST, SECOND):
         builds.fails[REFERENCE] = RuntimeError("no such kernel")
-        for tower in TOWERS:
+        for _ in TOWERS:
             with pytest.raises(CannotRun, match=r"nothing to time .*torch-eager-fp32-cpu: RuntimeError: no such"):
-                subjects.reference(key, tower, in_turn(()))
+                subjects.reference(key)
     assert builds.tried.count(REFERENCE) == 1 and [held() for held in builds.held] == [None]
 
 
 def test_a_reference_without_room_is_tried_again_beside_the_next(subjects: Subjects, builds: Builds) -> None:
     """Once an encoder: beside a large one there was no room, beside a small one there may be."""
     builds.fails[REFERENCE] = MemoryError("no room")
-    for tower in TOWERS:
+    for _ in TOWERS:
         with pytest.raises(CannotRun, match="MemoryError: no room"):
-            subjects.reference(FIRST, tower, in_turn(()))
+            subjects.reference(FIRST)
     assert builds.tried.count(REFERENCE) == 1
-    name, _ = subjects.reference(SECOND, "image", in_turn(()))
+    name, _ = subjects.reference(SECOND)
     assert name == str(REFERENCE) and builds.tried.count(REFERENCE) == 2

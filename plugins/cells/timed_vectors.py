@@ -1,0 +1,35 @@
+"""Are vectors right while calls are timed? Nobody looks at them before the clock has stopped."""
+
+import numpy as np
+
+from fixtures import truth
+from fixtures.capability import Array, Tower
+from fixtures.cells import EncoderKey
+from plugins.cells.new_inputs import Batch
+from plugins.golden.verified import Golden
+from plugins.measures.vectors.metrics import Comparison, cosine_distance
+from plugins.subjects import Subjects
+
+COSINE = "cosine_distance"
+
+
+def timed_vectors(
+    subjects: Subjects, golden: Golden, key: EncoderKey, tower: Tower, batches: list[Batch], timed: Array
+) -> Comparison:
+    """Timed vectors beside what is right.
+
+    A run of this suite alone has no E2, so torch eager fp32 says what is right. Where it is known that E2 breaks, by whatever
+    size on whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
+    """
+    inputs: Batch = np.concatenate(batches)  # type: ignore[assignment]  # all pixels or all tokens
+    if "E2" in key.known_failures(tower):
+        encoder = subjects.encoder(key).formed
+        whose, wanted = "the encoder's own, not timed", np.concatenate([encoder.encode(batch, tower) for batch in batches])
+    else:
+        whose, wanted = "torch eager fp32's", truth.reference(subjects.model, inputs, tower, iter)
+    own = np.zeros(len(inputs))
+    if key.base != "fp32":
+        own = cosine_distance(truth.at_precision(subjects.model, key.base, inputs, tower), wanted)
+    names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
+    limits = golden.limits_of(key.base, tower, COSINE, own)
+    return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)

@@ -1,0 +1,94 @@
+"""Where a comparison times its two sides: in fresh processes, or, where nothing is stored or compared, in this one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fixtures.capability import Array, Encoder, Tower
+from fixtures.worker.client import Worker
+from fixtures.worker.server import timed_calls
+from plugins.cells.new_inputs import Batch, NewInputs
+from plugins.measures.latency.starts import LOOKS_AT, Begin, Block
+from plugins.measures.latency.steady import warm_up
+
+
+@dataclass
+class Side:
+    """An encoder that is built anew in a new process for each start: `worker` forks, and the fork opens `cell`."""
+
+    worker: Worker
+    cell: tuple[Any, ...]  # arguments of Server.open_cell
+    alive: bool = False
+    opened: list[dict[str, Any]] = field(default_factory=list)  # by start: open_cell's answer, and the first call's seconds
+    looked_at: list[tuple[Batch, Array]] = field(default_factory=list)  # by start: an input and its vector
+
+    def begin(self) -> dict[str, Any]:
+        """Start a process. Raises Unavailable, or RuntimeError if the encoder cannot be built there."""
+        self.worker.ask("fork")
+        self.alive = True
+        self.opened.append(self.worker.ask("open_cell", *self.cell))
+        return self.opened[-1]
+
+    def leave(self) -> None:
+        """End the process."""
+        if self.alive:
+            self.alive = False
+            self.worker.ask("leave")
+
+    def block(self, inputs: NewInputs, tower: Tower) -> Block:
+        """Timed calls there, each on a new input."""
+
+        def block(calls: int) -> tuple[list[float], list[float]]:
+            batch = np.concatenate(inputs.take(calls))
+            seconds, waited = self.worker.ask("timed", tower, batch=batch)
+            self._last: Batch = batch[-1:]  # type: ignore[assignment]  # pixels or tokens
+            return seconds, waited
+
+        return block
+
+    def look(self) -> None:
+        """Keep the last timed call's input and vector."""
+        self.looked_at.append((self._last, self.worker.ask("results")[-1:]))
+
+
+@contextmanager
+def begun(sides: tuple[Side, Side], inputs: NewInputs, tower: Tower) -> Iterator[tuple[Block, Block]]:
+    """A new process of each side, warmed up; both end with the block. Errors: see Side.begin."""
+    try:
+        blocks = []
+        for side in sides:
+            opened = side.begin()
+            block = side.block(inputs.beside(), tower)
+            opened["first_s"] = block(1)[0][0]
+            warm_up(partial(block, 1))
+            blocks.append(block)
+        yield blocks[0], blocks[1]
+        sides[0].look()
+    finally:
+        for side in sides:
+            side.leave()
+
+
+def here(encoder: Encoder, inputs: NewInputs, tower: Tower) -> Block:
+    """Timed calls in this process; the encoder's settings are restored before the clock starts."""
+
+    def block(calls: int) -> tuple[list[float], list[float]]:
+        batch = np.concatenate(inputs.take(calls))
+        encoder.restore_settings()
+        seconds, waited, _ = timed_calls(encoder, batch, tower)
+        return seconds, waited
+
+    return block
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How an encoder's tower is timed beside what it is compared with."""
+
+    opponent: str  # shown to users, and part of a stored run's name
+    begin: Begin
+    looks: Sequence[int] = LOOKS_AT
