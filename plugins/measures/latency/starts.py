@@ -30,6 +30,7 @@ SELF_MADE = 0.001  # the chance that ours are interrupted so much more often alt
 FEWEST_BLOCKS = 3  # of each side in a start
 LOOKS_AT = (2, 4, 6, 8)  # starts after which the answer may be clear: LOOKS of them
 STARTS = LOOKS_AT[-1]
+PATIENCE = 10  # times the budget of timed calls: no more processes are started later, where starting them takes so long
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Decision:
     @property
     def left(self) -> float:
         """How many times longer the comparison would have taken if it had not been clear."""
-        return max(1.0, STARTS / len(self.starts))
+        return 1.0 if self.verdict == "inconclusive" else max(1.0, STARTS / len(self.starts))
 
     @property
     def seen(self) -> float:
@@ -182,9 +183,9 @@ def decide_by_starts(
     `known`: see Level.of. `judged` replaces `verdict` if the limit is not on the ratio itself (but on its change, for example).
     """
     starts: list[Start] = []
-    spent_s, rng = 0.0, np.random.default_rng()
+    spent_s, rng, ends = 0.0, np.random.default_rng(), time.perf_counter() + PATIENCE * budget_s
     for look in looks:
-        while len(starts) < look:
+        while len(starts) < look and (len(starts) < looks[0] or time.perf_counter() < ends):
             with begin() as (ours, other):
                 begun = time.perf_counter()
                 starts.append(start(ours, other, budget_s / looks[-1], rng))

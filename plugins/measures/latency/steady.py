@@ -40,12 +40,12 @@ class WarmUp:
         return {"first_call": self.first_call_ms, "calls_to_steady": self.calls_to_steady}
 
 
-def warm_up(call: Callable[[], object]) -> WarmUp:
-    """Call until two neighbouring windows of calls agree twice in a row, or the budget ends."""
+def warm_up(call: Callable[[], object], most_s: float = MOST_WARM_UP_S) -> WarmUp:
+    """Call until two neighbouring windows of calls agree twice in a row, or `most_s` seconds are over."""
     times: list[float] = []
     agreed = 0
     started = time.perf_counter()
-    while len(times) < MOST_WARM_UP_CALLS and (time.perf_counter() - started < MOST_WARM_UP_S or len(times) < 3):
+    while len(times) < MOST_WARM_UP_CALLS and (time.perf_counter() - started < most_s or len(times) < 3):
         before = time.perf_counter()
         call()
         times.append(time.perf_counter() - before)
