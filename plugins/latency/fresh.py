@@ -1,6 +1,6 @@
 """Where a comparison times its two sides: in fresh processes, or, where nothing is stored or compared, in this one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -93,4 +93,5 @@ class Timing:
 
     opponent: str  # shown to users, and part of a stored run's name
     begin: Begin
+    opened: Sequence[Mapping[str, Any]] = ()  # Side.opened of our side, which grows
     looks: Sequence[int] = LOOKS_AT

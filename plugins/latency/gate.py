@@ -13,10 +13,11 @@ from fixtures.capability import Tower
 from fixtures.cells import EncoderKey
 from plugins.latency.adapter import BenchmarkSession, Stopwatch
 from plugins.latency.fresh import Timing
-from plugins.latency.history import FIELD, SLOW, History, Stored, stored_form
+from plugins.latency.history import FIELD, SLOW, STARTING, History, Stored, stored_form
 from plugins.latency.limits import Limits, limits_in
 from plugins.latency.machine import differences, machine
 from plugins.latency.slowdown import Against
+from plugins.latency.starting import Starting, slower, starting
 from plugins.latency.trend import FEWEST_RUNS, trend
 from plugins.measures.latency.decision import Limit, Verdict
 from plugins.measures.latency.starts import Decision, Level, Start, decide_by_starts, slow_calls
@@ -34,6 +35,7 @@ class Outcome:
     against: Against | None  # the baseline, if there is one
     before: list[Stored]  # all stored runs of the cell on this machine, oldest first
     slow: tuple[Slow, Slow]  # ours and the reference's
+    starting: Starting  # what each process took to start
 
     def __bool__(self) -> bool:
         return self.verdict != "fail"
@@ -43,7 +45,12 @@ class Outcome:
         """pass, fail or inconclusive; "recorded" without a baseline."""
         if self.against is None:
             return "recorded"
-        return "fail" if any(tail.fails for tail in self.tails) else self.decision.verdict
+        return "fail" if any(tail.fails for tail in self.tails) or self.slower_starts else self.decision.verdict
+
+    @cached_property
+    def slower_starts(self) -> list[str]:
+        """Sentences about what takes longer to start than in the baseline."""
+        return slower(self.starting, self.against.then.found.get(STARTING, {})) if self.against else []
 
     @cached_property
     def tails(self) -> list[Tail]:
@@ -62,6 +69,7 @@ class Outcome:
         if not self.against:
             return self.decision.effort
         slow = "".join(f"more slow calls: {tail}\n" for tail in self.tails if tail.fails)
+        slow += "".join(f"slower to start, {sentence}\n" for sentence in self.slower_starts)
         return f"{slow}{'slower' if self.decision.verdict == 'fail' else 'middle'}: {self.change}\n{self.decision.effort}"
 
     @property
@@ -77,7 +85,7 @@ class Outcome:
     @cached_property
     def shown(self) -> dict[str, Any]:
         """The form that report.json contains."""
-        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "starts", SLOW)}
+        shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "starts", SLOW, STARTING)}
         if self.against:
             shown |= self.against.found(self.decision.found, self.decision.starts) | {"would_have_seen": self.seen}
         if self.tails:
@@ -94,7 +102,7 @@ class Outcome:
     def _form(self) -> dict[str, Any]:
         ours, reference = (vars(slow) for slow in self.slow)
         counts = {SLOW: {"ours": ours, "reference": reference}}
-        return stored_form(*self.name, self.decision, self.verdict) | counts
+        return stored_form(*self.name, self.decision, self.verdict) | counts | {STARTING: self.starting}
 
 
 @dataclass
@@ -156,7 +164,9 @@ class Gate:
         judged = against.judged if against else _never
         budget = self.config.getoption("--latency-budget")
         decision = decide_by_starts(timing.begin, limit, self.limits.between_starts, budget, judged, timing.looks)
-        outcome = Outcome(name, decision, against, self.history.ratios(name), slow_calls(decision.starts))
+        outcome = Outcome(
+            name, decision, against, self.history.ratios(name), slow_calls(decision.starts), starting(timing.opened)
+        )
         stopwatch.replace(np.concatenate([start.ours.own for start in decision.starts]))  # instead of the call of nothing
         stopwatch.keep({FIELD: outcome.stored})
         self._note(outcome)

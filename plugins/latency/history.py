@@ -15,6 +15,7 @@ from plugins.measures.latency.starts import Decision, Start
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
 SLOW = "slow_calls"  # in it: both sides' counts; runs that were stored before they were counted have none
+STARTING = "starting"  # in it: what each process took to start, likewise
 ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
 # Verdicts that may be baselines. An inconclusive run is not, or a slow drift would stay hidden. But an inconclusive run that
 # narrows its baseline's interval is "refined" and replaces it, or a noisy first run would stay the baseline for ever.
@@ -154,5 +155,5 @@ def _whole(found: Any) -> bool:
         and isinstance(logs := found.get("starts", found.get("log_ratios")), list)
         and len(logs) > 0
         and all(isinstance(value, float) for value in logs)
-        and isinstance(found.get(SLOW, {}), dict)
+        and all(isinstance(found.get(name, {}), dict) for name in (SLOW, STARTING))
     )

@@ -24,7 +24,7 @@ from plugins.measures.latency.tail import Slow, rise
 
 LOW = 20  # the percentile that stands for a start: other load only adds time, and a slowdown of all calls moves it as the rest
 WAITED = 0.01  # a call was interrupted if its threads waited for a processor for this share of its time
-FEWEST_OWN = 8  # calls that were not interrupted, or all calls count
+FEWEST_OWN = 8  # calls of a process, which count even if they were interrupted
 KNOWN = 4  # starts that what is known beforehand about the spread is worth
 SELF_MADE = 0.001  # the chance that ours are interrupted so much more often although both share the machine alike
 FEWEST_BLOCKS = 3  # of each side in a start
@@ -48,9 +48,10 @@ class Calls:
 
     @property
     def own(self) -> np.ndarray:
-        """Seconds of the calls that no other program interrupted; of all, where these are too few."""
-        own = self.seconds[self.waited <= WAITED * self.seconds]
-        return own if len(own) >= FEWEST_OWN else self.seconds
+        """Seconds of the calls that no other program interrupted; where these are too few, of those that waited least."""
+        shares = self.waited / self.seconds
+        least = float(np.sort(shares)[min(FEWEST_OWN, len(shares)) - 1])
+        return np.compress(shares <= max(WAITED, least), self.seconds)
 
     @property
     def usual_s(self) -> float:

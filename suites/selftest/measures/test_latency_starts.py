@@ -1,0 +1,168 @@
+"""Several fresh processes a side, on simulated ones: how often the gate cries wolf, what it finds, and which calls count."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import exp, log
+
+import numpy as np
+import pytest
+
+from plugins.latency.history import Stored, stored_form
+from plugins.latency.limits import Limits
+from plugins.latency.machine import machine
+from plugins.latency.slowdown import Against, change
+from plugins.latency.starting import slower, starting
+from plugins.measures.latency.decision import Limit, Verdict
+from plugins.measures.latency.starts import LOOKS_AT, Block, Calls, Decision, Level, Start, decide_by_starts, slow_calls
+
+LIMITS = Limits(0.01, 0.05, 0.005, 0.01)
+
+
+class Machine:
+    """Processes whose level differs by `spread` from one to the next, on a machine that interrupts a share of the calls."""
+
+    def __init__(self, seed: int, spread: float = 0.01, busy: float = 0.3) -> None:
+        self.rng, self.spread, self.busy = np.random.default_rng(seed), spread, busy
+        self.processes = 0
+
+    def block(self, seconds: float, every: float = 0.0, times: float = 1.0) -> Block:
+        """One process's calls; a share `every` of them takes `times` as long by itself."""
+        level = seconds * exp(self.rng.normal(0, self.spread))
+
+        def block(calls: int) -> tuple[list[float], list[float]]:
+            own = level * np.exp(self.rng.normal(0, 0.02, calls)) * np.where(self.rng.random(calls) < every, times, 1.0)
+            waited = np.where(self.rng.random(calls) < self.busy, self.rng.uniform(0.1, 9, calls), 0.0) * level
+            return (own + waited).tolist(), waited.tolist()
+
+        return block
+
+    @contextmanager
+    def begin(self, slower: float = 0.0, every: float = 0.0, times: float = 1.0) -> Iterator[tuple[Block, Block]]:
+        """A process of each side."""
+        self.processes += 2
+        yield self.block(0.003 * (1 + slower), every, times), self.block(0.003)
+
+    def decision(self, slower: float, limit: Limit, against: Against | None = None) -> Decision:
+        """Of code that is `slower`; three blocks a start."""
+        judged = against.judged if against else None
+        return decide_by_starts(lambda: self.begin(slower), limit, LIMITS.between_starts, 1e-9, judged)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No clock ends a comparison or a start: each has so many blocks."""
+    monkeypatch.setattr("plugins.measures.latency.starts.PATIENCE", 1e15)
+    monkeypatch.setattr("plugins.measures.latency.starts.FEWEST_BLOCKS", 8)
+
+
+def never(level: Level, starts: list[Start]) -> Verdict:
+    """Not clear."""
+    return "inconclusive"
+
+
+def stored(decision: Decision) -> Stored:
+    """As a run that passed would store it."""
+    return Stored("0001_x.json", "2026-01-01T00:00:00", machine(), "abc", stored_form("m", "image", "r", decision, "pass"))
+
+
+def test_equal_code_fails_no_more_often_than_stated() -> None:
+    """Nothing allowed, 5 in 100 stated, beside each other (250 trials; 22 failures or more have a chance of 1 in 100)."""
+    failed = sum(Machine(seed).decision(0.0, Limit(0.0, 0.05)).verdict == "fail" for seed in range(250))
+    assert failed < 22, failed
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.6])
+def test_a_slowdown_is_found_and_a_small_one_is_not(busy: float) -> None:
+    """10 % where 2 % is allowed, nearly always, however busy the machine; 1 % never."""
+    limit = Limit(0.02, 0.01, cells=12)
+    assert sum(Machine(seed, busy=busy).decision(0.10, limit).verdict == "fail" for seed in range(60)) >= 57
+    assert sum(Machine(seed, busy=busy).decision(0.01, limit).verdict == "fail" for seed in range(60)) == 0
+
+
+def test_two_runs_of_equal_code_agree() -> None:
+    """Now against then, each run with an offset of its own: stated false alarms, and 20 % is found where none is allowed."""
+    rng, failed, found, limit = np.random.default_rng(0), 0, 0, Limit(0.0, 0.05)
+    for seed in range(200):
+        offset = exp(rng.normal(0, LIMITS.between_runs))
+        then = decide_by_starts(Machine(seed).begin, Limit(0.0), 0.01, 1e-9, never)
+        against = Against(stored(then), limit, LIMITS)
+        failed += Machine(seed + 1000).decision(offset - 1, limit, against).verdict == "fail"
+        found += Machine(seed + 2000).decision(1.2 * offset - 1, limit, against).verdict == "fail"
+    assert failed < 18 and found >= 196, (failed, found)
+
+
+def test_a_clear_answer_takes_few_processes() -> None:
+    """Twice as slow is clear at the first look; what is on the limit takes all of them."""
+    clear, unclear = Machine(0), Machine(1)
+    assert clear.decision(2.0, Limit(0.05)).verdict == "fail" and clear.processes == 2 * LOOKS_AT[0]
+    assert unclear.decision(0.05, Limit(0.05)).verdict == "inconclusive"
+    exact = decide_by_starts(unclear.begin, Limit(0.05), 0.01, 1e-9, never)
+    assert len(exact.starts) == LOOKS_AT[-1] and exact.left == 1.0
+
+
+def test_what_it_would_have_seen_it_sees() -> None:
+    """The smallest slowdown that runs of equal code state is found in about 95 of 100."""
+    limit = Limit(0.05, 0.01)
+    then = Against(stored(decide_by_starts(Machine(5000).begin, Limit(0.0), 0.01, 1e-9, never)), limit, LIMITS)
+    stated = []
+    for seed in range(40):
+        equal = Machine(seed).decision(0.0, limit, then)
+        stated.append(then.seen(equal.found, equal.starts, equal.left))
+    slower = float(np.median(stated))
+    found = sum(Machine(seed + 100).decision(slower, limit, then).verdict == "fail" for seed in range(100))
+    assert 0.05 < slower < 0.2 and found >= 80, (slower, found)
+
+
+def test_what_is_known_beforehand_counts_like_a_few_starts() -> None:
+    """Two starts that happen to agree do not make an interval of no width; many starts that differ make a wide one."""
+    lucky, wide = Level.of([0.1, 0.1], 0.01), Level.of([0.0, 0.2] * 10, 0.01)
+    assert lucky.interval(0.95).high / lucky.interval(0.95).low > 1.02
+    assert wide.error == pytest.approx(0.1 / np.sqrt(20), rel=0.15)
+    assert Level.of([0.3], 0.01).interval(0.95).n == 1
+
+
+def test_a_change_covers_the_answer_by_ratio_and_by_time() -> None:
+    """The reference takes half as long again now, or then: only what is slower by both has its lower end above."""
+    now, then = Level.of([0.0] * 8, 0.01), Level.of([0.0] * 8, 0.01)
+    plain, wider = change(now, then, 1e-6, 0.0, 0.95), change(now, then, 0.02, 0.0, 0.95)
+    assert log(plain.low) == pytest.approx(-log(plain.high)) and wider.high > plain.high
+    assert change(now, then, 1e-6, 0.5, 0.95).high == pytest.approx(plain.high * exp(0.5))
+    assert change(now, then, 1e-6, -0.5, 0.95).low == pytest.approx(plain.low * exp(-0.5))
+
+
+def test_interrupted_calls_do_not_count() -> None:
+    """They say nothing of the code, unless nearly all are interrupted, or ours alone: then its own threads are in its way."""
+    seconds, waited = np.full(40, 0.003), np.zeros(40)
+    seconds[::4], waited[::4] = 0.03, 0.027
+    busy, calm = Calls(seconds, waited), Calls(np.full(40, 0.003), np.zeros(40))
+    assert busy.usual_s == pytest.approx(0.003) and len(busy.own) == 30
+    assert Calls(seconds, np.where(waited > 0, waited, 0.001)).usual_s == pytest.approx(0.003)
+    assert slow_calls([Start(busy, busy)] * 5)[0].slow == (0, 0)
+    assert slow_calls([Start(busy, calm)] * 5)[0].slow == (50, 50)
+
+
+def test_slow_calls_of_all_starts_are_counted_together() -> None:
+    """1 in 20 twice as slow, of 8 processes on a busy machine."""
+    host, starts = Machine(3, busy=0.5), []
+    with host.begin(every=0.05, times=2.0) as (ours, other):
+        for _ in range(8):
+            starts.append(Start(Calls.of([ours(100)]), Calls.of([other(100)])))
+    mine, theirs = slow_calls(starts)
+    assert mine.blocks == pytest.approx(400, abs=60) and mine.slow[0] == pytest.approx(20, abs=12) and theirs.slow == (0, 0)
+
+
+def test_starting_has_wide_limits() -> None:
+    """Every process of now beside every one of then: one that met a burst says nothing."""
+    then = starting([{"model_s": 1.0, "load_s": load, "first_s": 0.1} for load in (1.0, 1.5, 2.0)])
+    assert slower(starting([{"model_s": 2.0, "load_s": 6.0, "first_s": 0.1}] * 3), then) == []
+    assert slower({"load": [4.1, 9.0], "first call": [0.3, 0.3]}, then) == [
+        "load: at least 2.0 times as long as in the stored run, in all of 2 processes",
+        "first call: at least 3.0 times as long as in the stored run, in all of 2 processes",
+    ]
+    assert slower({"load": [9.0]}, {}) == []
+
+
+def test_runs_that_were_stored_before_have_one_start() -> None:
+    """The median of their blocks, whose spread says nothing of other processes."""
+    old = Stored("0001_x.json", "2026", machine(), "abc", {"log_ratios": [0.1, 0.2, 0.6]})
+    assert old.starts == [0.2]
