@@ -33,3 +33,15 @@ def timed_vectors(
     names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
     limits = golden.limits_of(key.base, tower, COSINE, own)
     return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)
+
+
+CLEARLY = 0.1  # of the distance to its own: with less, a vector is another input's, whatever the precision
+
+
+def of_others(subjects: Subjects, tower: Tower, batches: list[Batch], timed: Array) -> int:
+    """How many timed vectors, [N, D], are those of another of these inputs; needs no golden data."""
+    inputs: Batch = np.concatenate(batches)  # type: ignore[assignment]  # all pixels or all tokens
+    wanted = truth.reference(subjects.model, inputs, tower, iter)
+    to_each = [cosine_distance(timed, np.broadcast_to(each, timed.shape)) for each in wanted]
+    distances = np.stack(to_each, axis=1)  # [timed, input]
+    return int((distances.min(axis=1) < CLEARLY * np.diagonal(distances)).sum())
