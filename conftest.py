@@ -1,6 +1,8 @@
 """Names the plugins."""
 
-pytest_plugins = [
+import pytest
+
+PLUGINS = [
     "plugins.command_line.gpu",
     "plugins.command_line.options",
     "plugins.run.write_failures",
@@ -47,3 +49,9 @@ pytest_plugins = [
     "plugins.report.matrix_page",
     "plugins.report.inputs_page",
 ]
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load them here: for each name in `pytest_plugins`, pytest would read the entry points of all installed packages."""
+    for name in PLUGINS:
+        pluginmanager.import_plugin(name)
