@@ -1,4 +1,4 @@
-"""Inner runs as forks of one process that has imported open_clip: that takes 4 of the 6 seconds of a small run."""
+"""Inner runs as forks of one process that has imported open_clip and pytest: that takes 4 of the 6 seconds of a small run."""
 
 import atexit
 import functools
@@ -81,6 +81,7 @@ BEFORE: Imported | None = None  # in a fork of the server: what the server has i
 def _serve() -> None:
     """One order a line; the answer is an exit code as subprocess has it."""
     import open_clip  # noqa: F401
+    import pytest  # noqa: F401
 
     from suites.selftest import forked  # this module, under the name by which others find it
 
