@@ -11,7 +11,8 @@ INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --
 
 comma := ,
 # One more process than cores, four at most: some selftests wait for one that hangs on purpose.
-SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile
+# Files in the order of their folders: xdist would begin with those of many tests, which are quick, and end with the long ones.
+SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile --no-loadscope-reorder
 SHARED := chinese-clip deepspeed openai-clip tensorrt-rtx torchao transformers
 APART := deepsparse infinity openvino
 MATRIX := deepsparse openvino  # what BACKENDS=all sets up: a service is not in the matrix
