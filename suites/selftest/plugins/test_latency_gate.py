@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from fixtures import ROOT
 from suites.selftest import forked
 from suites.selftest.conftest import small_dataset
 from suites.selftest.patience import HANG_S
@@ -200,7 +199,6 @@ REFUSED = {
 def test_refused_in_one_sentence(case: str, tmp_path: Path) -> None:
     """Exit 4, one sentence, nothing run."""
     args, sentence = REFUSED[case]
-    command = [sys.executable, "-m", "pytest", f"--benchmark-storage={tmp_path}", *args]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
+    result = forked.run([f"--benchmark-storage={tmp_path}", *args], {}, supervised=True)
     assert result.returncode == 4 and sentence in result.stdout + result.stderr, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr and "passed" not in result.stdout
