@@ -26,7 +26,7 @@ PLUGIN = ("-p", "suites.selftest.planted.crashing_backends", "suites/embeddings/
 def all_ways(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> SimpleNamespace:
     """One run that dies three times."""
     folder = tmp_path_factory.mktemp("deadly")
-    limits = (f"--test-limit={patience(25)}", "--memory-limit=4", f"--junit-xml={folder}/junit.xml")
+    limits = (f"--test-limit={patience(15)}", "--memory-limit=4", f"--junit-xml={folder}/junit.xml")
     done = start(folder, *PLUGIN, *limits, *tiny, "--backend", ",".join(WAYS), supervised=True)
     rows = json.loads((folder / "report.json").read_text())["cells"]
     cases = ElementTree.parse(folder / "junit.xml").getroot().iter("testcase")
@@ -51,9 +51,9 @@ def test_the_others_go_on(all_ways: SimpleNamespace) -> None:
     assert all_ways.done.returncode == 1
 
 
-def test_the_child_dies_with_its_supervisor(tmp_path: Path) -> None:
+def test_the_child_dies_with_its_supervisor(tmp_path: Path, tiny: list[str]) -> None:
     """SIGKILL leaves the supervisor no time to say goodbye."""
-    command = [sys.executable, "-m", "pytest", *PLUGIN, "--backend=hang", f"--report={tmp_path}/report.json"]
+    command = [sys.executable, "-m", "pytest", *PLUGIN, *tiny, "--backend=hang", f"--report={tmp_path}/report.json"]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     family = _until(lambda: psutil.Process(run.pid).children(recursive=True))
     time.sleep(3)  # until it hangs; a child that is still starting must die as well
@@ -62,9 +62,9 @@ def test_the_child_dies_with_its_supervisor(tmp_path: Path) -> None:
     assert not psutil.wait_procs(family, timeout=HANG_S)[1]
 
 
-def test_it_can_be_left_out(tmp_path: Path) -> None:
+def test_it_can_be_left_out(tmp_path: Path, tiny: list[str]) -> None:
     """--unsupervised runs in the process that was started."""
-    done = start(tmp_path, *PLUGIN, "--backend=crash", "--unsupervised", supervised=True)
+    done = start(tmp_path, *PLUGIN, *tiny, "--backend=crash", "--unsupervised", supervised=True)
     assert done.returncode == -signal.SIGSEGV
 
 
