@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from suites.selftest.conftest import BRIEF, Run, start
+from suites.selftest.conftest import BRIEF, TINY, Run, start
 
 PLUGIN = ("-p", "suites.selftest.planted.faulty_preprocessors")
 BROKEN = {
@@ -79,7 +79,7 @@ def test_a_file_that_nobody_can_read(run: Run, dataset: Path) -> None:
     """It ends the run in one sentence, from whichever preprocessor comes first."""
     path = dataset / "images" / "scene_001.jpg"
     path.write_bytes(path.read_bytes()[:-2])
-    done = run("--update-golden", f"--dataset={dataset}", f"--golden={dataset}", "--preprocessor=read_from_cv")
+    done = run("--update-golden", *TINY, f"--dataset={dataset}", f"--golden={dataset}", "--preprocessor=read_from_cv")
     assert done.returncode != 0
     assert "scene_001.jpg cannot be decoded" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -36,9 +36,9 @@ class Terminal:
 def finished(tmp_path_factory):  # type: ignore[no-untyped-def]
     """One inner run with a good and a known-bad preprocessor; its process and its report."""
     folder = tmp_path_factory.mktemp("report")
-    command = list(CELLS)
     # Benchmarks on: latency belongs to the report.
-    process = start(folder, *command, "original_clip,opencv_based", *BRIEF, "--benchmark-enable", "--latency-budget=0.5")
+    timed = ("--benchmark-enable", "--latency-budget=0.5")
+    process = start(folder, *CELLS, "original_clip,opencv_based", *BRIEF, *timed)
     return process, json.loads((folder / "report.json").read_text())
 
 
@@ -114,7 +114,7 @@ def test_the_table_fits(width: int) -> None:
     assert len([line for line, verdict in found if verdict]) == len(cells) / len(names)
 
 
-def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
+def test_a_declared_failure_that_holds_is_reported(run: Run, tiny: list[str]) -> None:
     """Strict: a good preprocessor that declares it squashes fails the run."""
     result = run(
         "-p",
@@ -122,6 +122,7 @@ def test_a_declared_failure_that_holds_is_reported(run: Run) -> None:
         "suites/preprocessing",
         "--preprocessor",
         "pessimist",
+        *tiny,
         env={"PLANT": "pessimist"},
     )
     assert result.returncode == 1

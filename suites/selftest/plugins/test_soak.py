@@ -32,8 +32,8 @@ def test_the_promise(run: Run, few: list[str], tmp_path: Path) -> None:
     assert "(farthest: call " in done.stdout and "--soak=3" in done.stdout and "--seed=" in done.stdout
 
 
-def test_it_is_asked_for(run: Run, few: list[str]) -> None:
+def test_it_is_asked_for(run: Run, tiny: list[str]) -> None:
     """No run soaks without the option, and a wrong number of seconds is one sentence."""
-    assert "test_soak" not in run(*ONE, *few, "--collect-only", "-q", "--backend=wrong-never").stdout
-    done = run(*ONE, *few, "--soak=-1")
+    assert "test_soak" not in run(*ONE, *tiny, "--collect-only", "-q", "--backend=wrong-never").stdout
+    done = run(*ONE, *tiny, "--soak=-1")
     assert done.returncode == 4 and "--soak is '-1', expected a number of seconds above 0" in done.stdout + done.stderr

@@ -12,7 +12,7 @@ import pytest
 from fixtures import ROOT
 from fixtures.storage.cache import is_whole
 from plugins.golden.verified import damaged
-from suites.selftest.conftest import small_dataset
+from suites.selftest.conftest import TINY, small_dataset
 from suites.selftest.patience import HANG_S
 
 EXPORT = (
@@ -57,7 +57,7 @@ def test_cache_and_history(shared: Path) -> None:
 def test_golden(tmp_path: Path) -> None:
     """Both write the same golden data: they are whole, and no run ends in a traceback."""
     small_dataset(tmp_path / "mine")
-    for code, output in both(tmp_path, "--update-golden"):
+    for code, output in both(tmp_path, "--update-golden", *TINY):
         assert code == 1 and "Traceback" not in output, output[-2000:]
     (folder,) = (path for path in (tmp_path / "golden").iterdir() if path.is_dir() and not path.name.startswith("."))
     assert not damaged(folder)
