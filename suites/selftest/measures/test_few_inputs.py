@@ -11,7 +11,7 @@ import pytest
 from fixtures import ROOT
 from fixtures.truth import SAMPLE
 from plugins.golden.derivation import FACTOR, SURE, widening
-from suites.selftest.conftest import small_dataset, start
+from suites.selftest.conftest import TINY, small_dataset, start
 
 SCALED = {"24.scaled-output.0": "normalised", "24.scaled-output.3": "0.01 %"}  # suites/studies/faults/outputs.py
 
@@ -40,7 +40,7 @@ def test_many_inputs_are_not_widened() -> None:
 def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """Golden data of three scenes and two queries."""
     folder = tmp_path_factory.mktemp("three")
-    given = [f"--dataset={small_dataset(folder / 'mine')}", f"--golden={folder}/golden"]
+    given = [*TINY, f"--dataset={small_dataset(folder / 'mine')}", f"--golden={folder}/golden"]
     made = start(folder, *given, "--update-golden")
     assert "new golden data" in made.stdout + made.stderr, made.stdout[-3000:]
     return folder, given

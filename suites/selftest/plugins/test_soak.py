@@ -19,11 +19,11 @@ def test_what_it_would_find(calls: int) -> None:
     assert (1 - share) ** calls == pytest.approx(0.05)
 
 
-def test_the_promise(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_the_promise(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """E18 breaks for what goes wrong late and seldom, and names the call; the table has the calls of each tower."""
     backends = ("never", "late", "seldom")
     names = ",".join(f"wrong-{name}" for name in backends)
-    done = run("suites/embeddings/test_soak.py", *ONE, *few, f"--backend={names}", "--soak=3", "-k", "text")
+    done = run("suites/embeddings/test_soak.py", *ONE, *tiny, f"--backend={names}", "--soak=3", "-k", "text")
     rows = {row["backend"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
     broken = {name: rows[f"wrong-{name}"]["broken_promises"] for name in backends}
     assert broken == {"never": [], "late": ["E18"], "seldom": ["E18"]}, done.stdout[-4000:]
