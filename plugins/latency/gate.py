@@ -20,7 +20,8 @@ from plugins.latency.slowdown import Against
 from plugins.latency.starting import Starting, slower, starting
 from plugins.latency.trend import FEWEST_RUNS, trend
 from plugins.measures.latency.decision import Limit, Verdict
-from plugins.measures.latency.starts import Decision, Level, Start, decide_by_starts, slow_calls
+from plugins.measures.latency.level import Level
+from plugins.measures.latency.starts import Decision, Start, decide_by_starts, slow_calls
 from plugins.measures.latency.tail import Slow, Tail
 
 Name = tuple[str, str, str]
@@ -167,7 +168,8 @@ class Gate:
         outcome = Outcome(
             name, decision, against, self.history.ratios(name), slow_calls(decision.starts), starting(timing.opened)
         )
-        stopwatch.replace(np.concatenate([start.ours.own for start in decision.starts]))  # instead of the call of nothing
+        blocks = [block.own for start in decision.starts for block in start.ours]
+        stopwatch.replace(np.concatenate(blocks))  # instead of the call of nothing
         stopwatch.keep({FIELD: outcome.stored})
         self._note(outcome)
         return outcome

@@ -42,7 +42,7 @@ def stored_form(cell: str, tower: str, reference: str, decision: Decision, verdi
 
 def reference_s(starts: Sequence[Start]) -> float:
     """Seconds of the reference's call, over these starts."""
-    return float(np.median([start.other.usual_s for start in starts]))
+    return float(np.median([start.usual_s[1] for start in starts]))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,5 @@ def slower(now: Starting, then: Starting) -> list[str]:
     for name, ours in now.items():
         if ours and (others := then.get(name)) and min(ours) > TIMES * max(others):
             least = min(ours) / max(others)
-            found.append(
-                f"{name}: at least {least:.1f} times as long as in the stored run, in all of {len(ours)} new processes"
-            )
+            found.append(f"{name}: at least {least:.1f} times as long as in the stored run, in all of {len(ours)} processes")
     return found

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from plugins.latency.history import Stored
-from plugins.measures.latency.level import step
+from plugins.measures.latency.step import step
 
 LAST = 40  # newest runs that are used
 FEWEST_RUNS = 5  # fewer runs show no trend

@@ -3,31 +3,29 @@
 Two processes of the same code differ by more than their calls say: memory layout, page placement, thread placement. So a start,
 a process of each side timed in alternation, gives ONE figure, and intervals come from the spread of these figures (Kalibera and
 Jones, "Rigorous benchmarking in reasonable time", 2013: the highest level at which results vary is the one to repeat; Bulej et
-al., "Duet benchmarking", 2020: what runs beside each other is compared pair by pair). A few starts estimate their own spread
-badly; a value that is known beforehand is mixed in, with a stated weight (Smyth, "Linear models and empirical Bayes methods for
-assessing differential expression", 2004: the moderated t).
+al., "Duet benchmarking", 2020: what runs beside each other is compared pair by pair).
 """
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import exp, hypot, sqrt
-from typing import Any
 
 import numpy as np
 
 from plugins.measures.latency.decision import Limit, Verdict, verdict
-from plugins.measures.latency.paired import FEWEST_CALLS, Interval, calls_in_a_block
+from plugins.measures.latency.level import Level
+from plugins.measures.latency.paired import Interval
 from plugins.measures.latency.power import longer, smallest_slowdown
 from plugins.measures.latency.tail import Slow, rise
 
-LOW = 20  # the percentile that stands for a start: other load only adds time, and a slowdown of all calls moves it as the rest
+LOW = 20  # the percentile that stands for a block: other load only adds time, and a slowdown of all calls moves it as the rest
 WAITED = 0.01  # a call was interrupted if its threads waited for a processor for this share of its time
-FEWEST_OWN = 8  # calls of a process, which count even if they were interrupted
-KNOWN = 4  # starts that what is known beforehand about the spread is worth
-SELF_MADE = 0.001  # the chance that ours are interrupted so much more often although both share the machine alike
+FEWEST_OWN, FEWEST_CALM = 2, 2  # calls of a block, and pairs of blocks, that count even if they were interrupted
+PROBED = 5  # calls, whose fastest says how many make a block
+BLOCK_S, CALLS = 0.03, (3, 40)  # aim for a block of calls; the fewest and the most calls of one
 FEWEST_BLOCKS = 3  # of each side in a start
+SELF_MADE = 0.001  # the chance that ours are interrupted so much more often although both share the machine alike
 LOOKS_AT = (2, 4, 6, 8)  # starts after which the answer may be clear: LOOKS of them
 STARTS = LOOKS_AT[-1]
 PATIENCE = 10  # times the budget of timed calls: no more processes are started later, where starting them takes so long
@@ -35,105 +33,85 @@ PATIENCE = 10  # times the budget of timed calls: no more processes are started 
 
 @dataclass(frozen=True)
 class Calls:
-    """The timed calls of one side in one process: seconds, and the seconds that they waited for a processor, float64 [n]."""
+    """A block of one side's timed calls: seconds, and the seconds that they waited for a processor, float64 [n]."""
 
     seconds: np.ndarray
     waited: np.ndarray
 
     @staticmethod
-    def of(blocks: Sequence[tuple[Sequence[float], Sequence[float]]]) -> "Calls":
-        """All blocks' calls."""
-        seconds, waited = (np.array([value for block in blocks for value in block[i]], np.float64) for i in (0, 1))
-        return Calls(seconds, waited)
+    def of(seconds: Sequence[float], waited: Sequence[float]) -> "Calls":
+        """As a process measures them."""
+        return Calls(np.array(seconds, np.float64), np.array(waited, np.float64))
+
+    @property
+    def interrupted(self) -> np.ndarray:
+        """Which calls other programs interrupted, bool [n]."""
+        return np.asarray(self.waited > WAITED * self.seconds)
+
+    @property
+    def calm(self) -> bool:
+        """True if enough of its calls were not interrupted."""
+        return int((~self.interrupted).sum()) >= FEWEST_OWN
 
     @property
     def own(self) -> np.ndarray:
-        """Seconds of the calls that no other program interrupted; where these are too few, of those that waited least."""
-        shares = self.waited / self.seconds
-        least = float(np.sort(shares)[min(FEWEST_OWN, len(shares)) - 1])
-        return np.compress(shares <= max(WAITED, least), self.seconds)
+        """Seconds of the calls that were not interrupted; where these are too few, of those that waited least."""
+        if self.calm:
+            return np.compress(~self.interrupted, self.seconds)
+        return np.take(self.seconds, np.argsort(self.waited / self.seconds)[:FEWEST_OWN])
 
     @property
     def usual_s(self) -> float:
-        """The figure that stands for them."""
+        """The figure that stands for the block."""
         return float(np.percentile(self.own, LOW))
 
 
 @dataclass(frozen=True)
 class Start:
-    """A process of each side."""
+    """A process of each side: blocks in alternation, one of each at a time."""
 
-    ours: Calls
-    other: Calls
+    ours: list[Calls]
+    other: list[Calls]
 
     @property
     def log_ratio(self) -> float:
-        """Of our time to the other's."""
-        return float(np.log(self.ours.usual_s / self.other.usual_s))
+        """Of our time to the other's, in the median pair of blocks; of calm blocks, if there are enough."""
+        pairs = list(zip(self.ours, self.other, strict=True))
+        calm = [(ours, other) for ours, other in pairs if ours.calm and other.calm]
+        kept = calm if len(calm) >= FEWEST_CALM else pairs
+        return float(np.median([np.log(ours.usual_s / other.usual_s) for ours, other in kept]))
+
+    @property
+    def usual_s(self) -> tuple[float, float]:
+        """Seconds of our call and of the other's, in the median block."""
+        ours, other = (float(np.median([block.usual_s for block in side])) for side in (self.ours, self.other))
+        return ours, other
 
 
 def slow_calls(starts: Sequence[Start]) -> tuple[Slow, Slow]:
     """Count the slow calls of both sides. Calls that other programs interrupted say nothing of a side's code, unless ours are
     interrupted more often than the other's: then its own threads are what its calls wait for, and all calls count."""
-    sides = [[start.ours for start in starts], [start.other for start in starts]]
-    interrupted = [(sum(len(c.seconds) - len(c.own) for c in side), sum(len(c.seconds) for c in side)) for side in sides]
+    sides = [block for start in starts for block in start.ours], [block for start in starts for block in start.other]
+    interrupted = [(sum(int(b.interrupted.sum()) for b in side), sum(len(b.seconds) for b in side)) for side in sides]
     ours_alone = rise(*interrupted) < SELF_MADE
-    ours, other = (
-        np.concatenate([(calls.seconds if ours_alone else calls.own) / calls.usual_s for calls in side]) for side in sides
-    )
+    ours, other = (np.concatenate([(b.seconds if ours_alone else b.own) / b.usual_s for b in side]) for side in sides)
     return Slow.of(ours[:, None].tolist()), Slow.of(other[:, None].tolist())
 
 
-@dataclass(frozen=True)
-class Level:
-    """The mean of some starts' log ratios, its standard error, and the degrees of freedom of that."""
-
-    mean: float
-    error: float
-    freedom: float
-    n: int
-
-    @staticmethod
-    def of(logs: Sequence[float], known: float) -> "Level":
-        """`known` is the standard deviation between starts that is expected, and worth KNOWN of them."""
-        spread = np.array(logs, np.float64)
-        squares = KNOWN * known**2 + float(((spread - spread.mean()) ** 2).sum())
-        freedom = KNOWN + len(logs) - 1
-        return Level(float(spread.mean()), sqrt(squares / freedom / len(logs)), freedom, len(logs))
-
-    def since(self, then: "Level") -> "Level":
-        """The change from `then`: errors add in quadrature, degrees of freedom by Welch and Satterthwaite's formula."""
-        error = hypot(self.error, then.error)
-        freedom = error**4 / (self.error**4 / self.freedom + then.error**4 / then.freedom)
-        return Level(self.mean - then.mean, error, freedom, min(self.n, then.n))
-
-    def wider(self, error: float) -> "Level":
-        """The same with an error in addition that no start shows, which is known well."""
-        both = hypot(self.error, error)
-        return Level(self.mean, both, self.freedom * (both / self.error) ** 4, self.n)
-
-    def interval(self, confidence: float) -> Interval:
-        """The ratio, by Student's t; `n` counts starts."""
-        from scipy.stats import t
-
-        half = float(t.ppf(0.5 + confidence / 2, self.freedom)) * self.error
-        return Interval(exp(self.mean - half), exp(self.mean), exp(self.mean + half), confidence, self.n)
-
-
 Block = Callable[[int], tuple[Sequence[float], Sequence[float]]]  # so many calls: seconds of each, seconds that each waited
-Judged = Callable[["Level", list["Start"]], Verdict]
+Judged = Callable[[Level, list[Start]], Verdict]
 Begin = Callable[[], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side, warmed up
 
 
 def start(ours: Block, other: Block, seconds: float, rng: np.random.Generator) -> Start:
     """Time blocks of both sides in alternation and random order, for so many seconds and at least FEWEST_BLOCKS blocks each."""
     begun = time.perf_counter()
-    calls = calls_in_a_block(max(min(block(FEWEST_CALLS)[0]) for block in (ours, other)))
-    found: tuple[list[Any], list[Any]] = ([], [])
+    counts = [int(np.clip(BLOCK_S / min(block(PROBED)[0]), *CALLS)) for block in (ours, other)]
+    found: tuple[list[Calls], list[Calls]] = ([], [])
     while len(found[0]) < FEWEST_BLOCKS or time.perf_counter() - begun < seconds:
         for side in rng.permutation(2):
-            found[side].append((ours, other)[side](calls))
-    return Start(Calls.of(found[0]), Calls.of(found[1]))
+            found[side].append(Calls.of(*(ours, other)[side](counts[side])))
+    return Start(*found)
 
 
 @dataclass(frozen=True)
@@ -145,7 +123,6 @@ class Decision:
     limit: Limit
     starts: list[Start]
     spent_s: float  # in timed calls
-    budget_s: float
 
     @property
     def interval(self) -> Interval:
@@ -170,10 +147,11 @@ class Decision:
     @property
     def effort(self) -> str:
         """The number of processes and calls, and the time spent in them."""
-        calls = sum(len(start.ours.seconds) for start in self.starts)
-        own = sum(len(start.ours.own) for start in self.starts)
-        rest = f", {own} of them uninterrupted" if own < calls else ""
-        return f"{len(self.starts)} fresh processes a side, {calls} calls{rest}, in {self.spent_s:.1f} s"
+        blocks = [block for start in self.starts for block in start.ours]
+        calls, interrupted = sum(len(block.seconds) for block in blocks), sum(int(block.interrupted.sum()) for block in blocks)
+        processes = f"{len(self.starts)} process{'' if len(self.starts) == 1 else 'es'} a side"
+        rest = f", {interrupted} of them interrupted by other programs" if interrupted else ""
+        return f"{processes}, {calls} calls{rest}, in {self.spent_s:.1f} s"
 
 
 def decide_by_starts(
@@ -195,4 +173,4 @@ def decide_by_starts(
         answer = judged(found, starts) if judged else verdict(found.interval(limit.confidence), limit.slowdown)
         if answer != "inconclusive":
             break
-    return Decision(answer, found, limit, starts, spent_s, budget_s)
+    return Decision(answer, found, limit, starts, spent_s)

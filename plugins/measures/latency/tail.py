@@ -1,4 +1,4 @@
-"""Slow calls: how many blocks of calls held one, beside the reference's blocks in the same seconds, and beside a stored run."""
+"""Slow calls: how many there are, beside the other side's in the same seconds, and beside a stored run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ CHANCE = 0.95
 
 @dataclass(frozen=True)
 class Slow:
-    """One side's blocks, and how many hold a call that is slow by each of TIMES.
+    """One side's calls, in blocks, and how many blocks hold a call that is slow by each of TIMES.
 
-    Blocks are counted, not calls, because interruptions come in bursts; blocks of both sides alternate.
+    A block of one call counts calls. Where interruptions by other programs are not told apart, they come in bursts: then longer
+    blocks, which alternate, are what can be counted.
     """
 
     blocks: int
@@ -71,7 +72,7 @@ class Tail:
 
     def __str__(self) -> str:
         others = "".join(f", {n} of {of} {name}" for name, (n, of) in self.others.items())
-        return f"a call over {self.times:g} times the median in {self.now[0]} of {self.now[1]} blocks{others}"
+        return f"a call over {self.times:g} times the median in {self.now[0]} of {self.now[1]} calls{others}"
 
 
 def beside(ours: Slow, other: Slow, false_alarms: float) -> list[Tail]:

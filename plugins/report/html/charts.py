@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fixtures.capability import TOWERS
-from plugins.measures.latency.level import step
+from plugins.measures.latency.step import step
 from plugins.report.encoders import by_encoder, shown
 from plugins.report.html.answer import Row
 

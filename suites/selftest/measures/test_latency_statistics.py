@@ -15,10 +15,10 @@ from plugins.latency.machine import differences, machine
 from plugins.latency.trend import trend
 from plugins.measures.latency import decision
 from plugins.measures.latency.decision import Limit, decide
-from plugins.measures.latency.level import step
 from plugins.measures.latency.paired import Block, clocked, fewest, median_interval
 from plugins.measures.latency.reference import LONGER, PRODUCTS, AnchorBackend, Calls, anchor_name, calls_of, in_turn
 from plugins.measures.latency.steady import percentiles
+from plugins.measures.latency.step import step
 
 
 class Diary(Encoder):
