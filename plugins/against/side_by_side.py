@@ -29,7 +29,7 @@ from plugins.measures.latency.tail import Tail, beside
 from plugins.measures.vectors.drift import Drift
 from plugins.subjects import Subjects
 
-IMPORTED = ("torch", "open_clip", "onnxruntime")  # before a worker forks, so that a start need not
+IMPORTED = ("torch", "open_clip", "onnxruntime", "onnx")  # before a worker forks, so that a start need not
 METRICS = ("cosine_distance", "max_abs")
 ANSWER_S = 300.0  # the longest wait for one answer once an encoder is open
 

@@ -6,7 +6,7 @@ import pytest
 
 from plugins.latency.gate import GATE, Gate
 
-COMPARED_S, SHOWN_S = 2.0, 0.25  # seconds of timed calls for one comparison
+COMPARED_S, SHOWN_S = 3.0, 0.25  # seconds of timed calls for one comparison
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -43,6 +43,8 @@ class Timings:
             require_usable(backends()[key.backend], key.base, key.device)
         except Unavailable as reason:
             raise CannotRun(f"{key}: {reason}") from None
+        if key.device == "cpu":  # a package for another device may open it when it is imported
+            self.workers[0].ask("prepare", *backends()[key.backend].needs("cpu"))
         other = reference_key(key)
         opponent = anchor_name(key.device) if other == key else str(other)
         anchor = (ANCHOR, _model(subjects), PRECISION, key.device)

@@ -26,7 +26,7 @@ PROBED = 5  # calls, whose fastest says how many make a block
 BLOCK_S, CALLS = 0.03, (3, 40)  # aim for a block of calls; the fewest and the most calls of one
 FEWEST_BLOCKS = 3  # of each side in a start
 SELF_MADE = 0.001  # the chance that ours are interrupted so much more often although both share the machine alike
-LOOKS_AT = (2, 4, 6, 8)  # starts after which the answer may be clear: LOOKS of them
+LOOKS_AT = (2, 3, 4, 6)  # starts after which the answer may be clear: LOOKS of them
 STARTS = LOOKS_AT[-1]
 PATIENCE = 10  # times the budget of timed calls: no more processes are started later, where starting them takes so long
 
@@ -104,13 +104,14 @@ Begin = Callable[[], AbstractContextManager[tuple[Block, Block]]]  # a new proce
 
 
 def start(ours: Block, other: Block, seconds: float, rng: np.random.Generator) -> Start:
-    """Time blocks of both sides in alternation and random order, for so many seconds and at least FEWEST_BLOCKS blocks each."""
-    begun = time.perf_counter()
+    """Time blocks of both sides in alternation and random order: so many seconds of calls, and at least FEWEST_BLOCKS each."""
+    spent_s = 0.0
     counts = [int(np.clip(BLOCK_S / min(block(PROBED)[0]), *CALLS)) for block in (ours, other)]
     found: tuple[list[Calls], list[Calls]] = ([], [])
-    while len(found[0]) < FEWEST_BLOCKS or time.perf_counter() - begun < seconds:
+    while len(found[0]) < FEWEST_BLOCKS or spent_s < seconds:
         for side in rng.permutation(2):
             found[side].append(Calls.of(*(ours, other)[side](counts[side])))
+            spent_s += float(found[side][-1].seconds.sum())
     return Start(*found)
 
 
@@ -122,7 +123,6 @@ class Decision:
     found: Level
     limit: Limit
     starts: list[Start]
-    spent_s: float  # in timed calls
 
     @property
     def interval(self) -> Interval:
@@ -151,7 +151,7 @@ class Decision:
         calls, interrupted = sum(len(block.seconds) for block in blocks), sum(int(block.interrupted.sum()) for block in blocks)
         processes = f"{len(self.starts)} process{'' if len(self.starts) == 1 else 'es'} a side"
         rest = f", {interrupted} of them interrupted by other programs" if interrupted else ""
-        return f"{processes}, {calls} calls{rest}, in {self.spent_s:.1f} s"
+        return f"{processes}, {calls} calls{rest}"
 
 
 def decide_by_starts(
@@ -162,15 +162,13 @@ def decide_by_starts(
     `known`: see Level.of. `judged` replaces `verdict` if the limit is not on the ratio itself (but on its change, for example).
     """
     starts: list[Start] = []
-    spent_s, rng, ends = 0.0, np.random.default_rng(), time.perf_counter() + PATIENCE * budget_s
+    rng, ends = np.random.default_rng(), time.perf_counter() + PATIENCE * budget_s
     for look in looks:
         while len(starts) < look and (len(starts) < looks[0] or time.perf_counter() < ends):
             with begin() as (ours, other):
-                begun = time.perf_counter()
                 starts.append(start(ours, other, budget_s / looks[-1], rng))
-                spent_s += time.perf_counter() - begun
         found = Level.of([each.log_ratio for each in starts], known)
         answer = judged(found, starts) if judged else verdict(found.interval(limit.confidence), limit.slowdown)
         if answer != "inconclusive":
             break
-    return Decision(answer, found, limit, starts, spent_s)
+    return Decision(answer, found, limit, starts)
