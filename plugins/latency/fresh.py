@@ -44,13 +44,13 @@ class Side:
     def block(self, inputs: NewInputs, tower: Tower) -> Block:
         """Timed calls there, each on a new input."""
 
-        def block(calls: int) -> tuple[list[float], list[float]]:
-            batch = np.concatenate(inputs.take(calls))
-            seconds, waited = self.worker.ask("timed", tower, batch=batch)
-            self._last: Batch = batch[-1:]  # type: ignore[assignment]  # pixels or tokens
-            return seconds, waited
+        return lambda calls: self.timed(np.concatenate(inputs.take(calls)), tower)
 
-        return block
+    def timed(self, batch: np.ndarray, tower: Tower, at_once: int = 1) -> tuple[list[float], list[float]]:
+        """A call there for every `at_once` rows: the seconds of each, and those that it waited for a processor."""
+        seconds, waited = self.worker.ask("timed", tower, at_once, batch=batch)
+        self._last: Batch = batch[-1:]
+        return seconds, waited
 
     def look(self) -> None:
         """Keep the last timed call's input and vector."""
@@ -94,3 +94,4 @@ class Timing:
     opponent: str  # shown to users, and part of a stored run's name
     begin: Begin
     looks: Sequence[int] = LOOKS_AT
+    sides: tuple[Side, ...] = ()  # ours and the other, where they are in processes of their own

@@ -57,7 +57,7 @@ class Timings:
             with watch().kept(), _built(key), told, begun(sides, inputs, tower) as blocks:
                 yield blocks
 
-        return Timing(opponent, begin), sides[0]
+        return Timing(opponent, begin, sides=sides), sides[0]
 
     def close(self) -> None:
         """End the forks."""
