@@ -17,12 +17,39 @@ def step(ratios: Sequence[float]) -> int | None:
     from scipy.stats import mannwhitneyu
 
     logs = np.log(np.asarray(ratios, np.float64))
-    splits = range(SIDE, len(logs) - SIDE + 1)
+    splits = _splits(len(logs), SIDE)
     if not splits:
         return None
-    best = min(splits, key=lambda k: _distance(logs[:k]) + _distance(logs[k:]))
+    best = _best(logs, splits)
     chance = float(mannwhitneyu(logs[:best], logs[best:]).pvalue) * len(splits)
     return best if chance < CHANCE else None
+
+
+def rise(logs: np.ndarray, allowed: float, chance: float, side: int) -> int | None:
+    """The index of the first value on a level that is higher by more than `allowed`; None if chance explains it.
+
+    As `step`, but up only, `allowed` is taken off the values behind the split, and `side` values are on each side of it.
+    """
+    splits = _splits(len(logs), side)
+    if not splits:
+        return None
+    best = _best(logs, splits)
+    return best if higher(logs, best, allowed) * len(splits) < chance else None
+
+
+def higher(logs: np.ndarray, at: int, allowed: float) -> float:
+    """The probability by chance that values from index `at` on are higher by more than `allowed` (Mann-Whitney)."""
+    from scipy.stats import mannwhitneyu
+
+    return float(mannwhitneyu(logs[at:] - allowed, logs[:at], alternative="greater").pvalue)
+
+
+def _splits(n: int, side: int) -> range:
+    return range(side, n - side + 1)
+
+
+def _best(logs: np.ndarray, splits: range) -> int:
+    return min(splits, key=lambda k: _distance(logs[:k]) + _distance(logs[k:]))
 
 
 def _distance(logs: np.ndarray) -> float:
