@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log, log1p, sqrt
+from math import exp, log1p, sqrt
 from typing import NotRequired
 
 import numpy as np
@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from plugins.measures.latency.level import higher, rise
 from plugins.measures.latency.paired import FEWEST_CALLS
-from plugins.measures.latency.power import CHANCE
 from plugins.measures.latency.starts import LOW, WAITED, Block
 
 CALLS = 2_200  # of our side: a limit on 2,000 calls shows in those behind them
@@ -20,6 +19,8 @@ BLOCK_S = 0.04  # of a block of longer calls: 100 pairs of blocks in 8 seconds
 SHARE = 20  # a step has one in so many blocks on each side of it
 FEWEST_BLOCKS = 3  # on each side of a step
 EARLY = 0.1  # of all calls come before the step for which `Series.seen` is stated: 200 of 2,000
+
+DRAWS, STEPS, FOUND = 200, (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0), 0.95  # steps in standard deviations of a block's figure
 
 
 class SustainedFigures(TypedDict):
@@ -72,18 +73,21 @@ class Series:
     def seen(self, allowed: float, chance: float) -> float | None:
         """The smallest step, 0.1 is 10 %, after EARLY of all calls that is found with 95 % chance; None if none would be.
 
-        From the standard error of a difference of two means: the test's relative efficiency for normal noise is 0.955. The
-        noise is that between neighbouring blocks, which holds no step (the scaled median absolute difference, 1.4826).
+        The test is tried on DRAWS series of normal noise, as large as that between neighbouring blocks, which holds no step
+        (1.4826 times the median absolute difference).
         """
-        from scipy.stats import norm
-
         n, splits = len(self.logs), len(self.logs) - 2 * self.side + 1
         if splits < 1:
             return None
-        noise = 1.4826 * float(np.median(np.abs(np.diff(self.logs)))) / sqrt(2)
         early = max(self.side, round(EARLY * n))
-        error = noise * sqrt((1 / early + 1 / (n - early)) / 0.955)
-        return exp(log(1 + allowed) + error * float(norm.isf(chance / splits) + norm.ppf(CHANCE))) - 1
+        noise = 1.4826 * float(np.median(np.abs(np.diff(self.logs)))) / sqrt(2)
+        drawn = np.random.default_rng(0).standard_normal((n, DRAWS))
+
+        def found(step: float) -> float:
+            return float(np.mean(higher(drawn, early, -step) * splits < chance))
+
+        least = next((step for step in STEPS if found(step) >= FOUND), None)
+        return None if least is None else exp(log1p(allowed) + noise * least) - 1
 
     def figures(self, allowed: float, chance: float, found: Step | None) -> SustainedFigures:
         """The form that report.json contains."""

@@ -38,7 +38,8 @@ class Tires(Altered):
 
     def _times(self, now: float, tower: Tower, rows: int) -> float:
         self.calls += 1
-        new, _ = (tower, rows) not in self.shapes, self.shapes.add((tower, rows))
+        new = (tower, rows) not in self.shapes
+        self.shapes.add((tower, rows))
         if self.which == "calls" and self.calls > AFTER:
             return TIRED
         if self.which == "pauses" and now - self.ended > IDLE_S:
