@@ -28,8 +28,8 @@ def simulated(rng: np.random.Generator, busy: float = 0.0, told: bool = False, s
     made = np.arange(BLOCKS) * CALLS
     seconds[made >= after, 0] *= 1 + slower
     waited = np.where(factors < 0, seconds / 2, 0)
-    sides: list[list[Times]] = [[(seconds[i, side], waited[i, side]) for i in range(BLOCKS)] for side in (0, 1)]
-    return series_of(*sides, made.tolist(), BLOCKS * CALLS, 5.0)
+    ours, other = ([(seconds[i, side].tolist(), waited[i, side].tolist()) for i in range(BLOCKS)] for side in (0, 1))
+    return series_of(ours, other, made.tolist(), BLOCKS * CALLS, 5.0)
 
 
 @pytest.mark.parametrize(("busy", "told"), [(0.0, False), (0.3, True), (0.3, False)])
@@ -85,7 +85,7 @@ def test_a_verdict_about_pauses_needs_enough_of_them() -> None:
     rng, alarms = np.random.default_rng(4), 0
     for _ in range(300):
         ratios = np.exp(rng.normal(0, 0.5, (n, 2))) * np.where(rng.random((n, 1)) < 0.3, rng.uniform(1, 9, (n, 1)), 1)
-        alarms += chance_of([Pause(*map(float, pair)) for pair in ratios]) < 0.01
+        alarms += chance_of([Pause(float(ours), float(other)) for ours, other in ratios]) < 0.01
     assert alarms <= 3 and chance_of([]) == 1
 
 
@@ -111,7 +111,11 @@ def test_pauses_on_a_simulated_clock() -> None:
     rng = np.random.default_rng(5)
 
     def found(ours: Rests, other: Rests, most: int) -> list[Pause]:
-        return paused((ours, other), 0.05, 8, most, rng, rest=lambda seconds: (ours.rest(), other.rest())[1])
+        def rest(seconds: float) -> None:
+            for side in (ours, other):
+                side.rest()
+
+        return paused((ours, other), 0.05, 8, most, rng, rest)
 
     slow = found(Rests(3.0), Rests(1.0), 16)
     assert len(slow) == 8 and all(pause.over and pause.own and pause.ours == pytest.approx(3) for pause in slow)
