@@ -82,8 +82,8 @@ def test_after_a_pause(
     slow = [f"{seconds:g} s" for seconds in suspects if chance_of(counted[seconds]) < each]
     what = "; ".join(
         f"after a pause of {name} a call takes {shown[name]['ours']:.2f} times the usual time, beside "
-        f"{shown[name]['reference']:.2f} times with {timing.opponent}: more than {TIMES:g} times that in {shown[name]['over']} of "
-        f"{shown[name]['pauses']} pauses"
+        f"{shown[name]['reference']:.2f} times with {timing.opponent}: more than {TIMES:g} times that in "
+        f"{shown[name]['over']} of {shown[name]['pauses']} pauses"
         for name in slow
     )
     judge(not slow, what)
