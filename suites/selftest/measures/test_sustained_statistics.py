@@ -127,6 +127,8 @@ def test_pauses_on_a_simulated_clock() -> None:
 
 def test_what_a_new_shape_may_cost() -> None:
     """Four times a later call, and three times what it costs the reference; waiting for a processor does not count."""
-    later, four, five = FirstCall(1.0, 1.0), FirstCall(4.0, 1.0), FirstCall(5.0, 1.0)
-    assert costly({"2 rows": (five, later), "3 rows": (four, later), "5 rows": (five, FirstCall(2.0, 1.0))}) == ["2 rows"]
-    assert FirstCall.of((9.0, 2.0, 1.0), (8.5, 0.0, 0.0)) == FirstCall(0.5, 1.0)
+    later, four, five = (FirstCall(times, 0.0, 1.0) for times in (1.0, 4.0, 5.0))
+    found = {"2 rows": (five, later), "3 rows": (four, later), "5 rows": (five, FirstCall(2.0, 0.0, 1.0))}
+    assert costly(found) == ["2 rows"]
+    waited = FirstCall.of((9.0, 2.0, 1.0), (8.5, 0.0, 0.0))
+    assert (waited.times, waited.at_least) == (9.0, 0.5) and costly({"2 rows": (waited, later)}) == []
