@@ -42,6 +42,7 @@ PLUGINS = [
     "plugins.process.last_exit",
     "plugins.latency.precision_claims",
     "plugins.latency.session",
+    "plugins.latency.sustained",
     "plugins.latency.compare_fail",
     "plugins.against.options",
     "plugins.stored.options",

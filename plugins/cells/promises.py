@@ -33,6 +33,7 @@ MORE = (
 # Whether these break depends on the pictures: square ones are not squashed, and opaque alpha may be dropped.
 OF_PICTURES = {"P3", "P4", "P5", "P6", "P8", "C1", "C2", "R1", "R2"}
 DRAWN = ("E16", "E18")  # whose inputs or calls a seed repeats
+STORED = ("L6", "L7", "L8")  # which are judged only in runs that compare or store
 PROMISE = re.compile(r"^([A-Z]\d+) (.+)$")
 
 
@@ -70,7 +71,8 @@ def reproduce(item: pytest.Item) -> str:
     """The command that repeats this test."""
     command = [PYTEST, *again(item.config, item.nodeid), *given(item.config, *MORE), *compared(item.config)]
     seed = [f"--seed={item.config.option.seed}"] if promise(item)[0] in DRAWN else []
-    return " ".join([*command, *seed])
+    stores = ["--benchmark-autosave"] if promise(item)[0] in STORED and not compared(item.config) else []
+    return " ".join([*command, *seed, *stores])
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,6 +1,6 @@
 """Where a comparison times its two sides: in fresh processes, or, where nothing is stored or compared, in this one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,15 +42,15 @@ class Side:
             self.worker.ask("leave")
 
     def block(self, inputs: NewInputs, tower: Tower) -> Block:
-        """Timed calls there, each on a new input."""
+        """Timed calls there, each on a new input; several calls rest first, a single one comes when it is asked for."""
 
-        def block(calls: int) -> tuple[list[float], list[float]]:
-            batch = np.concatenate(inputs.take(calls))
-            seconds, waited = self.worker.ask("timed", tower, batch=batch)
-            self._last: Batch = batch[-1:]  # type: ignore[assignment]  # pixels or tokens
-            return seconds, waited
+        return lambda calls: self.timed(np.concatenate(inputs.take(calls)), tower, rest=calls > 1)
 
-        return block
+    def timed(self, batch: np.ndarray, tower: Tower, at_once: int = 1, rest: bool = False) -> tuple[list[float], list[float]]:
+        """A call there for every `at_once` rows: the seconds of each, and those that it waited for a processor."""
+        seconds, waited = self.worker.ask("timed", tower, at_once, rest, batch=batch)
+        self._last: Batch = batch[-1:]
+        return seconds, waited
 
     def look(self) -> None:
         """Keep the last timed call's input and vector."""
@@ -81,7 +81,7 @@ def here(encoder: Encoder, inputs: NewInputs, tower: Tower) -> Block:
     def block(calls: int) -> tuple[list[float], list[float]]:
         batch = np.concatenate(inputs.take(calls))
         encoder.restore_settings()
-        seconds, waited, _ = timed_calls(encoder, batch, tower)
+        seconds, waited, _ = timed_calls(encoder, batch, tower, rest=calls > 1)
         return seconds, waited
 
     return block
@@ -93,5 +93,5 @@ class Timing:
 
     opponent: str  # shown to users, and part of a stored run's name
     begin: Begin
-    opened: Sequence[Mapping[str, Any]] = ()  # Side.opened of our side, which grows
     looks: Sequence[int] = LOOKS_AT
+    sides: tuple[Side, ...] = ()  # ours and the other, where they are in processes of their own

@@ -166,7 +166,12 @@ class Gate:
         budget = self.config.getoption("--latency-budget")
         decision = decide_by_starts(timing.begin, limit, self.limits.between_starts, budget, judged, timing.looks)
         outcome = Outcome(
-            name, decision, against, self.history.ratios(name), slow_calls(decision.starts), starting(timing.opened)
+            name,
+            decision,
+            against,
+            self.history.ratios(name),
+            slow_calls(decision.starts),
+            starting(timing.sides[0].opened if timing.sides else []),
         )
         blocks = [block.own for start in decision.starts for block in start.ours]
         stopwatch.replace(np.concatenate(blocks))  # instead of the call of nothing

@@ -49,7 +49,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config, comparisons = session.config, len(_gated(session))
     gate = config.stash[GATE]
     gate.comparisons = max(1, comparisons)
-    fresh = gate.stores and comparisons > 0 and not config.option.collectonly and not config.getoption("benchmark_disable")
+    timed = any("timings" in item.fixturenames for item in session.items if isinstance(item, pytest.Function))
+    fresh = gate.stores and timed and not config.option.collectonly and not config.getoption("benchmark_disable")
     config.stash[TIMINGS] = timings = Timings(config, fresh)
     config.add_cleanup(timings.close)
 

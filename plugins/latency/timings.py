@@ -34,17 +34,17 @@ class Timings:
 
             self.workers = Forked("a comparison"), Forked("its reference")
 
-    def of(self, subjects: Subjects, key: EncoderKey, tower: Tower) -> "tuple[Timing, Side | None]":
-        """How this encoder's tower is timed, and the side whose vectors can be looked at."""
+    def of(self, subjects: Subjects, key: EncoderKey, tower: Tower) -> Timing:
+        """How this encoder's tower is timed."""
         inputs = new_inputs(subjects, key, tower, self.seed)
         if self.workers is None:
-            return _here(subjects, key, tower, inputs), None
+            return _here(subjects, key, tower, inputs)
         try:
             require_usable(backends()[key.backend], key.base, key.device)
         except Unavailable as reason:
             raise CannotRun(f"{key}: {reason}") from None
-        if key.device == "cpu":  # a package for another device may open it when it is imported
-            self.workers[0].ask("prepare", *backends()[key.backend].needs("cpu"))
+        # A package for another device may open it when it is imported.
+        early = list(backends()[key.backend].needs("cpu")) if key.device == "cpu" else []
         other = reference_key(key)
         opponent = anchor_name(key.device) if other == key else str(other)
         anchor = (ANCHOR, _model(subjects), PRECISION, key.device)
@@ -56,10 +56,12 @@ class Timings:
         @contextmanager
         def begin() -> Iterator[tuple[Block, Block]]:
             told = ticking(f"timing {key} in fresh processes")
-            with watch().kept(), _built(key), told, begun(sides, inputs, tower) as blocks:
-                yield blocks
+            with watch().kept(), _built(key), told:
+                sides[0].worker.ask("prepare", *early)
+                with begun(sides, inputs, tower) as blocks:
+                    yield blocks
 
-        return Timing(opponent, begin, sides[0].opened), sides[0]
+        return Timing(opponent, begin, sides=sides)
 
     def close(self) -> None:
         """End the forks."""

@@ -8,7 +8,10 @@ from fixtures.capability import Tower
 from plugins.measures.drift.answers.flips import MayFlip
 from plugins.measures.growth import GrowthFigures
 from plugins.measures.latency.device_time import DeviceOnly
+from plugins.measures.latency.pauses import PausedFigures
+from plugins.measures.latency.shapes import ShapeFigures
 from plugins.measures.latency.steady import Percentiles
+from plugins.measures.latency.sustained import SustainedFigures
 from plugins.measures.soak import SoakFigures
 from plugins.measures.vectors.answers import WorstAnswer
 from plugins.measures.vectors.drift import DriftFigures
@@ -210,6 +213,9 @@ class Row(Classed, Judged):
     latency_device_only_ms: NotRequired[dict[Tower, DeviceOnly]]
     latency_ratio: NotRequired[dict[Tower, LatencyRatio]]
     latency_repeated: NotRequired[dict[Tower, Repeated]]
+    latency_sustained: NotRequired[dict[Tower, SustainedFigures]]
+    latency_after_pause: NotRequired[dict[Tower, dict[str, PausedFigures]]]  # by pause: "1 s"
+    latency_new_shapes: NotRequired[dict[Tower, dict[str, ShapeFigures]]]
     slower_than_fp32: NotRequired[dict[Tower, SlowerThanFp32]]
     preprocess_ms: NotRequired[dict[str, DecodeTransform]]
     stages_ms: NotRequired[Stages]

@@ -28,13 +28,13 @@ def test_encode_in_alternation(
     record: Record,
 ) -> None:
     """L4 against a reference in alternation, encoding is no slower than the newest stored run allows, nor more often slow."""
-    timing, ours = timings.of(subjects, encoder_key, tower)
+    timing = timings.of(subjects, encoder_key, tower)
     outcome = gate.measure(encoder_key, tower, timing, stopwatch)
     if outcome is None:
         return
     record(f"latency_ratio.{tower}", outcome.shown)
     judge(outcome, outcome.sentence)
-    if ours:
+    for ours in timing.sides[:1]:
         inputs = [batch for batch, _ in ours.looked_at]
         vectors = np.concatenate([formed(vector, 1, subjects.model.embed_dim, tower) for _, vector in ours.looked_at])
         others = of_others(subjects, tower, inputs, vectors)
