@@ -1,0 +1,90 @@
+"""The whole measurement: each cell's calibration, then every trial that the journal does not hold yet, until the time is over."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fixtures.progress import ProgressLine
+from plugins.run import environment
+from suites.studies.evidence import stamp
+from suites.studies.gate_power.commands import rates, trial
+from suites.studies.gate_power.commands.calibration import calibrated
+from suites.studies.gate_power.commands.commands import AGAINST_S, ALONE_S, COMMANDS
+from suites.studies.gate_power.commands.journal import Journal
+from suites.studies.gate_power.commands.place import Place
+from suites.studies.gate_power.commands.rows import CELLS, Row, Trial, plan
+from suites.studies.gate_power.neighbour import BURST_S, PAUSE_S, Neighbour
+from suites.studies.gate_power.rates import loads
+
+COMMAND = "make gate-power"
+Runner = Callable[[Trial], dict[str, Any]]
+
+
+def settings(seed: int) -> dict[str, Any]:
+    """What figures must share to be counted together."""
+    return {
+        "seed": seed,
+        "commit": environment.commit(),
+        "cpu": environment.fingerprint()["cpu"],
+        "cells": {name: vars(cell) for name, cell in CELLS.items()},
+        "budgets_s": {"against": AGAINST_S, "pytest-benchmark alone": ALONE_S},
+        "neighbour": {"burst_s": BURST_S, "pause_s": PAUSE_S},
+    }
+
+
+def calibrate(journal: Journal, rows: Sequence[Row], place: Place) -> None:
+    """Measure the cells that have no calibration, each once for the whole journal."""
+    line = ProgressLine("calibration")
+    for name in dict.fromkeys(row.cell for row in rows if row.cell in CELLS):
+        if name not in journal.calibrations:
+            line.step(name)
+            journal.append({"cell": name, "calibration": calibrated(CELLS[name], place)})
+    line.finish()
+
+
+def trials(journal: Journal, wanted: Sequence[Trial], ends: float, runner: Runner) -> None:
+    """Run what is missing, one line of the journal each; none is begun that would end after `ends`, by time.monotonic()."""
+    missing = [each for each in wanted if not journal.has(each)]
+    line, longest = ProgressLine("trials"), 0.0
+    for number, each in enumerate(missing):
+        started = time.monotonic()
+        if started + longest > ends:
+            break
+        line.step(f"{len(journal.records)} done, {len(missing) - number} left, now {each.row.id}")
+        journal.append(runner(each))
+        longest = max(longest, time.monotonic() - started)
+    line.finish()
+
+
+def evidence(journal: Journal) -> dict[str, Any]:
+    """All that golden/evidence/gate-power-commands.json holds."""
+    records = journal.records
+    found = rates.rates(records)
+    spans = sorted(record["at"] for record in records)
+    return {
+        "schema": 1,
+        "command": COMMAND,
+        **stamp(),
+        "commit": journal.lines[0]["commit"],
+        "settings": journal.lines[0],
+        "commands": {command.name: command.shown for command in COMMANDS.values()},
+        "calibration": journal.calibrations,
+        "between": [spans[0], spans[-1]] if spans else [],
+        "load": loads([{**record, "condition": record["row"].split("/")[1]} for record in records]),
+        "goals": rates.goals(found),
+        "rates": found,
+    }
+
+
+def measure(folder: Path, rows: Sequence[Row], wanted: int, seed: int, ends: float) -> dict[str, Any]:
+    """Go on with the journal in `folder`, which may be new; the neighbour ends with this call."""
+    journal, place = Journal(folder / "journal.jsonl", settings(seed)), Place(folder / "place")
+    calibrate(journal, rows, place)
+
+    def unit_bytes(cell: str) -> dict[Any, int]:
+        return {tower: found["unit_bytes"] for tower, found in journal.calibrations.get(cell, {}).items()}
+
+    with Neighbour(seed) as neighbour:
+        trials(journal, [*plan(rows, wanted, seed)], ends, lambda t: trial.run(t, place, unit_bytes(t.row.cell), neighbour))
+    return evidence(journal)

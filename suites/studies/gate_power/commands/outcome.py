@@ -1,0 +1,97 @@
+"""What a finished command says: its exit code, the latency promises that JUnit has as failed, and the report's figures."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from fixtures.capability import TOWERS
+
+PASS, ALARM, INCONCLUSIVE, OTHER = "pass", "alarm", "inconclusive", "other failure"
+JUNIT, REPORT = "junit.xml", "report.json"
+REGRESSED = re.compile(r"test_encode\[(\w+)\] .* - Field '(\w+)' has failed")
+CODES = {0: PASS, 8: INCONCLUSIVE}
+LAST = 15  # lines of the output of a command that ended otherwise
+
+
+class Unexpected(Exception):
+    """A command that ended as no trial may end."""
+
+
+def failed(folder: Path) -> dict[str, list[str]]:
+    """By promise: the ids of the tests that broke it. A test that failed otherwise counts under ""."""
+    found: dict[str, list[str]] = {}
+    for case in ElementTree.parse(folder / JUNIT).getroot().iter("testcase"):
+        failure = next((part for part in case if part.tag in ("failure", "error")), None)
+        if failure is not None:
+            promise = re.search(r"\b(\w+) broken:", failure.get("message", ""))
+            found.setdefault(promise[1] if promise else "", []).append(case.get("name", ""))
+    return found
+
+
+def figures(folder: Path) -> dict[str, dict[str, Any]]:
+    """By encoder and tower: ratio, interval and would_have_seen of the report, as far as it has them."""
+    found = {}
+    for row in json.loads((folder / REPORT).read_text(encoding="utf-8"))["cells"]:
+        for tower in TOWERS:
+            history, against = row.get("latency_ratio", {}).get(tower), row.get("against", {}).get("latency", {}).get(tower)
+            shown = history or against
+            if shown:
+                change = (
+                    history.get("change", history) if history else dict(zip(("low", "high"), shown["interval"], strict=True))
+                )
+                ratio = change.get("ratio", shown["ratio"])
+                found[f"{row['id']} {tower}"] = {
+                    "tower": tower,
+                    "ratio": ratio,
+                    "low": change["low"],
+                    "high": change["high"],
+                    "would_have_seen": shown.get("would_have_seen"),
+                    "slow_calls": any(each["fails"] for each in shown.get("tails", [])),
+                }
+    return found
+
+
+def ours(promise: str, code: int, output: str, folder: Path) -> dict[str, Any]:
+    """The verdict of a run of the suite. `alarms` names the towers whose latency promise broke.
+
+    Raises Unexpected for an exit code that no comparison has, and for files that are missing.
+    """
+    try:
+        if code not in (1, *CODES):
+            raise FileNotFoundError(f"it ended with {code}")
+        broken, found = failed(folder), figures(folder)
+        if not found:
+            raise FileNotFoundError(f"{REPORT} has no latency")
+    except (OSError, ElementTree.ParseError, ValueError, KeyError) as error:
+        raise Unexpected(sentence(str(error), output)) from error
+    towers = sorted({tower for tower in TOWERS for name in broken.get(promise, []) if name.endswith(f"-{tower}]")})
+    verdict = CODES.get(code) or (ALARM if towers else OTHER)
+    others = sorted(key or "no promise" for key in broken if key != promise)
+    return {"verdict": verdict, "alarms": towers, "figures": found, **({"others": others} if others else {})}
+
+
+def alone(fields: tuple[str, ...], code: int, output: str) -> dict[str, dict[str, Any]]:
+    """By field of --benchmark-compare-fail: the verdict of a run of pytest-benchmark. Raises Unexpected."""
+    regressed = REGRESSED.findall(output)
+    if bool(code) != bool(regressed):
+        raise Unexpected(sentence(f"it ended with {code}", output))
+    towers = {field: sorted({tower for tower, found in regressed if found == field}) for field in fields}
+    return {field: {"verdict": ALARM if towers[field] else PASS, "alarms": towers[field]} for field in fields}
+
+
+def sentence(what: str, output: str) -> str:
+    """One sentence, and the last lines of the output."""
+    return "\n".join([f"{what}, expected a run that compares and ends with 0, 1 or 8; its last lines:", *tail(output)])
+
+
+def tail(output: str) -> list[str]:
+    """The last lines that are not empty."""
+    return [line for line in output.splitlines() if line.strip()][-LAST:]
+
+
+def counts_as(verdict: Mapping[str, Any], planted: tuple[str, ...]) -> bool:
+    """Whether it is an alarm over what is planted; where nothing is, over anything."""
+    return verdict["verdict"] == ALARM and (not planted or bool({*planted} & {*verdict["alarms"]}))

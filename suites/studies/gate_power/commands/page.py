@@ -1,0 +1,59 @@
+"""The rates as a Markdown table, which also goes into docs/how-good-is-the-gate.md."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plugins.report.layout import table
+from suites.studies.gate_power.commands.plants import PLANTS
+from suites.studies.gate_power.page import busy, change, share
+
+BEGIN, END = "<!-- gate-power-commands: written by `make gate-power` -->", "<!-- end of gate-power-commands -->"
+PICTURE = "![Alarms of real commands over each planted slowdown](../golden/evidence/gate-power-commands.svg)"
+NAMES = {"nothing": "nothing (false alarms)"}
+
+
+def markdown(evidence: Mapping[str, Any]) -> str:
+    """Share of runs with an alarm, its exact 95 % interval and the number of runs, and the conditions that these hold under."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for entry in evidence["rates"]:
+        rows.setdefault((_method(evidence, entry), entry["cell"], entry["condition"]), {})[entry["plant"]] = entry
+    plants = [plant.name for plant in PLANTS if any(plant.name in found for found in rows.values())]
+    heads = ("command", "cell", "machine", *(NAMES.get(name, name) for name in plants))
+    lines = [(*about, *(_share(found.get(name)) for name in plants)) for about, found in rows.items()]
+    return "\n".join([table(heads, lines), f"{_under(evidence)}\n\n{_seconds(evidence)}", ""])
+
+
+def _method(evidence: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    shown = evidence["commands"][entry["command"]]
+    return shown if entry["method"] == entry["command"] else f"{shown}: `{entry['method']}`"
+
+
+def _share(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return share(entry)
+    unclear = entry["verdicts"]["inconclusive"]
+    return f"{share(entry)} of {entry['trials']}" + (f", {unclear} inconclusive" if unclear else "")
+
+
+def _under(evidence: Mapping[str, Any]) -> str:
+    here = evidence["environment"]
+    calls = [
+        f"{cell}'s {tower} tower takes {found['call_ms']:.3g} ms, and "
+        + " and ".join(f"{each['percent']} % is {change(each, 2)}" for each in found["planted"])
+        for cell, towers in evidence["calibration"].items()
+        for tower, found in towers.items()
+    ]
+    first, last = (at[:16].replace("T", " ") for at in evidence["between"])
+    return (
+        f"{here['cpu']}, {here['cores']} cores, {first} to {last} UTC, commit {evidence['commit']}. "
+        f"As measured: {'; '.join(calls)}. Cores kept busy: {busy(evidence['load'])}."
+    )
+
+
+def _seconds(evidence: Mapping[str, Any]) -> str:
+    """The dearest row's median of each command."""
+    spent: dict[str, float] = {}
+    for entry in evidence["rates"]:
+        shown = evidence["commands"][entry["command"]]
+        spent[shown] = max(spent.get(shown, 0.0), entry["median_s"])
+    return f"Seconds of a command: {', '.join(f'{shown} {seconds:.0f}' for shown, seconds in spent.items())}."
