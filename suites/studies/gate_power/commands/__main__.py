@@ -21,7 +21,7 @@ from suites.studies.gate_power.commands.outcome import Unexpected
 from suites.studies.gate_power.commands.page import BEGIN, END, PICTURE, markdown
 from suites.studies.gate_power.commands.plot import svg
 from suites.studies.gate_power.commands.rows import QUICK, ROWS, chosen
-from suites.studies.gate_power.page import fill
+from suites.studies.gate_power.page import fill, share
 
 NAME = "gate-power-commands"
 QUICK_HOURS = 9 / 60  # what is left of 10 minutes is for the end
@@ -81,10 +81,8 @@ def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
     except ImportError:
         print("no plot: matplotlib is not installed; install it, then use --redraw", file=sys.stderr)
     for goal in found["goals"]:
-        interval = (
-            f"{goal['rate']:.0%} [{goal['low']:.0%}, {goal['high']:.0%}] of {goal['trials']} in {goal['hours']:.1f} hours"
-        )
-        print(f"{'reached' if goal['reached'] else 'MISSED'}: {goal['goal']}; found {interval}")
+        counted = f"{share(goal)} of {goal['trials']} in {goal['hours']:.1f} hours"
+        print(f"{'reached' if goal['reached'] else 'MISSED'}: {goal['goal']}; found {counted}")
     print(f"written: {folder / NAME}.json")
     return 0 if all(goal["reached"] for goal in found["goals"]) else 1
 

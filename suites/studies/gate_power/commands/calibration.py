@@ -21,7 +21,7 @@ from suites.studies.gate_power.commands.plants import middle
 from suites.studies.gate_power.commands.rows import Cell
 
 WARM_UPS, CALLS = 20, 200
-PERCENTS, SECONDS = (2, 10), 8.0
+PERCENTS, SECONDS = (2, 10), 10.0
 
 
 def calibrated(cell: Cell, place: Place) -> dict[Tower, Any]:

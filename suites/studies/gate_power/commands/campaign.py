@@ -1,4 +1,4 @@
-"""The whole measurement: each cell's calibration, then every trial that the journal does not hold yet, until the time is over."""
+"""The whole measurement: each cell's calibration, then every trial that the journal does not hold, until the time is over."""
 
 import time
 from collections.abc import Callable, Sequence

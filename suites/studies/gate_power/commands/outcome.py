@@ -35,22 +35,20 @@ def figures(folder: Path) -> dict[str, dict[str, Any]]:
     """By encoder and tower: ratio, interval and would_have_seen of the report, as far as it has them."""
     found = {}
     for row in json.loads((folder / REPORT).read_text(encoding="utf-8"))["cells"]:
+        history, against = row.get("latency_ratio", {}), row.get("against", {}).get("latency", {})
         for tower in TOWERS:
-            history, against = row.get("latency_ratio", {}).get(tower), row.get("against", {}).get("latency", {}).get(tower)
-            shown = history or against
-            if shown:
-                change = (
-                    history.get("change", history) if history else dict(zip(("low", "high"), shown["interval"], strict=True))
-                )
-                ratio = change.get("ratio", shown["ratio"])
-                found[f"{row['id']} {tower}"] = {
-                    "tower": tower,
-                    "ratio": ratio,
-                    "low": change["low"],
-                    "high": change["high"],
-                    "would_have_seen": shown.get("would_have_seen"),
-                    "slow_calls": any(each["fails"] for each in shown.get("tails", [])),
-                }
+            if tower in history:
+                shown = history[tower]
+                change = shown.get("change", shown)
+                ratio, low, high = change["ratio"], change["low"], change["high"]
+            elif tower in against:
+                shown = against[tower]
+                ratio, (low, high) = shown["ratio"], shown["interval"]
+            else:
+                continue
+            seen, slow = shown.get("would_have_seen"), any(each["fails"] for each in shown.get("tails", []))
+            figure = {"ratio": ratio, "low": low, "high": high, "would_have_seen": seen, "slow_calls": slow}
+            found[f"{row['id']} {tower}"] = {"tower": tower, **figure}
     return found
 
 

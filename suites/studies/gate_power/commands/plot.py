@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from suites.studies.gate_power.commands.commands import COMMANDS
 from suites.studies.gate_power.commands.plants import PLANTS
 from suites.studies.gate_power.plot import TITLES
@@ -11,14 +13,8 @@ from suites.studies.gate_power.trial import CONDITIONS
 from suites.studies.picture import GREY, drawn, plain
 
 METHODS = [method for command in COMMANDS.values() for method in command.methods]
-STYLE = dict(
-    zip(
-        METHODS,
-        (("#2f81f7", "o"), ("#79c0ff", "o"), ("#f778ba", "v"), ("#bf3989", "v"))
-        + (("#d29922", "P"), ("#db6d28", "s"), ("#a371f7", "^"), ("#2ea043", "D")),
-        strict=True,
-    )
-)
+COLOURS = ("#2f81f7", "#79c0ff", "#f778ba", "#bf3989", "#d29922", "#db6d28", "#a371f7", "#2ea043")
+STYLE = dict(zip(METHODS, zip(COLOURS, "oovvPs^D", strict=True), strict=True))
 WIDTH = 0.78  # of a plant's column, which the methods share
 
 
@@ -45,16 +41,11 @@ def _draw(panel: Any, condition: str, entries: Sequence[Mapping[str, Any]]) -> N
             if mine:
                 places.append(at + WIDTH * ((number + 0.5) / len(METHODS) - 0.5))
                 found.append(counted(sum(entry["alarms"] for entry in mine), sum(entry["trials"] for entry in mine)))
-        shares = [100 * each["rate"] for each in found]
-        reach = [
-            [100 * (each["rate"] - each["low"]) for each in found],
-            [100 * (each["high"] - each["rate"]) for each in found],
-        ]
-        colour, marker = STYLE[method]
         if found:
-            panel.errorbar(
-                places, shares, reach, label=method, color=colour, marker=marker, ls="", ms=6, elinewidth=1, capsize=2
-            )
+            low, middle, high = (np.array([100 * each[name] for each in found]) for name in ("low", "rate", "high"))
+            colour, marker = STYLE[method]
+            look = {"color": colour, "marker": marker, "ls": "", "ms": 6, "elinewidth": 1, "capsize": 2}
+            panel.errorbar(places, middle, [middle - low, high - middle], label=method, **look)
     panel.set_title(TITLES[condition], fontsize=12)
     panel.axvspan(-0.5, 0.5, color=GREY, alpha=0.14, lw=0)
     panel.set_xticks(range(len(PLANTS)), [plant.name.replace(" × ", "\n× ").replace(" after", "\nafter") for plant in PLANTS])

@@ -1,4 +1,4 @@
-"""From trials to rates: how often each command raised its alarm, with exact binomial intervals, and which goals that reaches."""
+"""From trials to rates: how often each command raised its alarm, with exact intervals, and which goals that reaches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +80,8 @@ def goals(entries: Sequence[Record]) -> list[dict[str, Any]]:
                 continue
             enough = entry["rate"] <= goal.wanted if goal.side == "at most" else entry["rate"] >= goal.wanted
             spread = f" over at least {goal.hours:g} hours" if goal.hours else ""
-            what = f"{goal.command}, {entry['cell']}: alarms over {goal.plant}, beside the neighbour, {goal.side} {goal.wanted:.0%}"
+            where = f"{goal.command}, {entry['cell']}, beside the neighbour"
+            what = f"{where}: alarms over {goal.plant} {goal.side} {goal.wanted:.0%}"
             figures = {name: entry[name] for name in ("rate", "low", "high", "trials", "hours")}
             listed.append({"goal": what + spread, "reached": enough and entry["hours"] >= goal.hours, **figures})
     return listed
