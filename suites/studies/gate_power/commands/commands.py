@@ -161,7 +161,7 @@ class Alone(Compare):
 
     def read(self, code: int, said: str, place: Place) -> Verdicts:
         """What it prints for each field."""
-        return {f"{field}:5%": verdict for field, verdict in outcome.alone(FIELDS, code, said).items()}
+        return {f"{field}:5%": verdict for field, verdict in outcome.alone(FIELDS, code, said, place.folder / STORAGE).items()}
 
 
 COMMANDS: dict[str, Command] = {

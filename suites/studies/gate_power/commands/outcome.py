@@ -71,13 +71,25 @@ def ours(promise: str, code: int, output: str, folder: Path) -> dict[str, Any]:
     return {"verdict": verdict, "alarms": towers, "figures": found, **({"others": others} if others else {})}
 
 
-def alone(fields: tuple[str, ...], code: int, output: str) -> dict[str, dict[str, Any]]:
-    """By field of --benchmark-compare-fail: the verdict of a run of pytest-benchmark. Raises Unexpected."""
+def alone(fields: tuple[str, ...], code: int, output: str, storage: Path) -> dict[str, dict[str, Any]]:
+    """By field of --benchmark-compare-fail: the verdict of a run of pytest-benchmark, with the ratio of its two newest files.
+
+    Raises Unexpected.
+    """
     regressed = REGRESSED.findall(output)
     if bool(code) != bool(regressed):
         raise Unexpected(sentence(f"it ended with {code}", output))
     towers = {field: sorted({tower for tower, found in regressed if found == field}) for field in fields}
-    return {field: {"verdict": ALARM if towers[field] else PASS, "alarms": towers[field]} for field in fields}
+    then, now = (_stats(path) for path in sorted(storage.glob("*/*.json"))[-2:])
+    verdicts: dict[str, dict[str, Any]] = {}
+    for field in fields:
+        ratios = {tower: {"tower": tower, "ratio": now[tower][field] / then[tower][field]} for tower in now}
+        verdicts[field] = {"verdict": ALARM if towers[field] else PASS, "alarms": towers[field], "figures": ratios}
+    return verdicts
+
+
+def _stats(path: Path) -> dict[str, dict[str, float]]:
+    return {bench["params"]["tower"]: bench["stats"] for bench in json.loads(path.read_text())["benchmarks"]}
 
 
 def sentence(what: str, output: str) -> str:

@@ -31,8 +31,12 @@ def _method(evidence: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
 def _share(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return share(entry)
-    unclear = entry["verdicts"]["inconclusive"]
-    return f"{share(entry)} of {entry['trials']}" + (f", {unclear} inconclusive" if unclear else "")
+    beside = {
+        "inconclusive": entry["verdicts"]["inconclusive"],
+        "alarms over the other tower alone": entry["elsewhere"],
+        "other failures": entry["verdicts"]["other failure"],
+    }
+    return ", ".join([f"{share(entry)} of {entry['trials']}", *(f"{n} {what}" for what, n in beside.items() if n)])
 
 
 def _under(evidence: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The folder of a user: a git repository with backends of their own, data, limits and histories. Commands run in it."""
 
+import json
 import os
 import re
 import shutil
@@ -37,7 +38,8 @@ class Place:
 
     def plant(self, text: str) -> None:
         """Change the working tree, and nothing that is committed."""
-        (self.folder / SUBJECT).write_text(self.original.replace('PLANTED = "{}"', f"PLANTED = {text!r}"), encoding="utf-8")
+        changed = self.original.replace('PLANTED = "{}"', f"PLANTED = {json.dumps(text)}")
+        (self.folder / SUBJECT).write_text(changed, encoding="utf-8")
 
     def run(self, command: Sequence[str], **variables: str) -> tuple[int, str]:
         """The exit code and all that is printed. Raises Unexpected for a command that does not end."""

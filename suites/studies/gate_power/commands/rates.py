@@ -54,6 +54,7 @@ def _entry(method: str, records: Sequence[Record]) -> dict[str, Any]:
     entry = {
         "method": method,
         **counted(sum(record["alarm"][method] for record in records), len(records)),
+        "elsewhere": sum(v["verdict"] == ALARM and not r["alarm"][method] for r, v in zip(records, verdicts, strict=True)),
         "verdicts": {name: sum(v["verdict"] == name for v in verdicts) for name in VERDICTS},
         "median_s": float(np.median([record["seconds"] for record in records])),
         "hours": (at[-1] - at[0]).total_seconds() / 3600,
@@ -65,7 +66,7 @@ def _entry(method: str, records: Sequence[Record]) -> dict[str, Any]:
         if not record["planted_in"] or figure["tower"] in record["planted_in"]
     ]
     for name in ("ratio", "would_have_seen"):
-        values = [figure[name] for figure in shown if figure[name] is not None]
+        values = [figure[name] for figure in shown if figure.get(name) is not None]
         if values:
             entry[name] = dict(zip(("p5", "p50", "p95"), np.percentile(values, (5, 50, 95)).tolist(), strict=True))
     return entry
