@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from fixtures.progress import ProgressLine
@@ -44,16 +45,16 @@ def calibrate(journal: Journal, rows: Sequence[Row], place: Place) -> None:
 
 
 def trials(journal: Journal, wanted: Sequence[Trial], ends: float, runner: Runner) -> None:
-    """Run what is missing, one line of the journal each; none is begun that would end after `ends`, by time.monotonic()."""
+    """Run what is missing, one line of the journal each; none begins that would end after `ends` (time.monotonic())."""
     missing = [each for each in wanted if not journal.has(each)]
-    line, longest = ProgressLine("trials"), 0.0
+    line, took = ProgressLine("trials"), [0.0]
     for number, each in enumerate(missing):
         started = time.monotonic()
-        if started + longest > ends:
+        if started + median(took) > ends:
             break
         line.step(f"{len(journal.records)} done, {len(missing) - number} left, now {each.row.id}")
         journal.append(runner(each))
-        longest = max(longest, time.monotonic() - started)
+        took.append(time.monotonic() - started)
     line.finish()
 
 

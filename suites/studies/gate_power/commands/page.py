@@ -14,13 +14,18 @@ NAMES = {"nothing": "nothing (false alarms)"}
 
 def markdown(evidence: Mapping[str, Any]) -> str:
     """Share of runs with an alarm, its exact 95 % interval and the number of runs, and the conditions that these hold under."""
-    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    methods: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for entry in evidence["rates"]:
-        rows.setdefault((_method(evidence, entry), entry["cell"], entry["condition"]), {})[entry["plant"]] = entry
+        rows = methods.setdefault(_method(evidence, entry), {})
+        rows.setdefault((entry["cell"], entry["condition"]), {})[entry["plant"]] = entry
+    tables = [f"**{method}**\n\n{_table(rows)}" for method, rows in methods.items()]
+    return "\n".join([*tables, f"{_under(evidence)}\n\n{_seconds(evidence)}", ""])
+
+
+def _table(rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
     plants = [plant.name for plant in PLANTS if any(plant.name in found for found in rows.values())]
-    heads = ("command", "cell", "machine", *(NAMES.get(name, name) for name in plants))
     lines = [(*about, *(_share(found.get(name)) for name in plants)) for about, found in rows.items()]
-    return "\n".join([table(heads, lines), f"{_under(evidence)}\n\n{_seconds(evidence)}", ""])
+    return table(("cell", "machine", *(NAMES.get(name, name) for name in plants)), lines)
 
 
 def _method(evidence: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
@@ -32,8 +37,8 @@ def _share(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return share(entry)
     beside = {
-        "inconclusive": entry["verdicts"]["inconclusive"],
-        "alarms over the other tower alone": entry["elsewhere"],
+        "unclear": entry["verdicts"]["inconclusive"],
+        "in the other tower": entry["elsewhere"],
         "other failures": entry["verdicts"]["other failure"],
     }
     return ", ".join([f"{share(entry)} of {entry['trials']}", *(f"{n} {what}" for what, n in beside.items() if n)])
@@ -60,4 +65,4 @@ def _seconds(evidence: Mapping[str, Any]) -> str:
     for entry in evidence["rates"]:
         shown = evidence["commands"][entry["command"]]
         spent[shown] = max(spent.get(shown, 0.0), entry["median_s"])
-    return f"Seconds of a command: {', '.join(f'{shown} {seconds:.0f}' for shown, seconds in spent.items())}."
+    return f"Seconds of a command: {'; '.join(f'{shown}: {seconds:.0f}' for shown, seconds in spent.items())}."

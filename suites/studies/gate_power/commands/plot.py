@@ -7,6 +7,7 @@ import numpy as np
 
 from suites.studies.gate_power.commands.commands import COMMANDS
 from suites.studies.gate_power.commands.plants import PLANTS
+from suites.studies.gate_power.commands.rows import ALONE
 from suites.studies.gate_power.plot import TITLES
 from suites.studies.gate_power.rates import counted
 from suites.studies.gate_power.trial import CONDITIONS
@@ -28,8 +29,8 @@ def _figure(plt: Any, entries: Sequence[Mapping[str, Any]]) -> Any:
     for panel, condition in zip(panels, CONDITIONS, strict=True):
         _draw(panel, condition, [entry for entry in entries if entry["condition"] == condition])
     handles = {name: line for panel in panels for line, name in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.09, 1, 1), h_pad=1.5)
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=3, frameon=False)
+    figure.tight_layout(rect=(0, 0.12, 1, 1), h_pad=1.5)
     return figure
 
 
@@ -45,7 +46,8 @@ def _draw(panel: Any, condition: str, entries: Sequence[Mapping[str, Any]]) -> N
             low, middle, high = (np.array([100 * each[name] for each in found]) for name in ("low", "rate", "high"))
             colour, marker = STYLE[method]
             look = {"color": colour, "marker": marker, "ls": "", "ms": 6, "elinewidth": 1, "capsize": 2}
-            panel.errorbar(places, middle, [middle - low, high - middle], label=method, **look)
+            name = method if method in COMMANDS else f"{ALONE}, {method}"
+            panel.errorbar(places, middle, [middle - low, high - middle], label=name, **look)
     panel.set_title(TITLES[condition], fontsize=12)
     panel.axvspan(-0.5, 0.5, color=GREY, alpha=0.14, lw=0)
     panel.set_xticks(range(len(PLANTS)), [plant.name.replace(" × ", "\n× ").replace(" after", "\nafter") for plant in PLANTS])
