@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,15 @@ def test_pytest_benchmark_alone(tmp_path: Path) -> None:
     assert found["min"]["alarms"] == ["image"] and found["mean"]["figures"]["image"]["ratio"] == 1.5
     with pytest.raises(outcome.Unexpected, match="it ended with 1, expected a run that compares"):
         outcome.alone(FIELDS, 1, "1 failed", tmp_path)
+
+
+def test_a_run_that_left_no_report(tmp_path: Path) -> None:
+    """Is trouble, whatever its exit code; the files of an earlier one do not stand for it."""
+    place = Place(tmp_path)
+    written(tmp_path, {})
+    code, said = place.run([sys.executable, "-c", "print('no room')"])
+    with pytest.raises(outcome.Unexpected, match=r"junit.xml.*, expected a run that compares[\s\S]*no room"):
+        outcome.ours("L4", code, said, tmp_path)
 
 
 class Played(Place):

@@ -12,7 +12,7 @@ from pathlib import Path
 from fixtures import ROOT
 from plugins.latency.limits import FILE
 from suites.studies.few import few_scenes
-from suites.studies.gate_power.commands.outcome import Unexpected, sentence
+from suites.studies.gate_power.commands.outcome import JUNIT, REPORT, Unexpected, sentence
 from suites.studies.gate_power.commands.rows import Cell
 
 HERE = Path(__file__).parent
@@ -42,7 +42,9 @@ class Place:
         (self.folder / SUBJECT).write_text(changed, encoding="utf-8")
 
     def run(self, command: Sequence[str], **variables: str) -> tuple[int, str]:
-        """The exit code and all that is printed. Raises Unexpected for a command that does not end."""
+        """The exit code and all that is printed; an earlier run's files are gone. Raises Unexpected if it does not end."""
+        for name in (JUNIT, REPORT):
+            (self.folder / name).unlink(missing_ok=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTEST_", "GATE_"))}
         own = {"PYTHONPATH": str(ROOT), "CLIP_CONFORMANCE_CACHE": str(self.folder / "cache"), "COLUMNS": "250"}
         try:
