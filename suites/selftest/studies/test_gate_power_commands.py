@@ -16,10 +16,10 @@ from fixtures.capability import Array, Encoder, Tower
 from fixtures.errors import BadInput
 from plugins.latency.limits import limits_in
 from suites.selftest.planted.command_trials import record
-from suites.studies.gate_power.commands import campaign, gate_subject, outcome, rows, trial
+from suites.studies.gate_power.commands import campaign, commands, gate_subject, outcome, rows, trial
 from suites.studies.gate_power.commands.commands import COMMANDS, FIELDS, STORAGE, Compare
 from suites.studies.gate_power.commands.journal import Journal
-from suites.studies.gate_power.commands.place import SUBJECT, Place
+from suites.studies.gate_power.commands.place import PLAIN, SUBJECT, Place
 from suites.studies.gate_power.commands.plants import NOTHING, Plant, middle, pause, tail, throttle
 from suites.studies.gate_power.commands.rows import ROWS, Trial, chosen, plan
 from suites.studies.gate_power.journal import Kept
@@ -217,6 +217,18 @@ def test_pytest_benchmark_alone(tmp_path: Path) -> None:
     assert found["min"]["alarms"] == ["image"] and found["mean"]["figures"]["image"]["ratio"] == 1.5
     with pytest.raises(outcome.Unexpected, match="it ended with 1, expected a run that compares"):
         outcome.alone(FIELDS, 1, "1 failed", tmp_path)
+
+
+def test_each_field_decides_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real runs of pytest-benchmark alone, over a sleep that takes twice as long where something is planted."""
+    monkeypatch.setattr(commands, "ALONE_S", 0.05)
+    place, (row,) = Place(tmp_path), chosen(["pytest-benchmark alone/idle/torch/10 %"])
+    sleeps = "import os, time, pytest\n@pytest.mark.parametrize('tower', ['image'])\ndef test_encode(benchmark, tower):\n"
+    (tmp_path / PLAIN).write_text(
+        f"{sleeps}    benchmark(time.sleep, 0.003 if os.environ['GATE_PLANTED'] == '{{}}' else 0.006)\n"
+    )
+    found = trial.run(Trial(row, 0), place, BYTES, Silent())  # type: ignore[arg-type]
+    assert found["exit"] != 0 and found["alarm"] == {"mean:5%": True, "median:5%": True, "min:5%": True}
 
 
 def test_a_run_that_left_no_report(tmp_path: Path) -> None:

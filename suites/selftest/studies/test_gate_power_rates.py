@@ -74,6 +74,15 @@ def test_the_table(found: dict[str, Any]) -> None:
     assert "torch's image tower takes 5 ms, and 2 % is +2.00% [+1.00%, +3.00%]" in text
 
 
+def test_a_calibration_that_says_nothing(found: dict[str, Any]) -> None:
+    """Is told: what is planted then is unknown."""
+    towers = {"image": {"planted": [{"percent": 10, "ratio": 1.1, "low": 1.08, "high": 1.12}]}}
+    assert page.doubts({"calibration": {"torch": towers}}) == []
+    towers["image"]["planted"][0]["high"] = 1.5
+    (told,) = page.doubts({"calibration": {"torch": towers}})
+    assert told.startswith("torch's image tower was calibrated on a busy machine (10 % is +10.0% [+8.0%, +50.0%])")
+
+
 def test_the_plot(found: dict[str, Any]) -> None:
     """Every method is in both panels."""
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install matplotlib (it is in the dev group)")

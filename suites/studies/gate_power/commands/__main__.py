@@ -18,7 +18,7 @@ from plugins.run import environment
 from suites.studies.gate_power.__main__ import TRIALS
 from suites.studies.gate_power.commands.campaign import measure
 from suites.studies.gate_power.commands.outcome import Unexpected
-from suites.studies.gate_power.commands.page import BEGIN, END, PICTURE, markdown
+from suites.studies.gate_power.commands.page import BEGIN, END, PICTURE, doubts, markdown
 from suites.studies.gate_power.commands.plot import svg
 from suites.studies.gate_power.commands.rows import QUICK, ROWS, chosen
 from suites.studies.gate_power.page import fill, share
@@ -80,6 +80,8 @@ def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
         write_text(folder / f"{NAME}.svg", svg(found))
     except ImportError:
         print("no plot: matplotlib is not installed; install it, then use --redraw", file=sys.stderr)
+    for doubt in doubts(found):
+        print(doubt, file=sys.stderr)
     for goal in found["goals"]:
         counted = f"{share(goal)} of {goal['trials']} in {goal['hours']:.1f} hours"
         print(f"{'reached' if goal['reached'] else 'MISSED'}: {goal['goal']}; found {counted}")

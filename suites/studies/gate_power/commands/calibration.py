@@ -22,7 +22,7 @@ from suites.studies.gate_power.commands.plants import middle
 from suites.studies.gate_power.commands.rows import Cell
 
 CALLS = 100  # or as many as half of SECONDS holds: the fastest one is undisturbed
-PERCENTS, SECONDS = (2, 10), 10.0
+PERCENTS, SECONDS = (2, 10), 6.0
 
 
 def calibrated(cell: Cell, place: Place) -> dict[Tower, Any]:

@@ -156,7 +156,7 @@ class Alone(Compare):
 
     def start(self, cell: str, place: Place, planted: str) -> tuple[int, str]:
         """The same, compared."""
-        asked = ["--benchmark-compare", *(f"--benchmark-compare-fail={method}" for method in self.methods)]
+        asked = ["--benchmark-compare", "--benchmark-compare-fail", *self.methods]  # one option: of several, the last holds
         return place.run([*self.line(cell, place), *asked], GATE_PLANTED=planted, **_variables(cell))
 
     def read(self, code: int, said: str, place: Place) -> Verdicts:

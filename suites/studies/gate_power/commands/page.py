@@ -59,6 +59,18 @@ def _under(evidence: Mapping[str, Any]) -> str:
     )
 
 
+def doubts(evidence: Mapping[str, Any]) -> list[str]:
+    """A sentence for each tower whose 10 % cannot be told from half or twice as much: what was planted there is unknown."""
+    return [
+        f"{cell}'s {tower} tower was calibrated on a busy machine ({each['percent']} % is {change(each, 1)}): "
+        "remove the journal, and measure again when fewer programs run"
+        for cell, towers in evidence["calibration"].items()
+        for tower, found in towers.items()
+        for each in found["planted"]
+        if each["percent"] == 10 and not 1.05 < each["low"] <= each["high"] < 1.2
+    ]
+
+
 def _seconds(evidence: Mapping[str, Any]) -> str:
     """The dearest row's median of each command."""
     spent: dict[str, float] = {}
