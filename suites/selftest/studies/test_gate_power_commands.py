@@ -224,9 +224,8 @@ def test_each_field_decides_in_one_run(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(commands, "ALONE_S", 0.05)
     place, (row,) = Place(tmp_path), chosen(["pytest-benchmark alone/idle/torch/10 %"])
     sleeps = "import os, time, pytest\n@pytest.mark.parametrize('tower', ['image'])\ndef test_encode(benchmark, tower):\n"
-    (tmp_path / PLAIN).write_text(
-        f"{sleeps}    benchmark(time.sleep, 0.003 if os.environ['GATE_PLANTED'] == '{{}}' else 0.006)\n"
-    )
+    call = "    benchmark(time.sleep, 0.003 if os.environ['GATE_PLANTED'] == '{}' else 0.006)\n"
+    (tmp_path / PLAIN).write_text(sleeps + call)
     found = trial.run(Trial(row, 0), place, BYTES, Silent())  # type: ignore[arg-type]
     assert found["exit"] != 0 and found["alarm"] == {"mean:5%": True, "median:5%": True, "min:5%": True}
 

@@ -1,5 +1,6 @@
 """The study of real commands counts what commands said, and says which goals that reaches, in a table and a plot."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,24 @@ def test_a_quick_look_makes_no_evidence(
     with pytest.raises(SystemExit):
         program.main(["--only", "nonsense"])
     assert "no row fits nonsense, expected a pattern such as" in capsys.readouterr().err
+
+
+def test_hours_make_evidence(found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures, plot, and the table between its own marks of the page; to draw it again changes nothing."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install matplotlib (it is in the dev group)")
+    text = (ROOT / "docs" / "how-good-is-the-gate.md").read_text()
+    monkeypatch.setattr(program, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    monkeypatch.setattr(program, "measure", lambda *args: found)
+    (tmp_path / "docs").mkdir()
+    target = tmp_path / "docs" / "how-good-is-the-gate.md"
+    target.write_text(text)
+    written = []
+    for arguments in (["--hours", "3"], ["--redraw"]):
+        assert program.main(arguments) == 1
+        written.append([path.read_text() for path in (target, *sorted((tmp_path / "golden" / "evidence").iterdir()))])
+    assert written[0] == written[1] and len(written[0]) == 3
+    before, _, rest = text.partition(page.BEGIN)
+    _, _, after = rest.partition(page.END)
+    table = page.markdown(json.loads(written[0][1]))
+    assert written[0][0] == f"{before}{page.BEGIN}\n{page.PICTURE}\n\n{table}{page.END}{after}"
