@@ -24,7 +24,7 @@ from suites.studies.gate_power.commands.plants import NOTHING, Plant, middle, pa
 from suites.studies.gate_power.commands.rows import ROWS, Trial, chosen, plan
 from suites.studies.gate_power.journal import Kept
 
-SETTINGS = {"commit": "abc"}
+SETTINGS = {"code": "abc"}
 BYTES: dict[Tower, int] = {"image": 64, "text": 128}
 
 
@@ -303,8 +303,8 @@ def test_an_unexpected_exit_code(tmp_path: Path, code: int) -> None:
     assert last == ["no such model"]
 
 
-def test_journals_of_two_commits_do_not_mix(tmp_path: Path) -> None:
-    """As in the other study."""
+def test_journals_of_two_codes_do_not_mix(tmp_path: Path) -> None:
+    """As in the other study; but a page that a campaign writes is no code."""
     Journal(tmp_path / "journal.jsonl", SETTINGS)
-    with pytest.raises(BadInput, match="begun with another commit"):
-        Kept(tmp_path / "journal.jsonl", {"commit": "def"})
+    with pytest.raises(BadInput, match="begun with another code"):
+        Kept(tmp_path / "journal.jsonl", {"code": "def"})

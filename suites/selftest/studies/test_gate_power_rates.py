@@ -15,12 +15,13 @@ from suites.studies.gate_power.commands.journal import Journal
 from suites.studies.gate_power.commands.plants import NOTHING, PLANTS
 from suites.studies.gate_power.commands.rows import ROWS, SELECTION, Row, Trial, chosen
 
-SETTINGS = {"commit": "abc"}
+SETTINGS = {"code": "abc"}
 
 
 def made(folder: Path, hours: int = 4) -> dict[str, Any]:
     """The evidence of a made journal: 20 trials of some rows, of which one in ten is inconclusive."""
     journal = Journal(folder / "journal.jsonl", SETTINGS)
+    journal.append({"commit": "abc"})
     ratios = [{"percent": 2, "ratio": 1.02, "low": 1.01, "high": 1.03}]
     tower = {"call_ms": 5.0, "unit_bytes": 64, "planted": ratios}
     journal.append({"cell": "torch", "calibration": {"image": tower, "text": tower}})

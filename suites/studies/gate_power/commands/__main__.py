@@ -14,9 +14,8 @@ from fixtures import ROOT
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
-from plugins.run import environment
 from suites.studies.gate_power.__main__ import TRIALS
-from suites.studies.gate_power.commands.campaign import measure
+from suites.studies.gate_power.commands.campaign import code, measure
 from suites.studies.gate_power.commands.outcome import Unexpected
 from suites.studies.gate_power.commands.page import BEGIN, END, PICTURE, doubts, markdown
 from suites.studies.gate_power.commands.plot import svg
@@ -51,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0 if every goal is reached, 1 if one is missed, 2 if a command ended as none may, 130 if interrupted."""
     started, wanted = time.monotonic(), options(arguments)
     as_evidence = wanted.redraw or (not wanted.quick and (wanted.trials >= TRIALS or wanted.hours is not None))
-    place = CACHE / NAME / f"{'quick-' if wanted.quick else ''}{environment.commit()}-seed{wanted.seed}"
+    place = CACHE / NAME / f"{'quick-' if wanted.quick else ''}{code()}-seed{wanted.seed}"
     folder = ROOT / "golden" / "evidence" if as_evidence else place
     target = folder / f"{NAME}.json"
     try:

@@ -1,12 +1,15 @@
 """The whole measurement: each cell's calibration, then every trial that the journal does not hold, until the time is over."""
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from fixtures import ROOT
 from fixtures.progress import ProgressLine
+from plugins.latency.limits import FILE
 from plugins.run import environment
 from suites.studies.evidence import stamp
 from suites.studies.gate_power.commands import rates, trial
@@ -19,14 +22,24 @@ from suites.studies.gate_power.neighbour import BURST_S, PAUSE_S, Neighbour
 from suites.studies.gate_power.rates import loads
 
 COMMAND = "make gate-power"
+MEASURED = ("fixtures", "plugins", "suites/against", "suites/latency", "suites/studies/gate_power")
 Runner = Callable[[Trial], dict[str, Any]]
+
+
+def code() -> str:
+    """A digest of all that a trial runs. The commit changes with pages too, which a campaign itself writes."""
+    digest = hashlib.sha256(FILE.read_bytes())
+    for folder in MEASURED:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def settings(seed: int) -> dict[str, Any]:
     """What figures must share to be counted together."""
     return {
         "seed": seed,
-        "commit": environment.commit(),
+        "code": code(),
         "cpu": environment.fingerprint()["cpu"],
         "cells": {name: vars(cell) for name, cell in CELLS.items()},
         "budgets_s": {"against": AGAINST_S, "pytest-benchmark alone": ALONE_S},
@@ -46,13 +59,14 @@ def calibrate(journal: Journal, rows: Sequence[Row], place: Place) -> None:
 
 def trials(journal: Journal, wanted: Sequence[Trial], ends: float, runner: Runner) -> None:
     """Run what is missing, one line of the journal each; none begins that would end after `ends` (time.monotonic())."""
-    missing = [each for each in wanted if not journal.has(each)]
+    done = journal.done
+    missing = [each for each in wanted if (each.row.id, each.repeat) not in done]
     line, took = ProgressLine("trials"), [0.0]
     for number, each in enumerate(missing):
         started = time.monotonic()
         if started + median(took) > ends:
             break
-        line.step(f"{len(journal.records)} done, {len(missing) - number} left, now {each.row.id}")
+        line.step(f"{len(done) + number} done, {len(missing) - number} left, now {each.row.id}")
         journal.append(runner(each))
         took.append(time.monotonic() - started)
     line.finish()
@@ -67,7 +81,7 @@ def evidence(journal: Journal) -> dict[str, Any]:
         "schema": 1,
         "command": COMMAND,
         **stamp(),
-        "commit": journal.lines[0]["commit"],
+        "commit": journal.named("commit"),
         "settings": journal.lines[0],
         "commands": {command.name: command.shown for command in COMMANDS.values()},
         "calibration": journal.calibrations,
@@ -81,6 +95,8 @@ def evidence(journal: Journal) -> dict[str, Any]:
 def measure(folder: Path, rows: Sequence[Row], wanted: int, seed: int, ends: float) -> dict[str, Any]:
     """Go on with the journal in `folder`, which may be new; the neighbour ends with this call."""
     journal, place = Journal(folder / "journal.jsonl", settings(seed)), Place(folder / "place")
+    if journal.named("commit") is None:
+        journal.append({"commit": environment.commit()})
     calibrate(journal, rows, place)
 
     def unit_bytes(cell: str) -> dict[Any, int]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fixtures.storage.lines import Line
-from suites.studies.gate_power.commands.rows import Trial
 from suites.studies.gate_power.journal import Kept
 
 
@@ -15,9 +14,10 @@ class Journal(Kept):
         """The trials."""
         return [line for line in self.lines[1:] if "row" in line]
 
-    def has(self, trial: Trial) -> bool:
-        """Whether it is measured."""
-        return any(line["row"] == trial.row.id and line["repeat"] == trial.repeat for line in self.records)
+    @property
+    def done(self) -> set[tuple[str, int]]:
+        """Which trials these are: row and number."""
+        return {(line["row"], line["repeat"]) for line in self.records}
 
     @property
     def calibrations(self) -> dict[str, Any]:
