@@ -185,6 +185,8 @@ def test_what_a_run_says(tmp_path: Path, code: int, broken: dict[str, str], verd
     written(tmp_path, broken)
     found = outcome.ours("L4", code, "", tmp_path)
     assert (found["verdict"], found["alarms"]) == (verdict, alarms)
+    others = [f"Failed: {says}" for says in broken.values() if "L4" not in says]
+    assert [*found.get("others", {}).values()] == others
     assert found["figures"]["a text"] == {
         "tower": "text",
         "ratio": 1.1,

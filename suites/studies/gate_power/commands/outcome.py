@@ -20,14 +20,15 @@ class Unexpected(Exception):
     """A command that ended as no trial may end."""
 
 
-def failed(folder: Path) -> dict[str, list[str]]:
-    """By promise: the ids of the tests that broke it. A test that failed otherwise counts under ""."""
-    found: dict[str, list[str]] = {}
+def failed(folder: Path) -> dict[str, dict[str, str]]:
+    """By promise: the tests that broke it, each with the first line of its message; "" for tests that failed otherwise."""
+    found: dict[str, dict[str, str]] = {}
     for case in ElementTree.parse(folder / JUNIT).getroot().iter("testcase"):
         failure = next((part for part in case if part.tag in ("failure", "error")), None)
         if failure is not None:
-            promise = re.search(r"\b(\w+) broken:", failure.get("message", ""))
-            found.setdefault(promise[1] if promise else "", []).append(case.get("name", ""))
+            message = failure.get("message", "").partition("\n")[0]
+            promise = re.search(r"\b(\w+) broken:", message)
+            found.setdefault(promise[1] if promise else "", {})[case.get("name", "")] = message
     return found
 
 
@@ -65,9 +66,9 @@ def ours(promise: str, code: int, output: str, folder: Path) -> dict[str, Any]:
             raise FileNotFoundError(f"{REPORT} has no latency")
     except (OSError, ElementTree.ParseError, ValueError, KeyError) as error:
         raise Unexpected(sentence(str(error), output)) from error
-    towers = sorted({tower for tower in TOWERS for name in broken.get(promise, []) if name.endswith(f"-{tower}]")})
+    towers = sorted({tower for tower in TOWERS for name in broken.get(promise, {}) if name.endswith(f"-{tower}]")})
     verdict = CODES.get(code) or (ALARM if towers else OTHER)
-    others = sorted(key or "no promise" for key in broken if key != promise)
+    others = {name: says for key in broken if key != promise for name, says in broken[key].items()}
     return {"verdict": verdict, "alarms": towers, "figures": found, **({"others": others} if others else {})}
 
 
