@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -72,7 +72,10 @@ inputs: $(READY)
 	$(RUN) -m pytest --unsupervised --device cpu --backend torch-eager --precision fp32 --preprocessor original_clip \
 		--benchmark-disable --inputs-page=docs/inputs.md $(ARGS)
 
-gate-power: $(READY)  # over an hour, and an otherwise idle machine; ARGS="--trials 5 --seconds 0.5" for a quick look
+gate-power: $(READY)  # real commands, for many hours; ARGS=--quick for 10 minutes, ARGS="--hours 3 --only 'against/*'" for some of them
+	$(RUN) -m suites.studies.gate_power.commands $(ARGS)
+
+gate-power-in-process: $(READY)  # two functions: over an hour; ARGS="--trials 5 --seconds 0.5" for a quick look
 	$(RUN) -m suites.studies.gate_power $(ARGS)
 
 faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them

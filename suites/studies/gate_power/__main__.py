@@ -1,4 +1,4 @@
-"""`python -m suites.studies.gate_power`: measures and prints; one of full length writes the evidence and the table in docs."""
+"""`python -m suites.studies.gate_power`: two functions in one process; a full length writes evidence and the table in docs."""
 
 import argparse
 import json

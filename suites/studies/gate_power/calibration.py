@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from plugins.measures.latency.decision import Limit, decide
-from plugins.measures.latency.paired import CALLS, FEWEST, FEWEST_CALLS, Interval, interval, no_garbage_collection, pair, timed
+from plugins.measures.latency.paired import (
+    CALLS,
+    FEWEST,
+    FEWEST_CALLS,
+    Block,
+    Interval,
+    interval,
+    no_garbage_collection,
+    pair,
+    timed,
+)
 from suites.studies.gate_power.cell import UNITS, cell, units
 
 CONFIDENCE = 0.99
@@ -16,9 +26,13 @@ CONFIDENCE = 0.99
 def planted(percent: int, unit_bytes: int, seconds: float, rng: np.random.Generator) -> dict[str, float]:
     """The measured ratio of a planted slowdown, with its interval."""
     new, old = timed(cell(units(percent), unit_bytes)), timed(cell(UNITS, unit_bytes))
+    return {"percent": percent, **alternated(new, old, seconds, rng)}
+
+
+def alternated(new: Block, old: Block, seconds: float, rng: np.random.Generator) -> dict[str, Any]:
+    """The ratio of two blocks in alternation, with its interval."""
     with no_garbage_collection():
-        found = interval(np.array(list(_until(seconds, lambda: pair(new, old, rng)))), CONFIDENCE)
-    return {"percent": percent, **_figures(found)}
+        return _figures(interval(np.array(list(_until(seconds, lambda: pair(new, old, rng)))), CONFIDENCE))
 
 
 def overhead(unit_bytes: int, seconds: float, repeats: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:

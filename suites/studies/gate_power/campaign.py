@@ -17,7 +17,7 @@ from suites.studies.gate_power.journal import Journal
 from suites.studies.gate_power.neighbour import BURST_S, PAUSE_S, Neighbour
 from suites.studies.gate_power.trial import LIMIT, PERCENTS, Trial, plan, run
 
-COMMAND = "make gate-power"
+COMMAND = "make gate-power-in-process"
 CALIBRATION_S, OVERHEAD_REPEATS = 20.0, 15
 Runner = Callable[[Trial, Journal], dict[str, Any]]
 

@@ -9,7 +9,7 @@ from fixtures.storage.lines import Line, Lines
 from suites.studies.gate_power.trial import Trial
 
 
-class Journal:
+class Kept:
     """A file whose first line says what the rest was measured with."""
 
     def __init__(self, path: Path, settings: Line) -> None:
@@ -33,6 +33,10 @@ class Journal:
     def named(self, name: str) -> Any:
         """What was kept under a name, or None."""
         return next((line[name] for line in self.lines[1:] if name in line), None)
+
+
+class Journal(Kept):
+    """Of trials in one process."""
 
     @property
     def records(self) -> list[Line]:

@@ -7,7 +7,7 @@ from fixtures.storage.atomic import write_text
 from plugins.report.layout import table
 from suites.studies.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
 
-BEGIN, END = "<!-- gate-power: written by `make gate-power` -->", "<!-- end of gate-power -->"
+BEGIN, END = "<!-- gate-power: written by `make gate-power-in-process` -->", "<!-- end of gate-power -->"
 PICTURE = "![Alarms against the planted slowdown, idle and beside a neighbour](../golden/evidence/gate-power.svg)"
 
 
@@ -22,42 +22,45 @@ def markdown(evidence: dict[str, Any]) -> str:
             rows = [found.get((condition, percent, method)) for method in METHODS]
             if any(rows):
                 what = "nothing (false alarms)" if percent == 0 else f"{percent} %"
-                lines.append((condition, what, *map(_share, rows)))
+                lines.append((condition, what, *map(share, rows)))
     counts = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
     return "\n".join([table(("machine", "planted", *names), lines), f"{counts} trials a row; {_under(evidence)}", ""])
 
 
-def _share(row: dict[str, Any] | None) -> str:
+def share(row: dict[str, Any] | None) -> str:
+    """The rate with its interval; a dash for a row without trials."""
     return f"{row['rate']:.0%} [{row['low']:.0%}, {row['high']:.0%}]" if row else "–"
 
 
 def _under(evidence: dict[str, Any]) -> str:
-    environment, load = evidence["environment"], evidence["load"]
-    loads = [f"{condition}: {' and '.join(f'{n:.2f} by {who}' for who, n in _who(load[condition]))}" for condition in load]
-    measured = [f"{found['percent']} % is {_change(found, 3)}" for found in evidence["calibration"]]
-    costs = [f"{_change(found, 2)} by the {name} clock" for name, found in evidence["overhead"].items()]
+    environment = evidence["environment"]
+    measured = [f"{found['percent']} % is {change(found, 3)}" for found in evidence["calibration"]]
+    costs = [f"{change(found, 2)} by the {name} clock" for name, found in evidence["overhead"].items()]
     return (
         f"{environment['cpu']}, {environment['cores']} cores, {evidence['date'][:10]}, commit {evidence['commit']}. "
-        f"Planted, as measured: {', '.join(measured)}. Cores kept busy: {', '.join(loads)}. "
+        f"Planted, as measured: {', '.join(measured)}. Cores kept busy: {busy(evidence['load'])}. "
         f"Measuring a call costs, over a bare loop: {', '.join(costs)}."
     )
 
 
-def _change(found: dict[str, Any], digits: int) -> str:
+def change(found: dict[str, Any], digits: int) -> str:
+    """A ratio as a change with its interval."""
     ratio, low, high = (f"{found[key] - 1:+.{digits}%}" for key in ("ratio", "low", "high"))
     return f"{ratio} [{low}, {high}]"
 
 
-def _who(load: dict[str, float]) -> list[tuple[str, float]]:
+def busy(loads: dict[str, dict[str, float]]) -> str:
+    """Cores that were busy, by condition and by whom."""
     names = {"neighbour_cores": "the neighbour", "others_cores": "others on this machine"}
-    return [(names[key], cores) for key, cores in load.items()]
+    said = {condition: [f"{n:.2f} by {names[key]}" for key, n in load.items()] for condition, load in loads.items()}
+    return ", ".join(f"{condition}: {' and '.join(parts)}" for condition, parts in said.items())
 
 
-def fill(page: Path, table: str) -> None:
+def fill(page: Path, table: str, begin: str = BEGIN, end: str = END, picture: str = PICTURE) -> None:
     """Put the picture and the table between their two marks. Raises ValueError if they are not there."""
     text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {BEGIN} followed by {END}: add the two lines where the table belongs")
-    write_text(page, f"{before}{BEGIN}\n{PICTURE}\n\n{table}{END}{after}")
+    before, begun, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not begun or not found:
+        raise ValueError(f"{page} has no {begin} followed by {end}: add the two lines where the table belongs")
+    write_text(page, f"{before}{begin}\n{picture}\n\n{table}{end}{after}")

@@ -23,20 +23,17 @@ def rates(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(method: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+def counted(alarms: int, trials: int) -> dict[str, Any]:
+    """The share of trials with an alarm, and its exact interval (Clopper and Pearson)."""
     from scipy.stats import binomtest
 
-    n, alarms = len(results), sum(result["alarm"] for result in results)
-    exact = binomtest(alarms, n).proportion_ci(CONFIDENCE, method="exact")
+    exact = binomtest(alarms, trials).proportion_ci(CONFIDENCE, method="exact")
+    return {"trials": trials, "alarms": alarms, "rate": alarms / trials, "low": float(exact.low), "high": float(exact.high)}
+
+
+def _row(method: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     p5, p50, p95 = (float(x) for x in np.percentile([result["ratio"] for result in results], (5, 50, 95)))
-    row = {
-        "method": method,
-        "trials": n,
-        "alarms": alarms,
-        "rate": alarms / n,
-        "low": float(exact.low),
-        "high": float(exact.high),
-    }
+    row = {"method": method, **counted(sum(result["alarm"] for result in results), len(results))}
     row["median_s"] = float(np.median([result["spent_s"] for result in results]))
     row["ratio"] = {"p5": p5, "p50": p50, "p95": p95}
     if method == GATE:

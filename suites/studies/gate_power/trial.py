@@ -11,7 +11,7 @@ from plugins.measures.latency.decision import Limit, decide
 from plugins.measures.latency.paired import timed
 from suites.studies.gate_power import peer
 from suites.studies.gate_power.cell import UNITS, cell, units
-from suites.studies.gate_power.load import busy_s
+from suites.studies.gate_power.load import Load
 from suites.studies.gate_power.neighbour import Neighbour
 
 CONDITIONS = ("idle", "neighbour")
@@ -44,7 +44,7 @@ def run(trial: Trial, unit_bytes: int, seconds: float, seed: int, neighbour: Nei
     """
     old, new = cell(UNITS, unit_bytes), cell(units(trial.percent), unit_bytes)
     rng = np.random.default_rng([seed, CONDITIONS.index(trial.condition), trial.percent, trial.repeat])
-    started, busy, own, noise = time.perf_counter(), busy_s(), time.process_time(), 0.0
+    load, noise = Load(), 0.0
     if trial.condition == "neighbour":
         neighbour.on()
     clock = [time.perf_counter()]
@@ -58,7 +58,7 @@ def run(trial: Trial, unit_bytes: int, seconds: float, seed: int, neighbour: Nei
     finally:
         if trial.condition == "neighbour":
             noise = neighbour.off()
-    wall, own, after = time.perf_counter() - started, time.process_time() - own, busy_s()
+    cores = load.cores(noise)
     first, _, second = np.diff(clock)
     gate = {
         "alarm": decision.verdict == "fail",
@@ -71,5 +71,4 @@ def run(trial: Trial, unit_bytes: int, seconds: float, seed: int, neighbour: Nei
         for method, alarm in peer.alarms(now, before).items()
         for field in [method.partition(":")[0]]
     }
-    load = {"neighbour_cores": noise / wall, "others_cores": max(0.0, after - busy - own - noise) / wall}
-    return {**asdict(trial), "methods": {GATE: gate, **peers}, **load}
+    return {**asdict(trial), "methods": {GATE: gate, **peers}, **cores}

@@ -1,0 +1,1 @@
+"""How good is the gate as users run it: real commands over backends with a planted slowdown, each a fresh process."""
