@@ -22,7 +22,7 @@ from plugins.subjects import Subjects
 
 pytestmark = pytest.mark.alone
 
-BUDGETS = 2  # times --latency-budget, for many calls
+BUDGETS = 4  # times --latency-budget, for many calls
 
 
 def test_many_calls(

@@ -25,7 +25,7 @@ def test_each_fault_breaks_its_own_promise(tmp_path: Path) -> None:
             "-k",
             "text",
             "--device=cpu",
-            "--latency-budget=0.5",
+            "--latency-budget=0.7",
             "--benchmark-autosave",
             f"--benchmark-storage={tmp_path}/stored",
             f"--dataset={data}",
