@@ -1,7 +1,7 @@
 """Where a comparison times its two sides: in fresh processes, or, where nothing is stored or compared, in this one."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from fixtures.capability import Array, Encoder, Tower
 from fixtures.worker.client import Worker
 from fixtures.worker.server import timed_calls
 from plugins.cells.new_inputs import Batch, NewInputs
-from plugins.measures.latency.starts import LOOKS_AT, Begin, Block
+from plugins.measures.latency.starts import LOOKS_AT, Block
 from plugins.measures.latency.steady import warm_up
 
 WARM_UP_S = 0.5  # of a side in a start; a percentile of its calls stands for it, so that the last slow ones do not count
@@ -41,10 +41,10 @@ class Side:
             self.alive = False
             self.worker.ask("leave")
 
-    def block(self, inputs: NewInputs, tower: Tower) -> Block:
-        """Timed calls there, each on a new input; several calls rest first, a single one comes when it is asked for."""
+    def block(self, inputs: NewInputs, tower: Tower, rests: bool) -> Block:
+        """Timed calls there, each on a new input; if it `rests`, it does so before several calls, never before a single one."""
 
-        return lambda calls: self.timed(np.concatenate(inputs.take(calls)), tower, rest=calls > 1)
+        return lambda calls: self.timed(np.concatenate(inputs.take(calls)), tower, rest=rests and calls > 1)
 
     def timed(self, batch: np.ndarray, tower: Tower, at_once: int = 1, rest: bool = False) -> tuple[list[float], list[float]]:
         """A call there for every `at_once` rows: the seconds of each, and those that it waited for a processor."""
@@ -58,13 +58,13 @@ class Side:
 
 
 @contextmanager
-def begun(sides: tuple[Side, Side], inputs: NewInputs, tower: Tower) -> Iterator[tuple[Block, Block]]:
+def begun(sides: tuple[Side, Side], inputs: NewInputs, tower: Tower, rests: bool = True) -> Iterator[tuple[Block, Block]]:
     """A new process of each side, warmed up; both end with the block. Errors: see Side.begin."""
     try:
         blocks = []
         for side in sides:
             opened = side.begin()
-            block = side.block(inputs.beside(), tower)
+            block = side.block(inputs.beside(), tower, rests)
             opened["first_s"] = block(1)[0][0]
             warm_up(partial(block, 1), WARM_UP_S)
             blocks.append(block)
@@ -92,6 +92,6 @@ class Timing:
     """How an encoder's tower is timed beside what it is compared with."""
 
     opponent: str  # shown to users, and part of a stored run's name
-    begin: Begin
+    begin: Callable[[bool], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side; do blocks rest first?
     looks: Sequence[int] = LOOKS_AT
     sides: tuple[Side, ...] = ()  # ours and the other, where they are in processes of their own

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -164,7 +164,9 @@ class Gate:
         limit = against.limit if against else Limit(0.0)
         judged = against.judged if against else _never
         budget = self.config.getoption("--latency-budget")
-        decision = decide_by_starts(timing.begin, limit, self.limits.between_starts, budget, judged, timing.looks)
+        decision = decide_by_starts(
+            partial(timing.begin, True), limit, self.limits.between_starts, budget, judged, timing.looks
+        )
         outcome = Outcome(
             name,
             decision,

@@ -54,11 +54,11 @@ class Timings:
         )
 
         @contextmanager
-        def begin() -> Iterator[tuple[Block, Block]]:
+        def begin(rests: bool) -> Iterator[tuple[Block, Block]]:
             told = ticking(f"timing {key} in fresh processes")
             with watch().kept(), _built(key), told:
                 sides[0].worker.ask("prepare", *early)
-                with begun(sides, inputs, tower) as blocks:
+                with begun(sides, inputs, tower, rests) as blocks:
                     yield blocks
 
         return Timing(opponent, begin, sides=sides)
@@ -90,7 +90,7 @@ def _here(subjects: Subjects, key: EncoderKey, tower: Tower, inputs: NewInputs) 
     opponent, reference = subjects.reference(key)
 
     @contextmanager
-    def begin() -> Iterator[tuple[Block, Block]]:
+    def begin(rests: bool) -> Iterator[tuple[Block, Block]]:
         yield here(loaded.encoder, inputs, tower), here(reference, inputs.beside(), tower)
 
     return Timing(opponent, begin, looks=(1,))

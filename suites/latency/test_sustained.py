@@ -41,7 +41,7 @@ def test_many_calls(
     allowed, rng = gate.limits.of(str(encoder_key)), np.random.default_rng()
 
     def measured() -> Series:
-        with timing.begin() as (ours, other):
+        with timing.begin(False) as (ours, other):
             return series(ours, other, BUDGETS * pytestconfig.getoption("--latency-budget"), rng)
 
     found = measured()
@@ -69,12 +69,12 @@ def test_after_a_pause(
     """L7 after a pause a call takes as long as without one, or costs the reference as much: after 50 ms and after 1 s."""
     timing = timings.of(subjects, encoder_key, tower)
     rng, each = np.random.default_rng(), chance / len(PAUSES)
-    with timing.begin() as sides:
+    with timing.begin(True) as sides:
         found = {seconds: paused(sides, seconds, n, n, rng) for seconds, n in PAUSES.items()}
     suspects = [seconds for seconds, pauses in found.items() if chance_of(undisturbed(pauses)) < SUSPECT]
     if suspects:
         n = enough(each)
-        with timing.begin() as sides:
+        with timing.begin(True) as sides:
             found |= {seconds: paused(sides, seconds, n, MOST * n, rng) for seconds in suspects}
     counted = {seconds: undisturbed(pauses) for seconds, pauses in found.items()}
     shown = {f"{seconds:g} s": figures(pauses) for seconds, pauses in counted.items()}
@@ -94,13 +94,13 @@ def test_new_shapes(
 ) -> None:
     """L8 a new shape costs no more than with the reference: its first call beside later ones, of other rows or length."""
     timing = timings.of(subjects, encoder_key, tower)
-    with timing.begin():
+    with timing.begin(True):
         found = shapes.first_calls(timing.sides)
     if found:  # a backend of single images has no other shape
         record(f"latency_new_shapes.{tower}", figures_of_shapes(found))
     slow = costly(found)
     if slow:
-        with timing.begin():
+        with timing.begin(True):
             again = costly(shapes.first_calls(timing.sides))
         slow = [name for name in slow if name in again]
     what = "; ".join(
