@@ -89,13 +89,15 @@ class Start:
 
 
 def slow_calls(starts: Sequence[Start]) -> tuple[Slow, Slow]:
-    """Count the slow calls of both sides. Calls that other programs interrupted say nothing of a side's code, unless ours are
-    interrupted more often than the other's: then its own threads are what its calls wait for, and all calls count."""
+    """Count blocks with slow calls, of both sides. Calls that other programs interrupted say nothing of a side's code, unless
+    ours are interrupted more often than the other's: then its own threads are what its calls wait for, and all calls count."""
     sides = [block for start in starts for block in start.ours], [block for start in starts for block in start.other]
     interrupted = [(sum(int(b.interrupted.sum()) for b in side), sum(len(b.seconds) for b in side)) for side in sides]
     ours_alone = rise(*interrupted) < SELF_MADE
-    ours, other = (np.concatenate([(b.seconds if ours_alone else b.own) / b.usual_s for b in side]) for side in sides)
-    return Slow.of(ours[:, None].tolist()), Slow.of(other[:, None].tolist())
+    calm = all(any(block.calm for block in side) for side in sides) and not ours_alone
+    kept = [[block for block in side if block.calm] if calm else side for side in sides]
+    ours, other = (Slow.of([((b.seconds if ours_alone else b.own) / b.usual_s).tolist() for b in side]) for side in kept)
+    return ours, other
 
 
 Block = Callable[[int], tuple[Sequence[float], Sequence[float]]]  # so many calls: seconds of each, seconds that each waited

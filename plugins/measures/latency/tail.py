@@ -14,10 +14,9 @@ CHANCE = 0.95
 
 @dataclass(frozen=True)
 class Slow:
-    """One side's calls, in blocks, and how many blocks hold a call that is slow by each of TIMES.
+    """One side's blocks, and how many hold a call that is slow by each of TIMES.
 
-    A block of one call counts calls. Where interruptions by other programs are not told apart, they come in bursts: then longer
-    blocks, which alternate, are what can be counted.
+    Blocks are counted, not calls, because what others do to the machine comes in bursts; blocks of both sides alternate.
     """
 
     blocks: int
@@ -72,7 +71,7 @@ class Tail:
 
     def __str__(self) -> str:
         others = "".join(f", {n} of {of} {name}" for name, (n, of) in self.others.items())
-        return f"a call over {self.times:g} times the median in {self.now[0]} of {self.now[1]} calls{others}"
+        return f"a call over {self.times:g} times the median in {self.now[0]} of {self.now[1]} blocks{others}"
 
 
 def beside(ours: Slow, other: Slow, false_alarms: float) -> list[Tail]:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from suites.selftest import forked
-from suites.selftest.conftest import small_dataset
+from suites.selftest.conftest import TINY, small_dataset
 from suites.selftest.patience import HANG_S
 
-CELL = "scenes-s-slow-fp32-cpu"
+MODEL = "tiny:clip@random:0"
+CELL = f"{MODEL}-slow-fp32-cpu"
 Gate = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -27,8 +28,9 @@ def gate(storage: Path, *args: str, times: int = 1, plant: str = "") -> subproce
         "suites.selftest.planted.misdeclared_backends",
         "-p",
         "suites.studies.faults.slow",
+        *TINY,
         "--device=cpu",
-        "--latency-budget=3",
+        "--latency-budget=2",
         "--benchmark-quiet",
         f"--benchmark-storage={storage}",
         f"--report={storage.parent}/report.json",
@@ -49,10 +51,10 @@ def names(run: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, few: list[str]) -> dict[str, Any]:
+def story(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> dict[str, Any]:
     """A first run with a sound and a faulty encoder; one of the other tower; one four times as slow; the same again."""
     storage = tmp_path_factory.mktemp("story") / "stored"
-    image = ("-k", "test_encode and image", "--precision=fp32", *few)
+    image = ("-k", "test_encode and image", "--precision=fp32", *tiny)
     first = gate(storage, *image, "--backend=slow,noisy", plant="noisy")
     small = f"--dataset={small_dataset(storage.parent / 'data')}"  # alternation needs one image and no golden data
     alone = ("--backend=slow", "--precision=fp32", small)
@@ -94,7 +96,7 @@ def test_percentiles_warm_up_and_processes_are_stored(story: dict[str, Any]) -> 
     assert single["p50_low"] <= single["p50"] <= single["p50_high"] <= single["p99"]
     assert single["p50"] <= single["p90"] <= single["p95"] <= single["p99"]
     assert single["first_call"] > 0 and "calls_to_steady" in single
-    assert paired["reference"] == "scenes-s-torch-eager-fp32-cpu"
+    assert paired["reference"] == f"{MODEL}-torch-eager-fp32-cpu"
     assert paired["low"] <= paired["ratio"] <= paired["high"]
     assert len(paired["starts"]) == len(paired["starting"]["load"]) == paired["n"] >= 2
 
@@ -158,12 +160,12 @@ def test_vanished_cells_and_other_machines_are_named(story: dict[str, Any], tmp_
     assert "hz" not in json.dumps(data["machine_info"])
     data["machine_info"] |= {"gpu": "NVIDIA A100, 580.1, 8.0", "key": "other"}
     first.write_text(json.dumps(data))
-    second.write_text(second.read_text().replace(CELL, "scenes-s-renamed-fp32-cpu"))
+    second.write_text(second.read_text().replace(CELL, f"{MODEL}-renamed-fp32-cpu"))
     first.with_name("0003_torn.json").write_text(first.read_text()[:1000])
     run = gate(storage, *story["alone"], "--strict-cells")
     assert run.returncode == 1 and "L4 broken" not in run.stdout, run.stdout[-3000:]
     assert "Failed to load" in run.stdout and "0003_torn.json" in run.stdout
-    assert "not compared: scenes-s-renamed-fp32-cpu text: stored in" in run.stdout
+    assert f"not compared: {MODEL}-renamed-fp32-cpu text: stored in" in run.stdout
     assert f"no baseline for {CELL} image, recorded one: a stored run from another environment exists" in run.stdout
     assert "(differs in gpu NVIDIA" in run.stdout and "to compare with it anyway: --benchmark-compare=" in run.stdout
 

@@ -23,7 +23,7 @@ def test_answers_from_memory(run: Run, few: list[str], tmp_path: Path) -> None:
 
 
 def test_slow_calls_fail_the_gate(tmp_path: Path) -> None:
-    """Every fourth call takes eight times as long: the middle hides it, the count of slow calls does not."""
+    """Every fourth call takes eight times as long: the middle hides it, the count of slow blocks does not."""
     for number in range(TRIES):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -46,7 +46,7 @@ def test_slow_calls_fail_the_gate(tmp_path: Path) -> None:
             break
     assert again.returncode == 1 and "more slow calls: a call over 4 times the median in " in again.stdout, again.stdout[-3000:]
     found = json.loads((folder / "report.json").read_text())["cells"][0]["latency_ratio"]["text"]
-    assert found["verdict"] == "fail" and found["tails"][1]["now"] > 0.15 > found["tails"][1]["others"]["in the stored run"]
+    assert found["verdict"] == "fail" and found["tails"][1]["now"] > 0.5 > found["tails"][1]["others"]["in the stored run"]
     assert len(list((folder / "stored").glob("*/*.json"))) == 1
 
 
