@@ -102,6 +102,12 @@ class Subjects:
         """The model's part of every id; does not load the model."""
         return model_id(self.name, self.pretrained)
 
+    @property
+    def choice(self) -> tuple[str, str]:
+        """Model name and tag for another process; the path of a file is absolute, because it may run in another folder."""
+        tag = self.pretrained
+        return self.name, str(Path(tag).absolute()) if tag and Path(tag).exists() else tag
+
     @cached_property
     def model(self) -> Model:
         """The model of that name."""

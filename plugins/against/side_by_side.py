@@ -132,16 +132,11 @@ class SideBySide:
             require_usable(backends()[key.backend], key.precision, key.device)
             sides, limit_s = self.choice.sides(Code.of(key.backend)), self.config.getoption("--against-limit")
             with ticking(f"building {key} on both sides"):
-                self._alive = Two(key, sides, self._model(), limit_s)
+                self._alive = Two(key, sides, self.subjects.choice, limit_s)
         if self._trouble is not None:
             raise self._trouble
         assert self._alive is not None, "an encoder without trouble is alive"
         return self._alive
-
-    def _model(self) -> tuple[str, str]:
-        """Model name and tag; the path of a file becomes absolute, because workers run in another folder."""
-        name, tag = self.subjects.name, self.subjects.pretrained
-        return name, str(Path(tag).absolute()) if tag and Path(tag).exists() else tag
 
     def what(self, key: EncoderKey) -> dict[str, Any]:
         """What is compared, and the packages whose versions differ, in the report's form."""

@@ -95,3 +95,8 @@ class Timing:
     begin: Callable[[bool], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side; do blocks rest first?
     looks: Sequence[int] = LOOKS_AT
     sides: tuple[Side, ...] = ()  # ours and the other, where they are in processes of their own
+
+    @property
+    def ours(self) -> Side | None:
+        """Our side, where it is in a process of its own."""
+        return self.sides[0] if self.sides else None

@@ -173,7 +173,7 @@ class Gate:
             against,
             self.history.ratios(name),
             slow_calls(decision.starts),
-            starting(timing.sides[0].opened if timing.sides else []),
+            starting(timing.ours.opened if timing.ours else []),
         )
         blocks = [block.own for start in decision.starts for block in start.ours]
         stopwatch.replace(np.concatenate(blocks))  # instead of the call of nothing

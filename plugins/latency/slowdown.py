@@ -1,7 +1,7 @@
 """The change of a cell's ratio to its reference between two runs, with the uncertainty of both and between runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Any
 
@@ -21,8 +21,8 @@ SENSITIVE = 0.7  # measured: where torch eager takes 28 % longer for seconds (lo
 def change(now: Level, then: Level, between_runs: float, drift: float, confidence: float) -> Interval:
     """The ratio now / then, with the errors of both and the spread between runs.
 
-        `between_runs` is one run's standard deviation, relative, that its own processes do not show.
-        `drift` is the logarithm of the reference's time now over then. The cell may not share it, because load can slow the two
+    `between_runs` is one run's standard deviation, relative, that its own processes do not show.
+    `drift` is the logarithm of the reference's time now over then. The cell may not share it, because load can slow the two
     unequally. So the interval covers both answers, by ratio and by absolute time, and a cell counts as slower only if it is
     slower by both. On a machine that is slower now, the cell may suffer more than the reference does: see SENSITIVE.
     """
@@ -51,8 +51,7 @@ class Against:
 
     def seen(self, now: Level, starts: Sequence[Start], left: float) -> float:
         """The smallest slowdown that a run `left` times as long would have found with 95 % chance."""
-        error = now.error / sqrt(left)
-        return smallest_slowdown(self.change(replace(now, error=error), starts), self.limit.slowdown)
+        return smallest_slowdown(self.change(now.longer(left), starts), self.limit.slowdown)
 
     def judged(self, now: Level, starts: Sequence[Start]) -> Verdict:
         """The decision after one look at the starts."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -47,10 +46,10 @@ class Timings:
         early = list(backends()[key.backend].needs("cpu")) if key.device == "cpu" else []
         other = reference_key(key)
         opponent = anchor_name(key.device) if other == key else str(other)
-        anchor = (ANCHOR, _model(subjects), PRECISION, key.device)
+        anchor = (ANCHOR, subjects.choice, PRECISION, key.device)
         sides = (
-            Side(self.workers[0], (key.backend, _model(subjects), key.precision, key.device, key.policy)),
-            Side(self.workers[1], anchor if other == key else (other.backend, _model(subjects), other.precision, other.device)),
+            Side(self.workers[0], (key.backend, subjects.choice, key.precision, key.device, key.policy)),
+            Side(self.workers[1], anchor if other == key else (other.backend, subjects.choice, other.precision, other.device)),
         )
 
         @contextmanager
@@ -77,12 +76,6 @@ def _built(key: EncoderKey) -> Iterator[None]:
         raise CannotRun(f"{key}: {reason}") from None
     except RuntimeError as error:
         raise BuildFailed(f"{key} in a process of its own: {error}") from None
-
-
-def _model(subjects: Subjects) -> tuple[str, str]:
-    """Model name and tag; the path of a file becomes absolute."""
-    name, tag = subjects.name, subjects.pretrained
-    return name, str(Path(tag).absolute()) if tag and Path(tag).exists() else tag
 
 
 def _here(subjects: Subjects, key: EncoderKey, tower: Tower, inputs: NewInputs) -> Timing:

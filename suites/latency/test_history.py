@@ -34,7 +34,7 @@ def test_encode_in_alternation(
         return
     record(f"latency_ratio.{tower}", outcome.shown)
     judge(outcome, outcome.sentence)
-    for ours in timing.sides[:1]:
+    if ours := timing.ours:
         inputs = [batch for batch, _ in ours.looked_at]
         vectors = np.concatenate([formed(vector, 1, subjects.model.embed_dim, tower) for _, vector in ours.looked_at])
         others = of_others(subjects, tower, inputs, vectors)

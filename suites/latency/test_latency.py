@@ -8,7 +8,7 @@ from fixtures.cells import Cell, EncoderKey
 from plugins.cells.form import formed
 from plugins.cells.new_inputs import new_inputs
 from plugins.cells.promises import Judge
-from plugins.cells.timed_vectors import timed_vectors
+from plugins.cells.timed_vectors import COSINE, timed_vectors
 from plugins.golden.verified import Golden
 from plugins.latency.adapter import Stopwatch
 from plugins.measures.latency.device_time import device_only
@@ -29,7 +29,6 @@ from plugins.subjects import LoadedEncoder, Subjects
 
 pytestmark = pytest.mark.alone
 
-COSINE = "cosine_distance"
 LOOKED_AT = 12  # timed calls, evenly spaced, whose vectors are compared
 DOCUMENTS = 4  # files that take turns
 

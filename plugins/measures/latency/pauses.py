@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from plugins.measures.latency.paired import FEWEST_CALLS
-from plugins.measures.latency.starts import WAITED, Block
+from plugins.measures.latency.starts import Block, Calls
 
 PAUSES: Mapping[float, int] = {0.05: 10, 1.0: 6}  # how many pauses of so many seconds
 TIMES = 1.5  # what a pause may cost, as a multiple of what it costs the other side
@@ -87,8 +87,8 @@ def paused(
         rest(seconds)
         after, own = [0.0, 0.0], True
         for side in rng.permutation(2):
-            (after[side],), (waited,) = sides[side](1)
-            own = own and waited <= WAITED * after[side]
+            call = Calls.of(*sides[side](1))
+            after[side], own = float(call.seconds[0]), own and not call.interrupted[0]
         blocks.append([block(calls)[0] for block in sides])
         found.append((after, own))
     usual = [[float(np.median([*a, *b])) for a, b in zip(*both, strict=True)] for both in pairwise(blocks)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fixtures.capability import Array, Backend, Encoder, Tokens, Tower
 from fixtures.cells import EncoderKey
-from plugins.measures.latency.paired import clocked
+from plugins.measures.latency.paired import Block, timed
 
 if TYPE_CHECKING:
     from fixtures.models import Model
@@ -30,39 +30,18 @@ def reference_key(key: EncoderKey) -> EncoderKey:
     return EncoderKey(key.model, BACKEND, PRECISION, key.device)
 
 
-class Calls:
-    """Blocks of calls of one side: a block makes `longer` times the requested calls, gives the fastest's time, and keeps all.
-
-    History compares runs under different load, and the ratio of the fastest calls is robust to load: with two other processes
-    on two cores it moved from 0.60 to 0.64, but the ratio of medians from 0.57 to 0.08 (text towers of 1 and 2 ms). Longer
-    calls are interrupted more often. A slowdown of only some calls shows in the times of `blocks`.
-    """
-
-    def __init__(
-        self, timed: Callable[[], float], prepare: Callable[[int], object] | None = None, longer: int = LONGER
-    ) -> None:
-        """`timed` makes a call and returns its seconds; `prepare` runs before a block, with the number of its calls."""
-        self._timed, self._prepare, self._longer = timed, prepare, longer
-        self.blocks: list[list[float]] = []  # seconds of every call
-
-    def __call__(self, calls: int) -> float:
-        """The seconds of the fastest call."""
-        if self._prepare:
-            self._prepare(self._longer * calls)
-        self.blocks.append([self._timed() for _ in range(self._longer * calls)])
-        return min(self.blocks[-1])
-
-
-def calls_of(encoder: Encoder, take: Take, tower: Tower) -> Calls:
-    """Return blocks of host-to-host calls, each on the next batch that `take` gives; batches are taken and encoder settings
-    restored before the clock starts."""
+def calls_of(encoder: Encoder, take: Take, tower: Tower) -> Block:
+    """Return blocks of host-to-host calls, each on the next batch that `take` gives, LONGER times as many as are asked for;
+    batches are taken and encoder settings restored before the clock starts."""
     waiting: deque[Array | Tokens] = deque()
+    fastest = timed(lambda: encoder.encode(waiting.popleft(), tower))
 
-    def prepare(calls: int) -> None:
-        waiting.extend(take(calls))
+    def block(calls: int) -> float:
+        waiting.extend(take(LONGER * calls))
         encoder.restore_settings()
+        return fastest(LONGER * calls)
 
-    return Calls(clocked(lambda: encoder.encode(waiting.popleft(), tower)), prepare)
+    return block
 
 
 def in_turn(batches: Sequence[Array | Tokens]) -> Take:

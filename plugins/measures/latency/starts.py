@@ -16,7 +16,7 @@ import numpy as np
 from plugins.measures.latency.decision import Limit, Verdict, verdict
 from plugins.measures.latency.level import Level
 from plugins.measures.latency.paired import Interval
-from plugins.measures.latency.power import longer, smallest_slowdown
+from plugins.measures.latency.power import smallest_slowdown
 from plugins.measures.latency.tail import Slow, rise
 
 LOW = 20  # the percentile that stands for a block: other load only adds time, and a slowdown of all calls moves it as the rest
@@ -45,7 +45,7 @@ class Calls:
 
     @property
     def interrupted(self) -> np.ndarray:
-        """Which calls other programs interrupted, bool [n]."""
+        """Which calls other programs interrupted, bool [n]: in which threads waited for a processor for WAITED of the time."""
         return np.asarray(self.waited > WAITED * self.seconds)
 
     @property
@@ -100,7 +100,8 @@ def slow_calls(starts: Sequence[Start]) -> tuple[Slow, Slow]:
     return ours, other
 
 
-Block = Callable[[int], tuple[Sequence[float], Sequence[float]]]  # so many calls: seconds of each, seconds that each waited
+Times = tuple[Sequence[float], Sequence[float]]  # seconds of each call, seconds that each waited
+Block = Callable[[int], Times]  # so many calls
 Judged = Callable[[Level, list[Start]], Verdict]
 Begin = Callable[[], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side, warmed up
 
@@ -139,7 +140,7 @@ class Decision:
     @property
     def seen(self) -> float:
         """The smallest slowdown that the whole budget would have found with 95 % chance."""
-        return smallest_slowdown(longer(self.interval, self.left), self.limit.slowdown)
+        return smallest_slowdown(self.found.longer(self.left).interval(self.limit.confidence), self.limit.slowdown)
 
     def __str__(self) -> str:
         found = self.interval
@@ -148,7 +149,7 @@ class Decision:
 
     @property
     def effort(self) -> str:
-        """The number of processes and calls, and the time spent in them."""
+        """The number of processes and calls."""
         blocks = [block for start in self.starts for block in start.ours]
         calls, interrupted = sum(len(block.seconds) for block in blocks), sum(int(block.interrupted.sum()) for block in blocks)
         processes = f"{len(self.starts)} process{'' if len(self.starts) == 1 else 'es'} a side"

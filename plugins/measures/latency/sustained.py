@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from plugins.measures.latency.paired import FEWEST_CALLS
-from plugins.measures.latency.starts import LOW, WAITED, Block
+from plugins.measures.latency.starts import LOW, Block, Calls, Times
 from plugins.measures.latency.step import higher, rise
 
 CALLS = 2_200  # of our side: a limit on 2,000 calls shows in those behind them
@@ -98,9 +98,6 @@ class Series:
         return shown if seen is None else shown | {"would_have_seen": seen}
 
 
-Times = tuple[Sequence[float], Sequence[float]]  # of a block: seconds of each call, seconds that each waited
-
-
 def series(ours: Block, other: Block, seconds: float, rng: np.random.Generator, most: int = CALLS) -> Series:
     """Time blocks of both sides in alternation and random order, until ours made `most` calls or `seconds` are over."""
     begun, sides = time.perf_counter(), (ours, other)
@@ -129,7 +126,7 @@ def series_of(ours: Sequence[Times], other: Sequence[Times], before: Sequence[in
 def _figures(blocks: Sequence[Times], own: bool) -> np.ndarray:
     found = []
     for block in blocks:
-        seconds, waited = (np.asarray(part, np.float64) for part in block)
-        chosen = seconds[waited <= WAITED * seconds] if own else seconds
+        calls = Calls.of(*block)
+        chosen = np.compress(~calls.interrupted, calls.seconds) if own else calls.seconds
         found.append(np.log(np.percentile(chosen, LOW)) if len(chosen) else np.nan)
     return np.array(found)

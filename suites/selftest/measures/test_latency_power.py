@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from plugins.measures.latency.level import Level
 from plugins.measures.latency.paired import interval
-from plugins.measures.latency.power import longer, smallest_slowdown
+from plugins.measures.latency.power import smallest_slowdown
 from plugins.measures.latency.tail import Slow, beside, since
 
 PAIRS, NOISE, CONFIDENCE, ALLOWED = 60, 0.05, 0.999, 0.02
@@ -28,9 +29,10 @@ def test_the_smallest_slowdown_is_found_in_95_of_100() -> None:
 def test_more_pairs_see_more() -> None:
     """Four times as many halve the interval, about."""
     rng = np.random.default_rng(1)
-    short, long = interval(pairs(rng, 0), CONFIDENCE), interval(pairs(rng, 0, 4 * PAIRS), CONFIDENCE)
-    assert smallest_slowdown(longer(short, 4), ALLOWED) == pytest.approx(smallest_slowdown(long, ALLOWED), abs=0.015)
-    assert longer(short, 0.5) == short
+    short, long = (Level.of((np.log(pairs(rng, 0, n)) @ [1, -1]).tolist(), NOISE) for n in (PAIRS, 4 * PAIRS))
+    expected, stated = (smallest_slowdown(level.interval(CONFIDENCE), ALLOWED) for level in (long, short.longer(4)))
+    assert stated == pytest.approx(expected, abs=0.015)
+    assert short.longer(0.5) == short
 
 
 def blocks(rng: np.random.Generator, n: int, every: float = 0.0, times: float = 1.0, busy: float = 0.0) -> Slow:

@@ -15,8 +15,8 @@ from plugins.latency.machine import differences, machine
 from plugins.latency.trend import trend
 from plugins.measures.latency import decision
 from plugins.measures.latency.decision import Limit, decide
-from plugins.measures.latency.paired import Block, clocked, fewest, median_interval
-from plugins.measures.latency.reference import LONGER, PRODUCTS, AnchorBackend, Calls, anchor_name, calls_of, in_turn
+from plugins.measures.latency.paired import Block, fewest, median_interval, timed
+from plugins.measures.latency.reference import LONGER, PRODUCTS, AnchorBackend, anchor_name, calls_of, in_turn
 from plugins.measures.latency.steady import percentiles
 from plugins.measures.latency.step import step
 
@@ -100,7 +100,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_interrupted_calls_do_not_count(clock: Clock) -> None:
     """Holes 15 and 16: half of the calls wait for a neighbour, and the block says how long the others take."""
     takes = cycle((0.03, 0.001))
-    assert Calls(clocked(lambda: clock.passes(next(takes))))(5) == pytest.approx(0.001)
+    assert timed(lambda: clock.passes(next(takes)))(5) == pytest.approx(0.001)
 
 
 def test_the_references_own_anchor_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from plugins.measures.latency.pauses import Pause, chance_of, enough, paused, undisturbed
 from plugins.measures.latency.shapes import FirstCall, costly
-from plugins.measures.latency.sustained import Series, Times, series, series_of
+from plugins.measures.latency.starts import Times
+from plugins.measures.latency.sustained import Series, series, series_of
 
 BLOCKS, CALLS, ALLOWED, CHANCE, RUNS = 100, 10, 0.05, 0.05, 100
 AT_MOST = 11  # alarms of RUNS at a rate of CHANCE: more come up in 1 of 200 (binomial)

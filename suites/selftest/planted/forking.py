@@ -1,14 +1,12 @@
 """The processes that a supervised run starts are forks of its own, which find torch and open_clip imported."""
 
-import os
 import subprocess
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from fixtures.worker.fork import close_all_but
 from plugins.parallel import workers
 from plugins.supervision import supervisor
 from suites.selftest import forked
@@ -31,10 +29,7 @@ class Forking:
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], kept: Sequence[int]) -> None:
     """Only the standard streams and what is passed on stay open: Popen waits until its own pipe closes."""
-    for number in [int(file.name) for file in Path("/dev/fd").iterdir()]:
-        if number > 2 and number not in kept:
-            with suppress(OSError):  # the list's own
-                os.close(number)
+    close_all_but(*kept)
     weakref.finalize._registry.clear()  # type: ignore[attr-defined]  # temporary folders are its parent's
     assert forked.BEFORE
     forked.BEFORE.again()

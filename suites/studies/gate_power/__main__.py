@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
-from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
 from suites.studies.gate_power.campaign import measure
+from suites.studies.gate_power.ending import code_of, draw, say
 from suites.studies.gate_power.page import fill, markdown
 from suites.studies.gate_power.plot import svg
 
@@ -37,17 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
     folder = ROOT / "golden" / "evidence" if as_evidence or wanted.redraw else CACHE / NAME
     journal = CACHE / NAME / f"{wanted.seconds:g}s-seed{wanted.seed}.jsonl"
     target = folder / f"{NAME}.json"
-    try:
+
+    def study() -> int:
         if not wanted.redraw:
             found = measure(journal, wanted.trials, wanted.seconds, wanted.seed)
             write_text(target, json.dumps(found, indent=1) + "\n")
         return show(json.loads(target.read_text(encoding="utf-8")), folder, as_evidence or wanted.redraw)
-    except (BadInput, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; {journal} holds what was measured: the same command goes on from there", file=sys.stderr)
-        return 130
+
+    return code_of(study, journal)
 
 
 def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
@@ -56,17 +53,8 @@ def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
     print(table)
     if as_evidence:
         fill(ROOT / "docs" / "how-good-is-the-gate.md", table)
-    try:
-        write_text(folder / f"{NAME}.svg", svg(found))
-    except ImportError:
-        print(
-            "no plot: matplotlib is not installed; install it, then python -m suites.studies.gate_power --redraw",
-            file=sys.stderr,
-        )
-    for goal in found["goals"]:
-        print(f"{'reached' if goal['reached'] else 'MISSED'}: {goal['goal']}; found {goal['found']:.4g}")
-    print(f"written: {folder / NAME}.json")
-    return 0 if all(goal["reached"] for goal in found["goals"]) else 1
+    draw(lambda: svg(found), folder / f"{NAME}.svg", "suites.studies.gate_power")
+    return say(found["goals"], lambda goal: f"{goal['found']:.4g}", folder / f"{NAME}.json")
 
 
 if __name__ == "__main__":

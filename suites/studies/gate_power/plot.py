@@ -1,5 +1,6 @@
 """The figures as one picture: detection against planted slowdown, idle and beside the neighbour."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from suites.studies.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
@@ -41,13 +42,18 @@ def _draw(panel: Any, condition: str, rows: list[dict[str, Any]]) -> None:
         shares = [100 * row["rate"] for row in found]
         reach = [[100 * (row["rate"] - row["low"]) for row in found], [100 * (row["high"] - row["rate"]) for row in found]]
         panel.errorbar(places, shares, reach, label=name, color=colour, marker=marker, lw=width, ms=6, elinewidth=1, capsize=2)
-    panel.set_title(TITLES[condition], fontsize=12)
-    panel.axvspan(-0.4, 0.4, color=GREY, alpha=0.14, lw=0)
     panel.annotate("false\nalarms", (0, 101), ha="center", va="top", fontsize=9, color=GREY)
-    panel.set_xticks(range(len(PERCENTS)), [f"{percent} %" for percent in PERCENTS])
-    panel.set_yticks(range(0, 101, 20), [f"{share} %" for share in range(0, 101, 20)])
     panel.set_ylim(-3, 103)
-    panel.set_xlim(-0.4, len(PERCENTS) - 0.6)
     panel.set_xlabel("planted slowdown")
+    shares_over(panel, condition, [f"{percent} %" for percent in PERCENTS], 0.4)
+
+
+def shares_over(panel: Any, condition: str, planted: Sequence[str], edge: float) -> None:
+    """Axes of shares of runs over what is planted, nothing first; `edge` is what a panel shows beside its outer places."""
+    panel.set_title(TITLES[condition], fontsize=12)
+    panel.axvspan(-edge, edge, color=GREY, alpha=0.14, lw=0)
+    panel.set_xticks(range(len(planted)), planted)
+    panel.set_yticks(range(0, 101, 20), [f"{share} %" for share in range(0, 101, 20)])
+    panel.set_xlim(-edge, len(planted) - 1 + edge)
     panel.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
     plain(panel)

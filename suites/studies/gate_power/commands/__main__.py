@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from suites.studies.gate_power.commands.outcome import Unexpected
 from suites.studies.gate_power.commands.page import BEGIN, END, PICTURE, doubts, markdown
 from suites.studies.gate_power.commands.plot import svg
 from suites.studies.gate_power.commands.rows import QUICK, ROWS, chosen
+from suites.studies.gate_power.ending import code_of, draw, say
 from suites.studies.gate_power.page import fill, share
 
 NAME = "gate-power-commands"
@@ -53,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     place = CACHE / NAME / f"{'quick-' if wanted.quick else ''}{code()}-seed{wanted.seed}"
     folder = ROOT / "golden" / "evidence" if as_evidence else place
     target = folder / f"{NAME}.json"
-    try:
+
+    def study() -> int:
         if not wanted.redraw:
             ends = started + 3600 * (wanted.hours or float("inf"))
             found = measure(place, wanted.rows, wanted.trials, wanted.seed, ends)
@@ -61,12 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
                 raise BadInput("no trial was finished: expected more hours, or fewer cells to calibrate (see --only)")
             write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         return show(json.loads(target.read_text(encoding="utf-8")), folder, as_evidence)
-    except (BadInput, Unexpected, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; {place} holds what was measured: the same command goes on from there", file=sys.stderr)
-        return 130
+
+    return code_of(study, place, Unexpected)
 
 
 def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
@@ -75,17 +74,14 @@ def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
     print(table)
     if as_evidence:
         fill(ROOT / "docs" / "how-good-is-the-gate.md", table, BEGIN, END, PICTURE)
-    try:
-        write_text(folder / f"{NAME}.svg", svg(found))
-    except ImportError:
-        print("no plot: matplotlib is not installed; install it, then use --redraw", file=sys.stderr)
+    draw(lambda: svg(found), folder / f"{NAME}.svg", "suites.studies.gate_power.commands")
     for doubt in doubts(found):
         print(doubt, file=sys.stderr)
-    for goal in found["goals"]:
-        counted = f"{share(goal)} of {goal['trials']} in {goal['hours']:.1f} hours"
-        print(f"{'reached' if goal['reached'] else 'MISSED'}: {goal['goal']}; found {counted}")
-    print(f"written: {folder / NAME}.json")
-    return 0 if all(goal["reached"] for goal in found["goals"]) else 1
+
+    def counted(goal: Mapping[str, Any]) -> str:
+        return f"{share(dict(goal))} of {goal['trials']} in {goal['hours']:.1f} hours"
+
+    return say(found["goals"], counted, folder / f"{NAME}.json")
 
 
 if __name__ == "__main__":

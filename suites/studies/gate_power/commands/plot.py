@@ -8,10 +8,10 @@ import numpy as np
 from suites.studies.gate_power.commands.commands import COMMANDS
 from suites.studies.gate_power.commands.plants import PLANTS
 from suites.studies.gate_power.commands.rows import ALONE
-from suites.studies.gate_power.plot import TITLES
+from suites.studies.gate_power.plot import shares_over
 from suites.studies.gate_power.rates import counted
 from suites.studies.gate_power.trial import CONDITIONS
-from suites.studies.picture import GREY, drawn, plain
+from suites.studies.picture import drawn
 
 METHODS = [method for command in COMMANDS.values() for method in command.methods]
 COLOURS = ("#2f81f7", "#79c0ff", "#f778ba", "#bf3989", "#d29922", "#db6d28", "#a371f7", "#2ea043")
@@ -48,12 +48,7 @@ def _draw(panel: Any, condition: str, entries: Sequence[Mapping[str, Any]]) -> N
             look = {"color": colour, "marker": marker, "ls": "", "ms": 6, "elinewidth": 1, "capsize": 2}
             name = method if method in COMMANDS else f"{ALONE}, {method}"
             panel.errorbar(places, middle, [middle - low, high - middle], label=name, **look)
-    panel.set_title(TITLES[condition], fontsize=12)
-    panel.axvspan(-0.5, 0.5, color=GREY, alpha=0.14, lw=0)
-    panel.set_xticks(range(len(PLANTS)), [plant.name.replace(" × ", "\n× ").replace(" after", "\nafter") for plant in PLANTS])
-    panel.set_yticks(range(0, 101, 20), [f"{share} %" for share in range(0, 101, 20)])
     panel.set_ylim(-4, 104)
-    panel.set_xlim(-0.5, len(PLANTS) - 0.5)
     panel.set_ylabel("runs with an alarm")
-    panel.grid(axis="y", color=GREY, alpha=0.25, lw=0.6)
-    plain(panel)
+    names = [plant.name.replace(" × ", "\n× ").replace(" after", "\nafter") for plant in PLANTS]
+    shares_over(panel, condition, names, 0.5)
