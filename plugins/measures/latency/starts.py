@@ -61,6 +61,11 @@ class Calls:
         return np.take(self.seconds, np.argsort(self.waited / self.seconds)[:FEWEST_OWN])
 
     @property
+    def at_least(self) -> np.ndarray:
+        """Seconds of every call without its waiting, which is that of all threads together: no more than its own time."""
+        return np.asarray(np.clip(self.seconds - self.waited, 0.0, None))
+
+    @property
     def usual_s(self) -> float:
         """The figure that stands for the block."""
         return float(np.percentile(self.own, LOW))
@@ -89,14 +94,12 @@ class Start:
 
 
 def slow_calls(starts: Sequence[Start]) -> tuple[Slow, Slow]:
-    """Count blocks with slow calls, of both sides. Calls that other programs interrupted say nothing of a side's code, unless
-    ours are interrupted more often than the other's: then its own threads are what its calls wait for, and all calls count."""
+    """Count blocks with slow calls, of both sides. What a call waited for other programs is taken off, unless ours are
+    interrupted more often than the other's: then its own threads are what its calls wait for."""
     sides = [block for start in starts for block in start.ours], [block for start in starts for block in start.other]
     interrupted = [(sum(int(b.interrupted.sum()) for b in side), sum(len(b.seconds) for b in side)) for side in sides]
     ours_alone = rise(*interrupted) < SELF_MADE
-    calm = all(any(block.calm for block in side) for side in sides) and not ours_alone
-    kept = [[block for block in side if block.calm] if calm else side for side in sides]
-    ours, other = (Slow.of([((b.seconds if ours_alone else b.own) / b.usual_s).tolist() for b in side]) for side in kept)
+    ours, other = (Slow.of([((b.seconds if ours_alone else b.at_least) / b.usual_s).tolist() for b in side]) for side in sides)
     return ours, other
 
 

@@ -1,7 +1,6 @@
 """A plug-in for inner runs about latency: backends that answer from memory, or whose calls are slow now and then."""
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 from fixtures.backends.torch_eager import TorchEager
@@ -33,18 +32,15 @@ class Uneven(Altered):
 
     def __init__(self, good: Encoder) -> None:
         super().__init__(good, looks=False)
-        self.every, self.times, self.calls = int(os.environ.get("EVERY", "0")), float(os.environ.get("TIMES", "1")), 0
+        self.every, self.times, self.calls = int(os.environ.get("EVERY", "0")), int(os.environ.get("TIMES", "1")), 0
 
     def forward(self, batch: object, tower: Tower) -> object:
-        """Busy for the rest of it."""
-        started = time.perf_counter()
-        found = super().forward(batch, tower)
+        """The last of so many passes: work, which other programs interrupt like any other."""
         self.calls += 1
-        if self.every and self.calls % self.every == 0:
-            ends = started + self.times * (time.perf_counter() - started)
-            while time.perf_counter() < ends:
-                pass
-        return found
+        slow = self.every and self.calls % self.every == 0
+        for _ in range(self.times - 1 if slow else 0):
+            super().forward(batch, tower)
+        return super().forward(batch, tower)
 
 
 class RemembersBackend(TorchEager):
