@@ -43,7 +43,8 @@ def test_each_fault_breaks_its_own_promise(tmp_path: Path) -> None:
     assert not left, said[-5000:]
     (after,) = {int(found) for found in re.findall(r"after (\d+) timed calls, which follow a warm-up", said)}
     assert 50 < after <= 250
-    assert "the first call of 2 rows takes " in said and "after a pause of 0.05 s a call takes " in said
+    assert re.search(r"the first call of [235] rows takes \d", said), said[-5000:]
+    assert re.search(r"after a pause of 0\.0[56] s a call takes \d", said), said[-5000:]
     assert f"again: pytest '{SUITE}::test_new_shapes" in said and "--benchmark-autosave" in said
 
 
