@@ -1,0 +1,134 @@
+"""Runs the work on all parts: in this process, or on Ray Data, whose workers keep their models and are replaced when they die."""
+
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from fixtures.errors import BadInput, Unavailable
+from fixtures.machine.devices import CORES, cores, cuda_count
+from plugins.corpus.work import Result, Task
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+INSTALL = "pip install 'clip-conformance[corpus]'"
+BLOCKS = 10_000  # of Ray Data: a block is what is repeated after a worker's death, and each costs the driver some memory
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read by libraries when they are loaded
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where the work runs: `workers` processes on Ray, or none for this process."""
+
+    workers: int
+    threads: int
+    address: str | None = None  # of a Ray cluster; None: processes of this machine
+    gpu: bool = False  # each worker gets one
+
+    def __str__(self) -> str:
+        if not self.workers:
+            return f"this process, {self.threads} of {cores()} cores"
+        return f"{self.workers} workers of {self.threads} cores on Ray, {self.address or 'this machine'}"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start Ray or connect to it, and end that afterwards. Raises BadInput for a cluster that does not answer."""
+        if not self.workers:
+            before = {name: os.environ.get(name) for name in self._variables()}
+            os.environ.update(self._variables())
+            try:
+                yield
+            finally:
+                for name, value in before.items():
+                    os.environ.pop(name) if value is None else os.environ.update({name: value})
+            return
+        ray = _ray()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+        environment = {"env_vars": self._variables() | ({} if self.address else {"PYTHONPATH": os.pathsep.join(sys.path)})}
+        local = {} if self.address else {"num_cpus": self.workers * self.threads, "include_dashboard": False}
+        try:
+            ray.init(self.address or "local", runtime_env=environment, log_to_driver=False, logging_level="ERROR", **local)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise BadInput(f"no Ray cluster answers at {self.address or 'this machine'} ({error}): check --address") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+    def _variables(self) -> dict[str, str]:
+        """Equal threads give equal digits, wherever a part is computed."""
+        return dict.fromkeys((CORES, *THREADS), str(self.threads))
+
+    def run(self, work: type, arguments: Sequence[Any], tasks: Sequence[Task]) -> Iterator[Result]:
+        """The results, in any order: `work(*arguments)` is made once in each process and called for each task."""
+        if not tasks:
+            return
+        if not self.workers:
+            yield from map(work(*arguments), tasks)
+            return
+        import logging
+
+        from ray.data import ActorPoolStrategy, DataContext, from_items
+
+        for name in ("ray.data", "ray.data._internal"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        context = DataContext.get_current()
+        context.enable_progress_bars = False
+        items = [{"task": pickle.dumps(task)} for task in tasks]
+        data = from_items(items, override_num_blocks=min(len(items), BLOCKS)).map(
+            OnRay,
+            fn_constructor_args=(work, *arguments),
+            compute=ActorPoolStrategy(size=min(self.workers, len(items))),
+            num_cpus=self.threads,
+            num_gpus=1 if self.gpu else 0,
+        )
+        try:
+            yield from data.iter_rows()
+        except Exception as error:
+            raise _own(error) from error
+
+
+class OnRay:
+    """The work in a worker of Ray Data, whose rows are Arrow's."""
+
+    def __init__(self, work: type, *arguments: Any) -> None:
+        self.work = work(*arguments)
+
+    def __call__(self, row: dict[str, bytes]) -> Result:
+        """One task."""
+        found: Result = self.work(pickle.loads(row["task"]))
+        return found
+
+
+def _own(error: BaseException) -> BaseException:
+    """The BadInput or Unavailable that a worker raised, from what Ray makes of it; or the error itself."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause = getattr(cause, "cause", None) or cause
+        if isinstance(cause, (BadInput, Unavailable)):
+            return BadInput(str(cause.args[0] if cause.args else cause))
+        cause = cause.__cause__
+    return error
+
+
+def _ray() -> "ModuleType":
+    if find_spec("ray") is None:
+        raise BadInput(f"package 'ray' is not installed: {INSTALL}, or add --workers 0 to use this process alone")
+    import ray
+
+    return ray
+
+
+def chosen(workers: int | None, threads: int, address: str | None, parts: int, gpu: bool) -> Engine:
+    """The engine of these options: as many workers as the machine has room for, none where Ray is not installed or one does."""
+    if workers is None:
+        room = cuda_count() if gpu else cores() // threads
+        here = find_spec("ray") is not None
+        workers = min(room, parts) if address is None else parts
+        workers = workers if address or (here and workers > 1) else 0
+    return Engine(workers, threads, address, gpu)
