@@ -1,10 +1,11 @@
-"""`clip-conformance corpus` (`python -m plugins.corpus` in a clone): compares cells on your own images, however many they are."""
+"""`clip-conformance corpus` (`python -m plugins.corpus` in a clone): compares cells on your own images, however many."""
 
 import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from fixtures.errors import BadInput, Unavailable
@@ -12,8 +13,8 @@ from fixtures.models import DEFAULT as MODEL
 from fixtures.storage.atomic import write_text
 from fixtures.storage.locks import locked
 from plugins.corpus import engine as engines
-from plugins.corpus.answer import good, lines
 from plugins.corpus.answer import answer as answer_of
+from plugins.corpus.answer import good, lines
 from plugins.corpus.page import page, pictures
 from plugins.corpus.parts import compared
 from plugins.corpus.plan import Plan, begin, key, model_of, round_off
@@ -29,7 +30,9 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clip-conformance corpus", description=__doc__)
     parser.add_argument("corpus", type=Path, help="a folder of images, or Parquet: id, and image (bytes) or path")
     parser.add_argument("--cells", required=True, help="BACKEND-PRECISION or a report's ids, comma-separated")
-    parser.add_argument("--out", type=Path, default=Path("corpus"), help="a folder of its own; a run goes on in it [%(default)s]")
+    parser.add_argument(
+        "--out", type=Path, default=Path("corpus"), help="a folder of its own; a run goes on in it [%(default)s]"
+    )
     text = "compare with vectors that are in an index: Parquet with id and vector; an id is a file's path in the folder"
     parser.add_argument("--stored", type=Path, metavar="FILE", help=text)
     parser.add_argument("--model", default=MODEL, help="as in a run of the suite [%(default)s]")
@@ -41,12 +44,14 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--address", help="of a Ray cluster, as ray://HOST:10001 or auto [this machine]")
     parser.add_argument("--threads", type=_number(1), default=1, help="of a worker [%(default)s]")
     parser.add_argument("--batch", type=_number(1), default=1, help="images that a cell encodes in one call [%(default)s]")
-    parser.add_argument("--part", type=_number(1), default=256, help="images in a part, which is repeated if it is cut off [%(default)s]")
+    parser.add_argument(
+        "--part", type=_number(1), default=256, help="images in a part, which is repeated if it is cut off [%(default)s]"
+    )
     parser.add_argument("--queries", type=_number(1), default=1000, help="images whose answers are looked for [%(default)s]")
     return parser
 
 
-def _number(least: int):  # type: ignore[no-untyped-def]
+def _number(least: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if (value := int(text)) < least:
             raise ValueError(text)
@@ -73,7 +78,9 @@ def _run(asked: argparse.Namespace, command: str) -> int:
     names = tuple(name.strip() for name in asked.cells.split(",") if name.strip())
     subjects = Subjects(asked.model, asked.pretrained)
     model, pretrained = subjects.choice
-    plan = Plan(model, pretrained, (*asked.backend,), names, asked.stored and asked.stored.absolute(), asked.batch, asked.threads, 0.0)
+    plan = Plan(
+        model, pretrained, (*asked.backend,), names, asked.stored and asked.stored.absolute(), asked.batch, asked.threads, 0.0
+    )
     cells = plan.cells()
     gpu = any(cell.encoder.device == "cuda" for cell in cells)
     engine = engines.chosen(asked.workers, asked.threads, asked.address, -(-len(source) // asked.part), gpu)
@@ -84,9 +91,7 @@ def _run(asked: argparse.Namespace, command: str) -> int:
         asked.out.mkdir(parents=True, exist_ok=True)
         with locked(asked.out / ".lock"):
             begin(asked.out, key(plan, source, asked.part, asked.queries, weights))
-            found = answer_of(
-                compared(plan, source, asked.out, asked.part, asked.queries, engine), len(source), plan.round_off
-            )
+            found = answer_of(compared(plan, source, asked.out, asked.part, asked.queries, engine), len(source), plan.round_off)
             reference = f"stored vectors of {asked.stored.name}" if asked.stored else "torch eager, fp32, CPU, batch 1"
             run = {
                 "command": f"clip-conformance corpus {command}",
@@ -105,7 +110,7 @@ def _run(asked: argparse.Namespace, command: str) -> int:
 
 
 def _alone(engine: engines.Engine, asked: argparse.Namespace) -> str:
-    hint = engine.workers == 0 and asked.workers is None and engines.find_spec("ray") is None
+    hint = engine.workers == 0 and asked.workers is None and find_spec("ray") is None
     return f" (Ray is not installed: {engines.INSTALL} for all cores)" if hint else ""
 
 

@@ -137,7 +137,11 @@ def texts(row: CellAnswer) -> list[str]:
     return [
         row["id"],
         row["class"],
-        *([f"{drift['median']:.1e}", f"{drift['p99']:.1e}", f"{drift['p999']:.1e}", f"{drift['max']:.1e}"] if drift else "----"),
+        *(
+            [f"{drift['median']:.1e}", f"{drift['p99']:.1e}", f"{drift['p999']:.1e}", f"{drift['max']:.1e}"]
+            if drift
+            else "----"
+        ),
         f"{flips['share']:.1%} [{flips['low']:.1%}, {flips['high']:.1%}]" if flips else "-",
         str(row["moved"]["count"]),
         str(row["failed"]["count"]),

@@ -1,14 +1,15 @@
 """The cells that a command names: a report's id, or the same without the model, or with the usual preprocessor and device."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from fixtures.capability import Backend
 from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput, nearest
 from fixtures.machine.devices import present
 from fixtures.models import model_id
-from fixtures.outside import checked, from_class, join
+from fixtures.outside import from_class, join
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
 
@@ -17,10 +18,8 @@ USUAL = "cpu"
 
 def register(specs: Sequence[str]) -> None:
     """Add backends of one's own, by `package.module:Class`; raises BadInput. The working folder is searched for packages."""
-    from fixtures.capability import Backend
-
-    if str(os.getcwd()) not in sys.path:
-        sys.path.append(os.getcwd())
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     for spec in specs:
         made = from_class(spec, Backend)  # type: ignore[type-abstract]
         if made.name not in backends():

@@ -100,8 +100,8 @@ class Encoders:
         found = self.plan.store.vectors(source.ids())
         if found and (width := len(next(iter(found.values())))) != self.width:
             raise BadInput(
-                f"{self.plan.stored} has vectors of {width} numbers, and {self.model.id} gives {self.width}: expected the model "
-                "that the vectors are of; name it with --model and --pretrained"
+                f"{self.plan.stored} has vectors of {width} numbers, and {self.model.id} gives {self.width}: expected the "
+                "model that the vectors are of; name it with --model and --pretrained"
             )
         return found
 
@@ -141,7 +141,9 @@ class Encoders:
             try:
                 pixels = preprocessor(str(file), self.geometry)
             except Exception as error:  # decoders raise anything on a damaged file
-                found[preprocessor.name] = " ".join(str(error).replace(str(file), "it").split())[:LONGEST] or type(error).__name__
+                found[preprocessor.name] = (
+                    " ".join(str(error).replace(str(file), "it").split())[:LONGEST] or type(error).__name__
+                )
                 continue
             if not isinstance(pixels, np.ndarray) or pixels.shape != wanted:
                 found[preprocessor.name] = f"{preprocessor.name} gives no pixels of shape {wanted}"
@@ -151,4 +153,3 @@ class Encoders:
 
 
 encoders_of = cache(Encoders)
-

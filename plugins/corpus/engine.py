@@ -1,4 +1,4 @@
-"""Runs the work on all parts: in this process, or on Ray Data, whose workers keep their models and are replaced when they die."""
+"""Runs the work on all parts: in this process, or on Ray Data, whose workers keep their models and are replaced if they die."""
 
 import os
 import pickle
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,9 @@ class Engine:
             return
         ray = _ray()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+        os.environ.setdefault(
+            "RAY_BACKEND_LOG_LEVEL", "fatal"
+        )  # a worker's death is said once, without advice about Ray itself
         environment = {"env_vars": self._variables() | ({} if self.address else {"PYTHONPATH": os.pathsep.join(sys.path)})}
         local = {} if self.address else {"num_cpus": self.workers * self.threads, "include_dashboard": False}
         try:
@@ -119,9 +123,7 @@ def _own(error: BaseException) -> BaseException:
 def _ray() -> "ModuleType":
     if find_spec("ray") is None:
         raise BadInput(f"package 'ray' is not installed: {INSTALL}, or add --workers 0 to use this process alone")
-    import ray
-
-    return ray
+    return import_module("ray")
 
 
 def chosen(workers: int | None, threads: int, address: str | None, parts: int, gpu: bool) -> Engine:

@@ -18,7 +18,10 @@ STYLE = Path(report_page.__file__).with_name("page.css")
 def worst(found: Answer) -> dict[int, list[tuple[str, str, float]]]:
     """By place in the corpus: name, cell and drift; each cell's first ones come before all cells' second ones."""
     ranked = [
-        (rank, row["id"], each) for row in found["cells"] for rank, each in enumerate(row["worst"]) if each["cosine_distance"] > 0
+        (rank, row["id"], each)
+        for row in found["cells"]
+        for rank, each in enumerate(row["worst"])
+        if each["cosine_distance"] > 0
     ]
     images: dict[int, list[tuple[str, str, float]]] = {}
     for _, cell, each in sorted(ranked, key=lambda item: item[:2]):

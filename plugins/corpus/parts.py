@@ -1,4 +1,4 @@
-"""All parts of a corpus, in a folder: each is one finished file, and a run that was killed goes on after those that are there."""
+"""All parts of a corpus, in a folder: each is one finished file, and a run that was killed goes on with those that lack."""
 
 import io
 from collections.abc import Sequence
@@ -25,7 +25,8 @@ def compared(plan: Plan, source: Source, out: Path, size: int, count: int, engin
     """
     queries = _queries(plan, source, out, size, count, engine)
     tasks: list[Task] = [
-        {"number": number, "start": start, "source": source.part(start, stop)} for number, start, stop in ranges(len(source), size)
+        {"number": number, "start": start, "source": source.part(start, stop)}
+        for number, start, stop in ranges(len(source), size)
     ]
     _finish(engine, out, PART, Compare, (plan, queries), tasks, "parts")
     total = Found()
@@ -50,7 +51,7 @@ def _queries(plan: Plan, source: Source, out: Path, size: int, count: int, engin
 def _finish(
     engine: Engine, out: Path, name: str, work: type, arguments: Sequence[object], tasks: Sequence[Task], what: str
 ) -> None:
-    """Compute the files that are not there yet; each is written whole, by this process alone, so workers need no shared folder."""
+    """Compute the files that are not there yet; this process alone writes them, each whole, so workers need no shared folder."""
     left = [task for task in tasks if not (out / name.format(task["number"])).exists()]
     line, done = ProgressLine("corpus"), len(tasks) - len(left)
     line.step(f"{done} of {len(tasks)} {what}")

@@ -80,7 +80,9 @@ def begin(out: Path, found: dict[str, Any]) -> None:
     file, found = out / "key.json", json.loads(json.dumps(found))
     if not file.exists():
         if out.exists() and any(out.glob("[!.]*")):
-            raise BadInput(f"{out} has files that this command did not write: expected a new or empty folder; name another --out")
+            raise BadInput(
+                f"{out} has files that this command did not write: expected a new or empty folder; name another --out"
+            )
         write_text(file, json.dumps(found, indent=1) + "\n")
         return
     try:
@@ -91,8 +93,8 @@ def begin(out: Path, found: dict[str, Any]) -> None:
     if changed:
         was, now = (_short(side.get(changed[0])) for side in (before, found))
         raise BadInput(
-            f"{out} was begun with other {' and '.join(changed)} ({changed[0]}: {was} then, {now} now): expected the same corpus, "
-            "cells and versions to go on; name another --out, or remove that folder to begin anew"
+            f"{out} was begun with other {' and '.join(changed)} ({changed[0]}: {was} then, {now} now): expected the same "
+            "corpus, cells and versions to go on; name another --out, or remove that folder to begin anew"
         )
 
 

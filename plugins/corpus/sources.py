@@ -1,4 +1,4 @@
-"""Where a corpus's images come from: a folder of files, or Parquet files. The order is stable, and any part is cheap to send."""
+"""Where a corpus's images come from: a folder of files, or Parquet files; in a stable order, and any part is cheap to send."""
 
 import hashlib
 import json
@@ -143,7 +143,11 @@ class Parquet(Source):
         return Parquet(self.root, tuple(run for place in places for run in self.part(place, place + 1).runs))
 
     def ids(self) -> list[str]:
-        return [str(name) for file, start, stop in self.runs for name in _rows(self.root / file, start, stop, ["id"])["id"].to_pylist()]
+        return [
+            str(name)
+            for file, start, stop in self.runs
+            for name in _rows(self.root / file, start, stop, ["id"])["id"].to_pylist()
+        ]
 
     def read(self) -> Iterator[tuple[str, bytes | str]]:
         for file, start, stop in self.runs:
@@ -174,7 +178,7 @@ def _rows(path: Path, start: int, stop: int, columns: list[str]) -> "pyarrow.Tab
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path, memory_map=True) as file:
-        groups, first, before = [], 0, 0
+        groups, first, before = list[int](), 0, 0
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             if before < stop and before + rows > start:

@@ -58,7 +58,9 @@ class StoredVectors:
             row = np.asarray(vector, np.float32) if vector is not None else np.empty(0, np.float32)
             width = len(next(iter(found.values()), row))
             if row.ndim != 1 or not len(row) or len(row) != width:
-                raise BadInput(f"{self.path} has a vector of shape {list(row.shape)} for {name!r}: {FORM}, here {width or 'some'}")
+                raise BadInput(
+                    f"{self.path} has a vector of shape {list(row.shape)} for {name!r}: {FORM}, here {width or 'some'}"
+                )
             if name in found:
                 raise BadInput(f"{self.path} has two rows with the id {name!r}: expected one for each image")
             found[name] = row

@@ -28,7 +28,9 @@ class Firsts:
 
     def merged(self, other: "Firsts") -> "Firsts":
         """The better of both for each query; of equal ones the earlier in the corpus, so that no order of merges matters."""
-        better = (other.scores > self.scores) | ((other.scores == self.scores) & (other.places < self.places) & (other.places >= 0))
+        better = (other.scores > self.scores) | (
+            (other.scores == self.scores) & (other.places < self.places) & (other.places >= 0)
+        )
         return Firsts(np.where(better, other.places, self.places), np.where(better, other.scores, self.scores))
 
 

@@ -1,8 +1,8 @@
 """The distribution of one number over any number of inputs, in parts that are merged in any order with the same result.
 
-DDSketch (Masson, Rim, Lee, VLDB 2019) counts values in bins of equal ratio. Counts add up, so no order of merges changes a digit,
-and a quantile is within a stated share of the exact VALUE, which suits drift: it spans ten orders of magnitude. KLL has an error
-in RANK instead, and drops values at random.
+DDSketch (Masson, Rim, Lee, VLDB 2019) counts values in bins of equal ratio. Counts add up, so no order of merges changes a
+digit, and a quantile is within a stated share of the exact VALUE, which suits drift: it spans ten orders of magnitude. KLL has
+an error in RANK instead, and drops values at random.
 """
 
 from dataclasses import dataclass, field
