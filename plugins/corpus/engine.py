@@ -48,7 +48,7 @@ class Engine:
                 for name, value in before.items():
                     os.environ.pop(name) if value is None else os.environ.update({name: value})
             return
-        ray = _ray()
+        module = ray()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
         os.environ.setdefault(
             "RAY_BACKEND_LOG_LEVEL", "fatal"
@@ -56,13 +56,13 @@ class Engine:
         environment = {"env_vars": self._variables() | ({} if self.address else {"PYTHONPATH": os.pathsep.join(sys.path)})}
         local = {} if self.address else {"num_cpus": self.workers * self.threads, "include_dashboard": False}
         try:
-            ray.init(self.address or "local", runtime_env=environment, log_to_driver=False, logging_level="ERROR", **local)
+            module.init(self.address or "local", runtime_env=environment, log_to_driver=False, logging_level="ERROR", **local)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise BadInput(f"no Ray cluster answers at {self.address or 'this machine'} ({error}): check --address") from None
         try:
             yield
         finally:
-            ray.shutdown()
+            module.shutdown()
 
     def _variables(self) -> dict[str, str]:
         """Equal threads give equal digits, wherever a part is computed."""
@@ -120,7 +120,8 @@ def _own(error: BaseException) -> BaseException:
     return error
 
 
-def _ray() -> "ModuleType":
+def ray() -> "ModuleType":
+    """Ray; raises BadInput with the command that installs it."""
     if find_spec("ray") is None:
         raise BadInput(f"package 'ray' is not installed: {INSTALL}, or add --workers 0 to use this process alone")
     return import_module("ray")

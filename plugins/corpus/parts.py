@@ -51,7 +51,7 @@ def _queries(plan: Plan, source: Source, out: Path, size: int, count: int, engin
 def _finish(
     engine: Engine, out: Path, name: str, work: type, arguments: Sequence[object], tasks: Sequence[Task], what: str
 ) -> None:
-    """Compute the files that are not there yet; this process alone writes them, each whole, so workers need no shared folder."""
+    """Compute the files that are not there yet; this process alone writes them, whole, so workers share no folder."""
     left = [task for task in tasks if not (out / name.format(task["number"])).exists()]
     line, done = ProgressLine("corpus"), len(tasks) - len(left)
     line.step(f"{done} of {len(tasks)} {what}")
