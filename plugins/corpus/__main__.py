@@ -19,9 +19,9 @@ from plugins.corpus.page import page, pictures
 from plugins.corpus.parts import compared
 from plugins.corpus.plan import Plan, begin, key, model_of, round_off
 from plugins.corpus.sources import source_of
-from plugins.corpus.stored import StoredVectors
 from plugins.measures.corpus import distribution
 from plugins.run import environment
+from plugins.stored.parquet import StoredVectors
 from plugins.subjects import Subjects
 
 

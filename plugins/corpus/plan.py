@@ -16,10 +16,10 @@ from fixtures.machine.facts import facts
 from fixtures.storage.atomic import write_text
 from plugins.corpus.cells import named, register
 from plugins.corpus.sources import Source
-from plugins.corpus.stored import StoredVectors
 from plugins.golden.derivation import RELATIVE_FLOOR
 from plugins.golden.verified import folder, load_golden
 from plugins.run import environment
+from plugins.stored.parquet import StoredVectors
 from plugins.subjects import Subjects
 
 TOWER: Tower = "image"

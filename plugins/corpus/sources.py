@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from fixtures.capability import require
 from fixtures.datasets.files import IMAGE_SUFFIXES, image_files
 from fixtures.errors import BadInput
+from plugins.stored.parquet import PYARROW
 
 if TYPE_CHECKING:
     import pyarrow
 
-PYARROW = {"pyarrow": "pip install 'clip-conformance[corpus]'"}
 EXPECTED = "expected columns id, and image (bytes of a file) or path"
 
 

@@ -1,4 +1,4 @@
-"""`python -m suites.studies.corpus` (make corpus-proof): 20,000 scenes, a worker killed midway, a run killed midway, one answer.
+"""`python -m suites.studies.corpus` (make corpus-proof): 20,000 scenes, a worker and a whole run killed midway, one answer.
 
 --evidence writes golden/evidence/corpus.{json,md}. Needs npm for the things that scenes show, and the extra `corpus`.
 """
@@ -108,15 +108,16 @@ def page(found: dict[str, Any]) -> str:
         [
             "# A corpus, killed midway",
             "",
-            f"{answer['compared']} of {found['scenes']} drawn scenes, parts of {found['part']}. `{found['command']}`, {found['date'][:10]}, "
-            f"commit {found['commit']}, {found['environment']['cpu']}, {found['environment']['cores']} cores.",
+            f"{answer['compared']} of {found['scenes']} drawn scenes, parts of {found['part']}. `{found['command']}`, "
+            f"{found['date'][:10]}, commit {found['commit']}, {found['environment']['cpu']}, "
+            f"{found['environment']['cores']} cores.",
             "",
             f"The answers of all runs that ended are {verdict}.",
             "",
             table(("run", "seconds", "parts before", "parts at the kill", "processes killed", "exit"), rows),
             "The model is a small CLIP with random weights: the figures show that runs agree, not how good a cell is.",
-            f"Quantiles are within {answer['quantiles_within']:.1%} of the exact ones; flips are of {answer['queries']} queries, "
-            "with the 95 % Wilson interval; golden+cell: old index, this cell's queries.",
+            f"Quantiles are within {answer['quantiles_within']:.1%} of the exact ones; flips are of {answer['queries']} "
+            "queries, with the 95 % Wilson interval; golden+cell: old index, this cell's queries.",
             "",
             table(head, cells),
         ]

@@ -1,7 +1,6 @@
 """Runs of the command, some of which lose a worker, or are killed themselves, when half of the parts are finished."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -79,5 +78,4 @@ def run(arguments: Sequence[str], out: Path, count: int, kill: Kill | None = Non
 def fresh(folder: Path) -> Path:
     """The folder, without what an earlier proof left there."""
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder.parent, exist_ok=True)
     return folder

@@ -9,8 +9,8 @@ import numpy as np
 
 from fixtures.capability import Array, require
 from fixtures.errors import BadInput
-from plugins.corpus.sources import PYARROW
 
+PYARROW = {"pyarrow": "pip install 'clip-conformance[corpus]'"}
 FORM = "expected Parquet with the columns id (text or number) and vector (a list of floats, all of one length)"
 
 
