@@ -11,7 +11,8 @@ from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import Ints
 
 Bools = NDArray[np.bool_]
-ROUND_OFF = 1e-12  # of a float64 product of unit vectors: scores that are nearer to each other are a tie
+DIGITS = 12  # of a cosine that count: the last ones of a float64 product depend on where in a matrix it stands
+ROUND_OFF = 10.0**-DIGITS
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def firsts(queries: Array, places: Ints, index: Array, start: int) -> Firsts:
 
     `places` [Q] are the queries' own: an image is no answer to itself. A score that is not finite is no answer either.
     """
-    scores = normalised(queries) @ normalised(index).T
+    scores = np.round(normalised(queries) @ normalised(index).T, DIGITS)
     rows = places - start
     own = (rows >= 0) & (rows < len(index))
     scores[own, rows[own]] = -np.inf
