@@ -12,6 +12,7 @@ import numpy as np
 from fixtures.capability import Array
 from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput
+from fixtures.images import QUIET
 from fixtures.machine.versions import require_usable
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
@@ -139,7 +140,8 @@ class Encoders:
         wanted = (3, self.geometry.size, self.geometry.size)
         for preprocessor in self.preprocessors:
             try:
-                pixels = preprocessor(str(file), self.geometry)
+                with QUIET:
+                    pixels = preprocessor(str(file), self.geometry)
             except Exception as error:  # decoders raise anything on a damaged file
                 found[preprocessor.name] = (
                     " ".join(str(error).replace(str(file), "it").split())[:LONGEST] or type(error).__name__

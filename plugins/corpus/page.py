@@ -8,11 +8,11 @@ from typing import Any
 
 from plugins.corpus.answer import HEADER, MEANING, MIXED, Answer, CellAnswer, lines, texts
 from plugins.corpus.sources import Source
-from plugins.report.html import page as report_page
+from plugins.report.html.page import HERE
 from plugins.report.html.pictures import thumbnail
 
 MOST = 24  # pictures on a page
-STYLE = Path(report_page.__file__).with_name("page.css")
+STYLE = HERE / "page.css"
 
 
 def worst(found: Answer) -> dict[int, list[tuple[str, str, float]]]:

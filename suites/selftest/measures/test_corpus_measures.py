@@ -57,7 +57,7 @@ def test_first_answers_of_parts_are_those_of_the_whole() -> None:
 
 
 def test_ties_and_gaps() -> None:
-    """Of equal images the first answers, whichever part comes first; one without a vector answers nobody, and gets no answer."""
+    """Of equal images the first answers, whichever part comes first; one without a vector neither answers nor gets one."""
     same = np.repeat(VECTORS[:1], 6, axis=0)
     early, late = (firsts(same[:1], np.array([0]), same[start : start + 3], start) for start in (0, 3))
     assert late.merged(early).places == early.merged(late).places == [1]

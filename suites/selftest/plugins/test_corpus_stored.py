@@ -10,8 +10,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from fixtures.datasets import load_dataset
-from suites.selftest.conftest import TINY, Run, start
+from fixtures.errors import BadInput
+from plugins.golden.from_stored import FromStored
+from plugins.subjects import Subjects
+from suites.selftest.conftest import TINY, start
 from suites.selftest.planted.small_corpus import IMAGES, answer, run, write
+from suites.selftest.planted.small_corpus import tiny as tiny_family
+from suites.selftest.planted.tiny import NAME, WEIGHTS
 
 pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'clip-conformance[corpus]'")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'clip-conformance[corpus]'")
@@ -59,9 +64,7 @@ def test_a_store_that_matches(corpus: Path, vectors: dict[str, Any], tmp_path: P
         (tmp_path / "cut.png").rename(corpus / "cut.png")
 
 
-def test_vectors_that_moved(
-    corpus: Path, vectors: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_vectors_that_moved(corpus: Path, vectors: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two that are exchanged are named, though their share is too small for any class."""
     one, other = "1/11.png", "1/13.png"
     rows = vectors | {one: vectors[other], other: vectors[one]}
@@ -106,7 +109,7 @@ def test_parquet_is_as_good_as_a_folder(corpus: Path, tmp_path: Path, column: st
     assert answer(tmp_path / "folder") == answer(tmp_path / "parquet")
 
 
-def test_golden_from_a_store(tiny: list[str], run: Run, tmp_path: Path) -> None:
+def test_golden_from_a_store(tiny: list[str], tmp_path: Path) -> None:
     """An ordinary run verifies it: all inputs agree but the one whose vector moved, and the manifest says whose they are."""
     folder = Path(tiny[-1].removeprefix("--golden="))
     dataset = load_dataset(Path(tiny[-2].removeprefix("--dataset=")))
@@ -121,10 +124,10 @@ def test_golden_from_a_store(tiny: list[str], run: Run, tmp_path: Path) -> None:
     assert "stored vectors of index.parquet" in made.stdout and "at most 2" in made.stdout, made.stdout + made.stderr
     manifest = json.loads(next((tmp_path / "golden").glob("*/manifest.json")).read_text())
     assert "index.parquet" in manifest["reference"] and manifest["reference"].count("image, text") == 1
-    done = run("suites/embeddings", "-k", "test_direction", "--backend=torch-eager", "--precision=fp32", *options)
+    done = start(tmp_path, "suites/embeddings", "-k", "test_direction", "--backend=torch-eager", "--precision=fp32", *options)
     assert "1 failed, 1 passed" in done.stdout, done.stdout[-3000:]
     assert f"worst input: {moved}; 1 of {len(dataset.images)} inputs beyond the limit" in done.stdout
     del rows[moved]
     store(file, rows, tower=towers[1:])
-    refused = start(tmp_path, "--update-golden", f"--from-stored={file}", *options)
-    assert refused.returncode == 4 and f"lacks 1 of the {len(dataset.images)} images, the first is {moved}" in refused.stdout
+    with tiny_family(), pytest.raises(BadInput, match=f"lacks 1 of the {len(dataset.images)} images, the first is {moved}"):
+        FromStored.of(file, Subjects(NAME, WEIGHTS, dataset.folder))
