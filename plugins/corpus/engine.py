@@ -58,7 +58,9 @@ class Engine:
         try:
             module.init(self.address or "local", runtime_env=environment, log_to_driver=False, logging_level="ERROR", **local)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise BadInput(f"no Ray cluster answers at {self.address or 'this machine'} ({error}): check --address") from None
+            raise BadInput(
+                f"no Ray cluster answers at {self.address or 'this machine'} ({error}): check --address, and RAY_AUTH_MODE if it wants a token"
+            ) from None
         try:
             yield
         finally:
@@ -91,33 +93,30 @@ class Engine:
             num_cpus=self.threads,
             num_gpus=1 if self.gpu else 0,
         )
-        try:
-            yield from data.iter_rows()
-        except Exception as error:
-            raise _own(error) from error
+        for row in data.iter_rows():
+            if row["refused"]:
+                raise BadInput(row["refused"])
+            yield {"number": row["number"], "content": row["content"]}
 
 
 class OnRay:
-    """The work in a worker of Ray Data, whose rows are Arrow's."""
+    """The work in a worker of Ray Data, whose rows are Arrow's. A refusal is a row: Ray would make a traceback of an error."""
 
     def __init__(self, work: type, *arguments: Any) -> None:
-        self.work = work(*arguments)
+        self.work, self.refused = None, ""
+        try:
+            self.work = work(*arguments)
+        except (BadInput, Unavailable) as reason:
+            self.refused = str(reason)
 
-    def __call__(self, row: dict[str, bytes]) -> Result:
-        """One task."""
-        found: Result = self.work(pickle.loads(row["task"]))
-        return found
-
-
-def _own(error: BaseException) -> BaseException:
-    """The BadInput or Unavailable that a worker raised, from what Ray makes of it; or the error itself."""
-    cause: BaseException | None = error
-    while cause is not None:
-        cause = getattr(cause, "cause", None) or cause
-        if isinstance(cause, (BadInput, Unavailable)):
-            return BadInput(str(cause.args[0] if cause.args else cause))
-        cause = cause.__cause__
-    return error
+    def __call__(self, row: dict[str, bytes]) -> dict[str, Any]:
+        """One task's result, and why it was refused, if it was."""
+        if self.work is None:
+            return {"number": -1, "content": b"", "refused": self.refused}
+        try:
+            return {**self.work(pickle.loads(row["task"])), "refused": ""}
+        except BadInput as reason:
+            return {"number": -1, "content": b"", "refused": str(reason)}
 
 
 def ray() -> "ModuleType":
