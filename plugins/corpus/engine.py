@@ -50,17 +50,16 @@ class Engine:
             return
         module = ray()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-        os.environ.setdefault(
-            "RAY_BACKEND_LOG_LEVEL", "fatal"
-        )  # a worker's death is said once, without advice about Ray itself
+        # Below that level Ray warns of arguments that a restarted worker may lack; Ray Data keeps them until the run ends.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         environment = {"env_vars": self._variables() | ({} if self.address else {"PYTHONPATH": os.pathsep.join(sys.path)})}
         local = {} if self.address else {"num_cpus": self.workers * self.threads, "include_dashboard": False}
         try:
             module.init(self.address or "local", runtime_env=environment, log_to_driver=False, logging_level="ERROR", **local)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise BadInput(
-                f"no Ray cluster answers at {self.address or 'this machine'} ({error}): check --address, and RAY_AUTH_MODE if it wants a token"
-            ) from None
+            where = self.address or "this machine"
+            hint = "check --address, and RAY_AUTH_MODE if the cluster wants a token"
+            raise BadInput(f"no Ray cluster answers at {where} ({error}): {hint}") from None
         try:
             yield
         finally:
