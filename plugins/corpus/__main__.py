@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -72,41 +73,43 @@ def main(typed: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace, command: str) -> int:
     distribution.available()
-    source = source_of(asked.corpus.absolute())
-    if asked.stored:
-        StoredVectors.of(asked.stored.absolute())
-    names = tuple(name.strip() for name in asked.cells.split(",") if name.strip())
-    subjects = Subjects(asked.model, asked.pretrained)
-    model, pretrained = subjects.choice
-    plan = Plan(
-        model, pretrained, (*asked.backend,), names, asked.stored and asked.stored.absolute(), asked.batch, asked.threads, 0.0
-    )
+    if asked.address and asked.workers == 0:
+        raise BadInput("--workers 0 is for this process alone, and --address names a cluster: expected one of them")
+    source, subjects = source_of(asked.corpus.absolute()), Subjects(asked.model, asked.pretrained)
+    plan = _plan(asked, subjects)
     cells = plan.cells()
     gpu = any(cell.encoder.device == "cuda" for cell in cells)
     engine = engines.chosen(asked.workers, asked.threads, asked.address, -(-len(source) // asked.part), gpu)
     print(f"{len(source)} images, {len(cells)} cells; {engine}{_alone(engine, asked)}", file=sys.stderr)
-    with engine.running():
-        plan = Plan(**{**vars(plan), "round_off": round_off(subjects)})
-        weights = model_of(model, pretrained).weights_sha256
-        asked.out.mkdir(parents=True, exist_ok=True)
-        with locked(asked.out / ".lock"):
-            begin(asked.out, key(plan, source, asked.part, asked.queries, weights))
-            found = answer_of(compared(plan, source, asked.out, asked.part, asked.queries, engine), len(source), plan.round_off)
-            reference = f"stored vectors of {asked.stored.name}" if asked.stored else "torch eager, fp32, CPU, batch 1"
-            run = {
-                "command": f"clip-conformance corpus {command}",
-                "corpus": asked.corpus.name,
-                "model": {"name": asked.model, "pretrained": asked.pretrained, "weights_sha256": weights},
-                "reference": reference,
-                "engine": str(engine),
-                "commit": environment.commit(),
-                "environment": environment.fingerprint(),
-            }
-            write_text(asked.out / "corpus.json", json.dumps({"schema": 1, "run": run, "answer": found}, indent=1) + "\n")
-            write_text(asked.out / "corpus.html", page(found, run, pictures(source, found)))
+    plan = replace(plan, round_off=round_off(subjects))
+    weights = model_of(plan.model, plan.pretrained).weights_sha256
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with locked(asked.out / ".lock"):
+        begin(asked.out, key(plan, source, asked.part, asked.queries, weights))
+        with engine.running():
+            total = compared(plan, source, asked.out, asked.part, asked.queries, engine)
+        found = answer_of(total, len(source), plan.round_off)
+        run = {
+            "command": f"clip-conformance corpus {command}",
+            "corpus": asked.corpus.name,
+            "model": {"name": asked.model, "pretrained": asked.pretrained, "weights_sha256": weights},
+            "reference": f"stored vectors of {asked.stored.name}" if asked.stored else "torch eager, fp32, CPU, batch 1",
+            "engine": str(engine),
+            "commit": environment.commit(),
+            "environment": environment.fingerprint(),
+        }
+        write_text(asked.out / "corpus.json", json.dumps({"schema": 1, "run": run, "answer": found}, indent=1) + "\n")
+        write_text(asked.out / "corpus.html", page(found, run, pictures(source, found)))
     print("\n".join(lines(found)))
     print(f"{asked.out / 'corpus.json'}; the worst images: {asked.out / 'corpus.html'}")
     return 0 if good(found, bool(asked.stored)) else 1
+
+
+def _plan(asked: argparse.Namespace, subjects: Subjects) -> Plan:
+    """All but the limit of round-off, which needs the model."""
+    names = tuple(name.strip() for name in asked.cells.split(",") if name.strip())
+    stored = StoredVectors.of(asked.stored.absolute()).path if asked.stored else None
+    return Plan(*subjects.choice, tuple(asked.backend), names, stored, asked.batch, asked.threads, round_off=0.0)
 
 
 def _alone(engine: engines.Engine, asked: argparse.Namespace) -> str:

@@ -26,7 +26,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read
 class Engine:
     """Where the work runs: `workers` processes on Ray, or none for this process."""
 
-    workers: int
+    workers: int  # at most; a cluster may have room for fewer
     threads: int
     address: str | None = None  # of a Ray cluster; None: processes of this machine
     gpu: bool = False  # each worker gets one
@@ -34,7 +34,7 @@ class Engine:
     def __str__(self) -> str:
         if not self.workers:
             return f"this process, {self.threads} of {cores()} cores"
-        return f"{self.workers} workers of {self.threads} cores on Ray, {self.address or 'this machine'}"
+        return f"up to {self.workers} workers of {self.threads} cores on Ray, {self.address or 'this machine'}"
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -82,13 +82,16 @@ class Engine:
 
         for name in ("ray.data", "ray.data._internal"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        context = DataContext.get_current()
-        context.enable_progress_bars = False
+        DataContext.get_current().enable_progress_bars = False
+        here = ray().cluster_resources()
+        room = int(here.get("GPU", 0)) if self.gpu else int(here.get("CPU", 0)) // self.threads
+        if not room:
+            raise BadInput(f"{self}: the cluster has no node of {self.threads} cores{' and a GPU' if self.gpu else ''}")
         items = [{"task": pickle.dumps(task)} for task in tasks]
         data = from_items(items, override_num_blocks=min(len(items), BLOCKS)).map(
             OnRay,
             fn_constructor_args=(work, *arguments),
-            compute=ActorPoolStrategy(size=min(self.workers, len(items))),
+            compute=ActorPoolStrategy(size=min(self.workers, room, len(items))),
             num_cpus=self.threads,
             num_gpus=1 if self.gpu else 0,
         )
@@ -126,10 +129,8 @@ def ray() -> "ModuleType":
 
 
 def chosen(workers: int | None, threads: int, address: str | None, parts: int, gpu: bool) -> Engine:
-    """The engine of these options: as many workers as the machine has room for, none where Ray is not installed or one does."""
-    if workers is None:
-        room = cuda_count() if gpu else cores() // threads
-        here = find_spec("ray") is not None
-        workers = min(room, parts) if address is None else parts
-        workers = workers if address or (here and workers > 1) else 0
-    return Engine(workers, threads, address, gpu)
+    """The engine of these options: as many workers as there is room and work for; none without Ray, or where one would do."""
+    if workers is None and address is None:
+        room = min(parts, cuda_count() if gpu else cores() // threads)
+        workers = room if room > 1 and find_spec("ray") is not None else 0
+    return Engine(parts if workers is None else workers, threads, address, gpu)

@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from plugins.corpus import work
 from plugins.corpus.cells import named
-from plugins.corpus.engine import Engine
+from plugins.corpus.engine import Engine, chosen
 from plugins.corpus.sources import Folder
 from suites.selftest.planted.dying_work import Dying
 from suites.selftest.planted.small_corpus import IMAGES, QUERIES, answer, run, write
@@ -130,6 +131,25 @@ def test_names_of_cells() -> None:
         "scenes-s-torch-eager-fp32-opencv-area-cpu",
         "scenes-s-onnxruntime-int8-original_clip-cpu",
     ]
+
+
+def test_without_ray(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By default this process does all; who asks for workers is told what to install."""
+    monkeypatch.setattr("plugins.corpus.engine.find_spec", lambda name: None)
+    assert chosen(None, 1, None, parts=100, gpu=False) == Engine(0, 1)
+    assert run(corpus, tmp_path / "out", CELLS, "--workers=2") == 4
+    assert "package 'ray' is not installed: pip install" in capsys.readouterr().err
+
+
+def test_without_pyarrow(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only what is Parquet needs it."""
+    (tmp_path / "one.parquet").touch()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, _=find_spec: None if name == "pyarrow" else _(name))
+    assert run(tmp_path / "one.parquet", tmp_path / "out", CELLS) == 4
+    assert run(corpus, tmp_path / "out", CELLS, f"--stored={tmp_path / 'one.parquet'}") == 4
+    assert capsys.readouterr().err.count("package 'pyarrow' is not installed: pip install") == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # Ray's, about settings of its own
