@@ -17,7 +17,7 @@ from plugins.corpus.work import Result, Task
 if TYPE_CHECKING:
     from types import ModuleType
 
-INSTALL = "pip install 'clip-conformance[corpus]'"
+INSTALL = "pip install 'ray[data]'"
 BLOCKS = 10_000  # of Ray Data: a block is what is repeated after a worker's death, and each costs the driver some memory
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read by libraries when they are loaded
 

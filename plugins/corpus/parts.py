@@ -1,4 +1,4 @@
-"""All parts of a corpus, in a folder: each is one finished file, and a run that was killed goes on with those that lack."""
+"""All parts of a corpus, in a folder: each is one finished file, and a run that was killed goes on with the others."""
 
 import io
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ import numpy as np
 from fixtures.capability import Array, require
 from fixtures.errors import BadInput
 
-PYARROW = {"pyarrow": "pip install 'clip-conformance[corpus]'"}
+PYARROW = {"pyarrow": "pip install pyarrow"}
 FORM = "expected Parquet with the columns id (text or number) and vector (a list of floats, all of one length)"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ddsketch import DDSketch
 
 RELATIVE_ERROR = 0.005  # of a quantile; 230 bins for each order of magnitude
-PACKAGES = {"ddsketch": "pip install 'clip-conformance[corpus]'"}
+PACKAGES = {"ddsketch": "pip install 'ddsketch[serialization]'"}
 
 
 class Quantiles(TypedDict):

@@ -6,7 +6,7 @@ import pytest
 from plugins.measures.corpus.answers import Firsts, finds_itself, firsts, share
 from plugins.measures.corpus.distribution import RANKS, RELATIVE_ERROR, Distribution
 
-pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'clip-conformance[corpus]'")
+pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
 RNG = np.random.default_rng(0)
 VALUES = np.concatenate([10 ** RNG.uniform(-13, 0, 3000), np.zeros(40)])
 VECTORS = RNG.normal(size=(60, 8)).astype(np.float32)

@@ -15,7 +15,7 @@ from plugins.corpus.sources import Folder
 from suites.selftest.planted.dying_work import Dying
 from suites.selftest.planted.small_corpus import IMAGES, QUERIES, answer, run, write
 
-pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'clip-conformance[corpus]'")
+pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
 CELLS = "--cells=torch-eager-bf16,torch-eager-fp32-opencv-cubic"
 
 
@@ -155,7 +155,7 @@ def test_without_pyarrow(
 @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # Ray's, about settings of its own
 def test_a_worker_that_dies_is_replaced(corpus: Path, tmp_path: Path) -> None:
     """On Ray Data: no part is lost, none is there twice, and each process has the threads that it is to have."""
-    pytest.importorskip("ray.data", reason="ray is not installed: pip install 'clip-conformance[corpus]'")
+    pytest.importorskip("ray.data", reason="ray is not installed: pip install 'ray[data]'")
     source, left = Folder.of(corpus), tmp_path / "left"
     tasks: list[work.Task] = [{"number": i, "start": i, "source": source.part(i, i + 1)} for i in range(6)]
     engine, alone = Engine(workers=2, threads=1), Engine(workers=0, threads=1)

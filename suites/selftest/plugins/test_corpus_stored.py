@@ -18,8 +18,8 @@ from suites.selftest.planted.small_corpus import IMAGES, answer, run, write
 from suites.selftest.planted.small_corpus import tiny as tiny_family
 from suites.selftest.planted.tiny import NAME, WEIGHTS
 
-pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'clip-conformance[corpus]'")
-pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'clip-conformance[corpus]'")
+pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install pyarrow")
 SAME = "--cells=torch-eager-fp32"
 
 

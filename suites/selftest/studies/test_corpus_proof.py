@@ -7,8 +7,8 @@ import pytest
 from suites.selftest.planted.small_corpus import write
 from suites.studies.corpus import made, runs
 
-pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'clip-conformance[corpus]'")
-pytest.importorskip("ray.data", reason="ray is not installed: pip install 'clip-conformance[corpus]'")
+pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
+pytest.importorskip("ray.data", reason="ray is not installed: pip install 'ray[data]'")
 
 
 @pytest.mark.long
