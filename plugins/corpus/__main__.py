@@ -42,7 +42,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--backend", action="append", default=[], metavar="SPEC", help=text)
     text = "processes on Ray, 0 for this one alone [as many as there is room for, if Ray is installed]"
     parser.add_argument("--workers", type=_number(0), help=text)
-    parser.add_argument("--address", help="of a Ray cluster, as ray://HOST:10001 or auto [this machine]")
+    parser.add_argument("--address", help="of a Ray cluster, as HOST:6379, or auto on one of its nodes [this machine]")
     parser.add_argument("--threads", type=_number(1), default=1, help="of a worker [%(default)s]")
     parser.add_argument("--batch", type=_number(1), default=1, help="images that a cell encodes in one call [%(default)s]")
     parser.add_argument(
