@@ -13,7 +13,7 @@ comma := ,
 # One more process than cores, four at most: some selftests wait for one that hangs on purpose.
 # Files in the order of their folders: xdist would begin with those of many tests, which are quick, and end with the long ones.
 SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile --no-loadscope-reorder
-SHARED := chinese-clip deepspeed openai-clip tensorrt-rtx torchao transformers
+SHARED := chinese-clip corpus deepspeed openai-clip tensorrt-rtx torchao transformers
 APART := deepsparse infinity openvino
 MATRIX := deepsparse openvino  # what BACKENDS=all sets up: a service is not in the matrix
 WANTED := $(subst $(comma), ,$(BACKENDS))
@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -89,6 +89,9 @@ proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak, se
 
 canary: $(READY)  # about half an hour; ARGS="--draws 50 --fresh 10 --starts 0" for a quick look
 	$(RUN) -m suites.studies.canary $(ARGS)
+
+corpus-proof: $(READY)  # needs npm, and a quarter of an hour; ARGS="--scenes 1000" for a quick look
+	$(RUN) -m suites.studies.corpus $(ARGS)
 
 profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it
 	$(RUN) -m suites.studies.profile $(ARGS)
