@@ -22,8 +22,8 @@ SATURATED = 0.9  # answers over arrivals, both per second, below which a backlog
 class Answer:
     """One request: when it was due, when a client sent it and when its answer was there, in seconds from the start.
 
-    `found` is what the call returned. It is None for a call that raised (`refused` says how) and for a request that no client
-    was free to send before the run was given up, whose `ended` is that moment.
+    `found` is what the call returned. It is None for a call that raised (`refused` says how) and for a request that is given up
+    because no client was free to send it in time: then `ended` is that moment.
     """
 
     due: float
@@ -71,7 +71,7 @@ def drive(call: Callable[[int], object], due: Seconds, clients: int, give_up_s: 
             time.sleep(max(0.0, started + at - time.perf_counter()))
             sent = time.perf_counter() - started
             if sent > give_up_s:
-                mine.append(Answer(at, sent, sent, refused=""))
+                mine.append(Answer(at, sent, sent))
                 continue
             found, refused = None, ""
             try:
@@ -89,8 +89,8 @@ def drive(call: Callable[[int], object], due: Seconds, clients: int, give_up_s: 
 def figures(answers: Sequence[Answer], right: Sequence[bool], seconds: float, on_time_s: float) -> Load:
     """What `answers` to arrivals within `seconds` show; `right[i]` says whether answer i holds the right vector.
 
-    Refused and unanswered requests have latencies too, which are at least what a user waited, so that a server cannot improve
-    its percentiles by refusing. Rates are per second until the last answer.
+    Percentiles are of all requests but refused ones, which may be quick: they count in `refused`, and not as good. A request
+    that is given up has waited at least so long. Rates are per second until the last answer.
     """
     waited = np.array([answer.ended - answer.due for answer in answers])
     answered = np.array([answer.found is not None for answer in answers])
@@ -98,7 +98,8 @@ def figures(answers: Sequence[Answer], right: Sequence[bool], seconds: float, on
     good = answered & np.array(right, bool) & (waited <= on_time_s)
     span = max(seconds, *(answer.ended for answer in answers))
     offered, throughput = len(answers) / seconds, float(answered.sum()) / span
-    p50, p95, p99 = (1e3 * np.percentile(waited, (50, 95, 99), method="inverted_cdf")).tolist()
+    counted = waited if refused.all() else waited[~refused]
+    p50, p95, p99 = (1e3 * np.percentile(counted, (50, 95, 99), method="inverted_cdf")).tolist()
     return {
         "offered": offered,
         "throughput": throughput,

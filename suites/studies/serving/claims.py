@@ -183,9 +183,8 @@ def by_how_much(row: Row) -> str:
         return row.get("left_out", "")
     if claim.unit != "times":
         end = claim.least if value < claim.least else claim.most if value > claim.most else None
-        return "within" if end is None else f"{value / end:.2g} times the claim's end ({end:g} {claim.unit})"
-    what = "faster" if row["low"] > FASTER else "slower" if row["high"] < FASTER else "no difference is clear"
-    by = f"{value:.3g} times" if value >= 1 else f"1/{1 / value:.3g} of the speed"
-    if what == "no difference is clear":
-        return f"{what}: {by}"
-    return f"{what}, {by}" + (f", claimed {claim.least:g}" if claim.least > FASTER else "")
+        return "within" if end is None else f"{value / end:.2g} times {end:g} {claim.unit}"
+    claimed = f", claimed {claim.least:g} times" if claim.least > FASTER else ""
+    if row["low"] > FASTER:
+        return f"{value:.3g} times as fast{claimed}"
+    return (f"takes {1 / value:.3g} times as long" if row["high"] < FASTER else "no difference is clear") + claimed

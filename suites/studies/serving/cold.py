@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 from typing_extensions import TypedDict
 
@@ -49,5 +50,4 @@ def start(folder: Path, image: Path, labels: Sequence[str], few: int) -> Start:
     at = json.loads(done.stdout)
     order = [begun, *(at[name] for name in ("started", "import", "load", "image", "few labels", "other labels")), ended]
     parts = [later - earlier for earlier, later in pairwise(order)]
-    found = dict(zip(PARTS, parts, strict=True))
-    return Start(**found, total=ended - begun)  # type: ignore[typeddict-item]
+    return cast(Start, {**dict(zip(PARTS, parts, strict=True)), "total": ended - begun})

@@ -118,7 +118,7 @@ class Subject(ABC):
         limits = self.from_golden([pool.names[row] for row in rows], tower)
         missing = np.full(wanted.shape[1], np.nan, np.float32)
         vectors = np.stack([missing if one is None else np.asarray(one, np.float32) for one in found])
-        return (cosine_distance(vectors, wanted) <= limits).tolist()
+        return [bool(near) for near in cosine_distance(vectors, wanted) <= limits]
 
     def beside_alone(self, found: Array, rows: Sequence[int], pool: Pool, tower: Tower) -> Comparison:
         """Vectors [N, D] that came out of an index beside those of the same documents in requests of their own."""

@@ -2,23 +2,20 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from typing_extensions import TypedDict
 
-from fixtures.capability import TOWERS, Array, Tower
+from fixtures.capability import Array, Tower
 from plugins.measures.latency.paired import no_garbage_collection
 from plugins.measures.latency.steady import WINDOW, warm_up
 from plugins.measures.vectors.metrics import normalised
-from plugins.subjects import Subjects
-from suites.studies.serving.documents import OTHERS, Documents, Lap, Pool, Subject, pool, untimed
+from suites.studies.serving.documents import OTHERS, Documents, Lap, Pool, Subject, untimed
 from suites.studies.serving.image_server import download, image_server
 
 Read = Callable[[Sequence[int]], Documents]  # the pool's documents of these rows
-DOCUMENTS = 200  # different ones of a tower: more than a batch has
 FAR = 1e9  # JSON has no infinity
 SOURCES: dict[Tower, tuple[str, ...]] = {"image": ("files", "HTTP"), "text": ("memory",)}
 
@@ -121,13 +118,18 @@ def reader(pool: Pool, source: str, folder: Path, address: str) -> Read:
     return lambda rows: [pool.documents[row] for row in rows]
 
 
-def indexed(subject: Subject, subjects: Subjects, sizes: Sequence[int], seconds: float, step: Callable[[str], None]) -> Found:
-    """A row for each tower, source and batch size, each measured for about `seconds`."""
-    folder, found = Path(subjects.dataset.folder) / "images", Found(first={}, rows=[])
-    with ExitStack() as stack:
-        address = stack.enter_context(image_server(folder))
-        for tower in (tower for tower in TOWERS if tower in subject.towers):
-            documents = pool(subjects, tower, DOCUMENTS)
+def indexed(
+    subject: Subject,
+    pools: Mapping[Tower, Pool],
+    folder: Path,
+    sizes: Sequence[int],
+    seconds: float,
+    step: Callable[[str], None],
+) -> Found:
+    """A row for each tower, source and batch size, each measured for about `seconds`; images' files lie in `folder`."""
+    found = Found(first={}, rows=[])
+    with image_server(folder) as address:
+        for tower, documents in pools.items():
             found["first"][tower] = subject.first(documents, tower).figures
             subject.alone(documents, tower)
             for source in SOURCES[tower]:

@@ -54,7 +54,11 @@ class Classifier:
         self.model, self.device, self.precision = model, device, precision
         self.encoder = built(EncoderKey(model.id, "torch-eager", precision, device), model)
         self.preprocessor, self.turns = preprocessors()[REFERENCE], itertools.cycle(images)
-        self.cached = normalised(self.texts(MANY))
+
+    @cached_property
+    def labels(self) -> Float64:
+        """All labels' unit vectors, encoded once, float64 [MANY, D]."""
+        return normalised(self.texts(MANY))
 
     def pixels(self, count: int) -> Array:
         """The next images, float32 [count, 3, R, R]."""
@@ -72,7 +76,7 @@ class Classifier:
     def classify(self, labels: int, cached: bool) -> Float64:
         """The next image's probabilities, float64 [labels]."""
         image = normalised(self.images(1))[0]
-        texts = self.cached[:labels] if cached else normalised(self.texts(labels))
+        texts = self.labels[:labels] if cached else normalised(self.texts(labels))
         return softmax(SCALE * (texts @ image))
 
 
@@ -106,15 +110,19 @@ class Note:
         self,
         model: Model,
         device: str,
-        image: Path,
-        images: Sequence[bytes],
+        images: Sequence[Path],
         seconds: float,
         large: tuple[str, str] = LARGE,
         larger: tuple[str, str] = LARGER,
     ) -> None:
         """`seconds`: about so many for each pair of sides."""
-        self.model, self.device, self.image, self.sent, self.seconds = model, device, image, images, seconds
+        self.model, self.device, self.images, self.seconds = model, device, images, seconds
         self.names, self.rng = (large, larger), np.random.default_rng(0)
+
+    @cached_property
+    def sent(self) -> list[bytes]:
+        """The images' files."""
+        return [path.read_bytes() for path in self.images]
 
     @cached_property
     def service(self) -> Classifier:
@@ -134,7 +142,7 @@ class Note:
             stays()
             for number in range(count):
                 step(f"claims: new process {number + 1} of {count}")
-                found.append((start(Path(folder), self.image, LABELS, FEW), stays()))
+                found.append((start(Path(folder), self.images[0], LABELS, FEW), stays()))
         return found
 
     def labels(self, step: Step) -> Iterator[Row]:

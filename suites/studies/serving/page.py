@@ -129,8 +129,8 @@ def _probabilities(found: Found) -> Iterator[str]:
     yield table(heads, lines).rstrip()
     for number, question in enumerate(questions):
         told = zip(question["captions"], question["golden"], *(row["probabilities"][number] for row in rows), strict=True)
-        heads = (code(question["image"]), "golden", *(code(row["subject"]) for row in rows))
-        yield table(heads, ((caption, *(f"{p:.4e}" for p in listed)) for caption, *listed in told)).rstrip()
+        cells = (code(question["image"]), "golden", *(code(row["subject"]) for row in rows))
+        yield table(cells, ((caption, *(f"{p:.4e}" for p in listed)) for caption, *listed in told)).rstrip()
 
 
 def standing(row: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from plugins.subjects import Subjects
 from suites.studies.serving import probabilities
 from suites.studies.serving.choice import Key, short
 from suites.studies.serving.documents import Subject, pool, subject
-from suites.studies.serving.indexing import DOCUMENTS, indexed
+from suites.studies.serving.indexing import indexed
 from suites.studies.serving.load import CLIENTS, loaded
 from suites.studies.serving.note import LARGE, Note, of_starts
 
@@ -26,6 +27,7 @@ SECTIONS = ("indexing", "load", "probabilities", "claims")
 class Effort:
     """How much is measured; seconds are about so many."""
 
+    documents: int  # different ones of a tower
     sizes: Sequence[int]  # client batches
     indexing_s: float  # a batch size
     clients: Sequence[int]
@@ -35,8 +37,8 @@ class Effort:
     whole: bool  # the claims are judged on the note's own model, and the last one too
 
 
-FULL = Effort((1, 10, 50, 100), 2.0, CLIENTS, 1.2, 6, 3.0, True)
-QUICK = Effort((1, 10), 0.5, (1, 4), 0.5, 2, 0.5, False)
+FULL = Effort(200, (1, 10, 50, 100), 2.0, CLIENTS, 1.2, 6, 3.0, True)
+QUICK = Effort(40, (1, 10), 0.5, (1, 4), 0.5, 2, 0.5, False)
 
 
 class Kept:
@@ -106,27 +108,27 @@ class Run:
         except (CannotRun, BuildFailed) as reason:
             self._without(", ".join(sections), name, str(reason), failed=isinstance(reason, BuildFailed))
             return
-        measures: dict[str, Callable[[Subject], Any]] = {
-            "indexing": lambda one: indexed(one, self.subjects, self.effort.sizes, self.effort.indexing_s, self.step),
-            "load": self._load,
-            "probabilities": lambda one: probabilities.answered(one, self.subjects, self.golden),
-        }
         try:
             for section in sections:
-                self.once(section, name, lambda section=section: measures[section](one))  # type: ignore[misc]
+                self.once(section, name, partial(self._measured, section, one))
         finally:
             one.close()
 
-    def _load(self, one: Subject) -> Any:
-        clients, seconds = self.effort.clients, self.effort.load_s
-        return [*loaded(one, self.subjects, clients, seconds, self.on_time_ms / 1e3, self.step)]
+    def _measured(self, section: str, one: Subject) -> Any:
+        effort = self.effort
+        if section == "probabilities":
+            return probabilities.answered(one, self.subjects, self.golden)
+        pools = {tower: pool(self.subjects, tower, effort.documents) for tower in one.towers}
+        if section == "load":
+            return [*loaded(one, pools, effort.clients, effort.load_s, self.on_time_ms / 1e3, self.step)]
+        return indexed(one, pools, self.subjects.dataset.folder / "images", effort.sizes, effort.indexing_s, self.step)
 
     def claims(self) -> dict[str, Any]:
         """The serving note's claims, with the new processes that some of them are about."""
-        images = pool(self.subjects, "image", DOCUMENTS)
+        images = pool(self.subjects, "image", self.effort.documents)
         self.step("claims: loading the model")
         model = load_model(*LARGE) if self.effort.whole else self.subjects.model
-        note = Note(model, self.device, images.paths(self.subjects)[0], images.documents, self.effort.claim_s)
+        note = Note(model, self.device, images.paths(self.subjects), self.effort.claim_s)
         pieces: dict[str, Callable[[], Any]] = {
             "new processes": lambda: note.starts(self.effort.starts, self.step),
             "labels": lambda: [*note.labels(self.step)],
