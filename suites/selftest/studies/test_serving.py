@@ -69,7 +69,7 @@ def shown(folder: Path, **parts: Any) -> int:
 
 def test_waiting_counts_from_the_scheduled_arrival() -> None:
     """One call of 60 stalls. Whoever is due meanwhile waits, though no other call takes long."""
-    due = np.arange(60) * 0.005
+    due = np.arange(60, dtype=np.float64) * 0.005
 
     def call(i: int) -> int:
         time.sleep(0.3 if i == 10 else 0)
@@ -85,7 +85,12 @@ def test_waiting_counts_from_the_scheduled_arrival() -> None:
 
 def test_a_server_that_cannot_keep_up_is_given_up() -> None:
     """What no client could send in time is unanswered, and has waited until then."""
-    answers = drive(lambda i: time.sleep(0.05) or i, np.zeros(50), clients=2, give_up_s=0.2)
+
+    def slow(i: int) -> int:
+        time.sleep(0.05)
+        return i
+
+    answers = drive(slow, np.zeros(50), clients=2, give_up_s=0.2)
     found = figures(answers, [True] * 50, 0.2, on_time_s=10.0)
     assert found["unanswered"] >= 30 and found["saturated"] and found["p99"] >= 200
     assert found["requests"] == 50 and found["goodput"] == found["throughput"]

@@ -13,14 +13,15 @@ from suites.studies.serving.documents import Pool, Subject
 CLIENTS = (1, 2, 4, 8, 16)
 FIRST, SECOND, FACTOR = 0.5, 0.8, 1.5  # rates, as shares of what a closed loop of as many clients answers; then each by so much
 MOST = 8  # rates, for a closed loop that was disturbed
-CLOSED_S = 0.5  # of that closed loop
+CLOSED_S = 0.5  # of that closed loop, and no longer than a rate
 CLOSED_MOST = 20_000  # requests in it: more than are answered
 PATIENCE = 2.0  # times the seconds of a rate, after which what is left is given up
 
 
 class Row(Load):
-    """One rate."""
+    """One rate: `rate` is what was meant, `offered` what came of it by chance."""
 
+    rate: float
     subject: str
     tower: Tower
     clients: int
@@ -41,19 +42,18 @@ def loaded(
         subject.first(documents, tower)
         for count in clients:
             step(f"load on {subject.name}: {tower}s, {count} client{'s' * (count > 1)}")
-            most = capacity(subject, documents, tower, count)
+            most = capacity(subject, documents, tower, count, min(CLOSED_S, seconds))
             for share in (FIRST, *(SECOND * FACTOR**n for n in range(MOST - 1))):
                 due = arrivals(share * most, seconds, rng)
                 found = served(subject, documents, tower, due, count, seconds, on_time_s)
-                yield cast(Row, {"subject": subject.name, "tower": tower, "clients": count, **found})
+                yield cast(Row, {"subject": subject.name, "tower": tower, "clients": count, "rate": share * most, **found})
                 if found["saturated"]:
                     break
 
 
-def capacity(subject: Subject, pool: Pool, tower: Tower, clients: int) -> float:
-    """Answers per second in a closed loop of CLOSED_S; 1 if there are none."""
-    every = np.zeros(CLOSED_MOST)
-    found = served(subject, pool, tower, every, clients, CLOSED_S, np.inf, give_up_s=CLOSED_S)
+def capacity(subject: Subject, pool: Pool, tower: Tower, clients: int, seconds: float) -> float:
+    """Answers per second in a closed loop; 1 if there are none."""
+    found = served(subject, pool, tower, np.zeros(CLOSED_MOST), clients, seconds, np.inf, give_up_s=seconds)
     return max(1.0, found["throughput"])
 
 

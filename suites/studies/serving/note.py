@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import TypedDict
 
 from fixtures.capability import Array
 from fixtures.cells import EncoderKey
@@ -45,6 +46,14 @@ BATCH, THREADS = 16, 4
 SCALE = 100.0  # as the note writes it
 LARGE, LARGER = ("ViT-B-32", "random:0"), ("ViT-B-16", "random:0")  # time does not depend on weights
 Step = Callable[[str], None]
+
+
+class Beside(TypedDict):
+    """A new process, and the seconds of an image in one that stays, with cached labels: alone, and in a batch."""
+
+    start: Start
+    stays: float
+    batch: float
 
 
 class Classifier:
@@ -133,17 +142,22 @@ class Note:
         """Measure a claim about a ratio."""
         return judged(claim, compared(slow, fast, self.seconds, self.rng))
 
-    def starts(self, count: int, step: Step) -> list[tuple[Start, float]]:
-        """So many new processes, and after each the seconds of an image in this one, with cached labels."""
+    def starts(self, count: int, step: Step) -> list[Beside]:
+        """So many new processes, and after each what an image takes in this one."""
         found = []
         with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
             open_clip_folder(self.model, Path(folder))
-            stays = clocked(partial(self.service.classify, MANY, cached=True))
-            stays()
+            stays, batch = clocked(partial(self.service.classify, MANY, cached=True)), clocked(self.batch)
+            stays(), batch()
             for number in range(count):
                 step(f"claims: new process {number + 1} of {count}")
-                found.append((start(Path(folder), self.images[0], LABELS, FEW), stays()))
+                new = start(Path(folder), self.images[0], LABELS, FEW)
+                found.append(Beside(start=new, stays=stays(), batch=batch() / BATCH))
         return found
+
+    def batch(self) -> Float64:
+        """The probabilities of BATCH images from one call, float64 [BATCH, MANY]."""
+        return np.stack([softmax(row) for row in SCALE * (normalised(self.service.images(BATCH)) @ self.service.labels.T)])
 
     def labels(self, step: Step) -> Iterator[Row]:
         """Labels each time or cached, many or few; images one by one, in a batch, or from several threads."""
@@ -198,14 +212,15 @@ class Note:
         yield self.ratio("phase 1", partial(before.classify, MANY, False), partial(after.classify, FEW, False))
 
 
-def of_starts(found: Sequence[tuple[Start, float]]) -> list[Row]:
+def of_starts(found: Sequence[Beside]) -> list[Row]:
     """The claims about new processes."""
-    starts = [one for one, _ in found]
+    starts = [one["start"] for one in found]
     values = {
         "process": [1e3 * one["process"] for one in starts],
         "load": [one["load"] for one in starts],
         "baseline": [one["total"] for one in starts],
-        "persistent": [one["total"] / stays for one, stays in found],
+        "persistent": [one["start"]["total"] / one["stays"] for one in found],
+        "everything": [one["start"]["total"] / one["batch"] for one in found],
         "labels in a process": [one["total"] / (one["total"] - one["other_labels"]) for one in starts],
     }
     return [judged(claim, enclosed(listed)) for claim, listed in values.items()]

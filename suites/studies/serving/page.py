@@ -22,10 +22,10 @@ Milliseconds a document of `add_documents`: a client batch is read, embedded and
 after the other. Images are read from files, or downloaded one by one from a Python image server on this machine, as in the
 reference documents. Figures are medians of the last 5 batches; the columns are client batch sizes (the documents' CBS)."""
 FIRST_BATCHES = """\
-The first batch, divided by the steady ones, and how many batches took over 1.5 times as long as these before that ended. The
-last two columns are of the encoder's very first requests of one document, in this process. The documents say of onnx/ViT-L/14:
-"The indexing time starts from 150m/per doc and converges to 64ms/per doc after 40 batches". Here the slowest of {cases} cases
-took {most} batches."""
+The first batch, divided by the steady ones, and after how many batches none took over 1.5 times as long as these. The last two
+columns are the same of the encoder's very first requests, of one document each, in this process. The documents say of
+onnx/ViT-L/14: "The indexing time starts from 150m/per doc and converges to 64ms/per doc after 40 batches". Here the slowest of
+{cases} cases took {most} batches."""
 PARTS_OF_A_DOCUMENT = "Where the milliseconds of a document go. A service does everything in its request."
 EQUAL = """\
 Every vector that came out of the index, beside that of a request of its own: cosine distance, as a share of the precision's
@@ -33,7 +33,8 @@ tolerance. `same bits` counts vectors that are equal bit for bit."""
 CLAIMS_INTRO = """\
 From "{note}", judged on {model} on {device} (`torch-eager`). Both sides of a ratio are measured in alternation; brackets hold
 95 % of the median of the pairs (sign test). A claim is true if all of the interval lies where the claim puts it, false if none
-does, and not clear otherwise or with fewer than 6 pairs. The note is about a GPU."""
+does, and not clear otherwise or with fewer than 6 pairs, of which brackets hold the least and the greatest. The note is about a
+GPU."""
 COLD = "Where the seconds of a new process for one image go ({model}, median of {count}):"
 LOAD = """\
 Requests of one document arrive at random (Poisson) at a given rate, whether or not earlier ones are answered, and each is sent
@@ -96,7 +97,7 @@ def _claims(found: Found) -> Iterator[str]:
     yield CLAIMS_INTRO.format(note=NOTE, model=found["model"], device=found["device"])
     heads = ("claim", "where", "measured", "", "[95 %]", "pairs", "verdict", "by how much")
     yield table(heads, claim_rows(found["rows"])).rstrip()
-    starts = [one for one, _ in found["starts"]]
+    starts = [one["start"] for one in found["starts"]]
     if starts:
         yield COLD.format(model=found["model"], count=len(starts))
         middle = {part: sorted(one[part] for one in starts)[len(starts) // 2] for part in (*PARTS, "total")}

@@ -62,6 +62,6 @@ def load_rows(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
         before = [row for row in rates if not row["saturated"]]
         full = f"{rates[-1]['throughput']:.0f}" if rates[-1]["saturated"] else "–"
         row = before[-1] if before else None
-        shown = [f"{row[name]:.1f}" for name in ("offered", "p50", "p95", "p99", "goodput")] if row else ["–"] * 5
+        shown = [f"{row[name]:.1f}" for name in ("rate", "p50", "p95", "p99", "goodput")] if row else ["–"] * 5
         wrong, requests = (sum(row[name] for row in rates) for name in ("wrong", "requests"))
         yield code(subject), tower, str(clients), *shown, str(wrong), str(requests), full

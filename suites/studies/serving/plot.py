@@ -27,7 +27,7 @@ def _figure(plt: Any, rows: Sequence[Mapping[str, Any]], on_time_ms: float) -> A
             for place, clients in enumerate(counts):
                 line = [row for row in some if row["clients"] == clients]
                 look = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)], "ms": 4, "lw": 1.4}
-                rates = [row["offered"] for row in line]
+                rates = [row["rate"] for row in line]
                 label = f"{clients} client{'s' * (clients > 1)}"
                 latency.plot(rates, [row["p99"] for row in line], label=label, **look)
                 goodput.plot(rates, [row["goodput"] for row in line], **look)
@@ -44,12 +44,17 @@ def _figure(plt: Any, rows: Sequence[Mapping[str, Any]], on_time_ms: float) -> A
 
 
 def _axes(latency: Any, goodput: Any, rows: Sequence[Mapping[str, Any]], on_time_ms: float) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     latency.set_yscale("log")
+    latency.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    latency.yaxis.set_major_formatter("{x:g}")
+    latency.yaxis.set_minor_formatter(NullFormatter())
     latency.axhline(on_time_ms, color=GREY, lw=0.9, ls="--")
     latency.annotate(
         LIMIT, (0.02, on_time_ms), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=8
     )
-    most = max((row["offered"] for row in rows), default=1.0)
+    most = max((row["rate"] for row in rows), default=1.0)
     goodput.plot([0, most], [0, most], color=GREY, lw=0.9, ls=":")
     for panel in (latency, goodput):
         panel.set_xlim(0, 1.05 * most)

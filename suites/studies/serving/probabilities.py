@@ -48,14 +48,15 @@ def scale(model: Model) -> float:
 
 
 def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Question]]:
-    """Scenes with a caption, each with its own and captions of others that do not show it."""
+    """Scenes with a caption, each with its own and those that golden likes best of captions that other scenes alone have."""
     data, names = subjects.dataset, names_of(subjects, "text")
     own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)]) if query.images}
     opaque = [image for image in sorted(own) if subjects.trait(data.scenes[image]) == "opaque"]
     found = []
     for image in spread(opaque, IMAGES):
-        others = [row for other, row in own.items() if other != image and image not in data.queries[row].images]
-        rows = [own[image], *spread(others, CAPTIONS - 1)]
+        others = [row for row in own.values() if image not in data.queries[row].images]
+        liked = np.argsort(-_cosines(golden.image[[image]], golden.text[others]), kind="stable")
+        rows = [own[image], *(others[at] for at in liked[: CAPTIONS - 1])]
         name, texts = data.scenes[image], [data.texts[row] for row in rows]
         said = softmax(scale(subjects.model) * _cosines(golden.image[[image]], golden.text[rows]))
         picture = Pool([image], [name], [Path(data.path(name)).read_bytes()])

@@ -37,8 +37,8 @@ class Effort:
     whole: bool  # the claims are judged on the note's own model, and the last one too
 
 
-FULL = Effort(200, (1, 10, 50, 100), 2.0, CLIENTS, 1.2, 6, 3.0, True)
-QUICK = Effort(40, (1, 10), 0.5, (1, 4), 0.5, 2, 0.5, False)
+FULL = Effort(200, (1, 10, 50, 100), 1.5, CLIENTS, 1.0, 6, 3.0, True)
+QUICK = Effort(20, (1, 10), 0.3, (1, 4), 0.3, 1, 0.3, False)
 
 
 class Kept:
