@@ -1,6 +1,7 @@
 """The serving study sees what it is for: stalled servers, wrong vectors, mixed rows, slow first batches, claims either way."""
 
 import itertools
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from plugins.golden.verified import Golden
 from plugins.measures.latency.open_loop import Answer, arrivals, drive, figures
 from plugins.measures.latency.steady import WarmUp
 from plugins.measures.vectors.metrics import normalised
+from suites.selftest.planted import tiny as registered
 from suites.studies.serving import __main__ as command
 from suites.studies.serving import cold, indexing
 from suites.studies.serving.choice import DEFAULT, MORE, chosen, short
@@ -26,7 +28,7 @@ from suites.studies.serving.indexing import Index, measured, reader
 from suites.studies.serving.load import loaded
 from suites.studies.serving.note import compared, enclosed
 from suites.studies.serving.probabilities import bounds, softmax, turn
-from suites.studies.serving.run import Kept
+from suites.studies.serving.run import Effort, Kept
 
 COUNT, WIDTH = 12, 8
 RNG = np.random.default_rng(0)
@@ -323,3 +325,20 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     assert again.known == {"load x": [{"a": [1, 2]}]}
     again.forget()
     assert Kept(tmp_path / "kept.jsonl").known == {}
+
+
+def test_a_run(tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the command to the page: a cell, a service that mixes up what it is asked at once, and one that is not there."""
+    registered.pytest_configure()
+    chosen = dict(option.removeprefix("--").split("=", 1) for option in tiny if "=" in option)
+    shutil.copytree(chosen["golden"], tmp_path / "golden")
+    monkeypatch.setattr(command, "CACHE", tmp_path)
+    monkeypatch.setattr(command, "QUICK_EFFORT", Effort(6, (1, 4), 0.01, (8,), 0.3, 1, 0.01, False))
+    monkeypatch.delenv("PLAIN_HTTP_URL", raising=False)
+    model = [f"--{name}={chosen[name]}" for name in ("model", "pretrained", "dataset")]
+    cells = "torch-eager-fp32,suites.selftest.planted.services:MixesService,plain-http"
+    code = command.main(["-q", "-c", cells, "-o", "indexing,load,probabilities", *model, f"--golden={tmp_path}/golden"])
+    said, text = capsys.readouterr().out, (tmp_path / "golden" / "evidence" / "serving.md").read_text()
+    assert code == 1 and "WRONG: mixes-fp32, texts" in said and "WRONG: torch-eager" not in said
+    assert "no server is named: set PLAIN_HTTP_URL" in said and "| `torch-eager-fp32` | image | HTTP |" in text
+    assert (tmp_path / "golden" / "evidence" / "serving.svg").exists() and "![Latency and goodput](serving.svg)" in text

@@ -4,6 +4,7 @@ Writes golden/evidence/serving.json, .md and .svg. When it is interrupted, the s
 """
 
 import argparse
+import hashlib
 import logging
 import sys
 import time
@@ -88,7 +89,7 @@ def measured(wanted: argparse.Namespace, typed: Sequence[str], line: ProgressLin
     keys = chosen(names, subjects.model_id)
     more = [] if wanted.cells or wanted.quick else chosen(MORE, subjects.model_id)
     line.step("reading golden data")
-    golden, kept = load_golden(subjects), Kept(CACHE / "serving" / f"{environment.commit()}.jsonl")
+    golden, kept = load_golden(subjects), Kept(CACHE / "serving" / f"{environment.commit()}-{_digest(typed)}.jsonl")
     effort = QUICK_EFFORT if wanted.quick else FULL
     run = Run(subjects, golden, effort, wanted.on_time, wanted.device, kept, line.step)
     own = [section for section in wanted.only if section != "claims"]
@@ -120,6 +121,11 @@ def measured(wanted: argparse.Namespace, typed: Sequence[str], line: ProgressLin
     return {**found, "left_out": run.left_out, "seconds": time.monotonic() - started}
 
 
+def _digest(typed: Sequence[str]) -> str:
+    """Two runs at once share no file, unless they measure the same."""
+    return hashlib.sha256("\0".join(typed).encode()).hexdigest()[:8]
+
+
 def show(found: dict[str, Any], target: Path) -> int:
     """Write the evidence and print its tables; 1 if something is wrong."""
     picture = target.with_suffix(".svg")
@@ -144,9 +150,23 @@ def _lines(found: dict[str, Any]) -> list[str]:
         (("ms a document", "", "from", *sizes), [*steady_rows(indexing)]),
         (("stored vectors", "", "number", "same bits", "worst share", ""), [*equal_rows(indexing)]),
         (
-            ("load", "", "clients", "rate /s", "p50 ms", "p95", "p99", "goodput /s", "wrong", "requests", "at saturation /s"),
+            (
+                "load",
+                "",
+                "clients",
+                "rate /s",
+                "p50 ms",
+                "p95",
+                "p99",
+                "goodput /s",
+                "wrong",
+                "refused",
+                "requests",
+                "at saturation /s",
+            ),
             [*load_rows(found.get("load", ()))],
         ),
+        (("left out", "part", "why"), [(one["subject"], one["section"], one["reason"]) for one in found["left_out"]]),
         (("claim, measured", "", "[95 %]", "pairs", "verdict", "by how much"), [row[2:] for row in claims]),
     ]
     lines = []
@@ -168,6 +188,10 @@ def _wrong(found: dict[str, Any]) -> list[str]:
             said.append(
                 f"WRONG: {row['subject']}: a similarity probability is {row['share']:.3g} times as far off as is allowed"
             )
+    for row in found.get("load", ()):
+        if row["wrong"] and not row["declared"]:
+            what = f"{row['subject']}, {row['tower']}s, clients: {row['clients']}"
+            said.append(f"WRONG: {what}: {row['wrong']} of {row['requests']} requests got vectors beyond the tolerance")
     said += [f"FAILED: {one['subject']}, {one['section']}: {one['reason']}" for one in found["left_out"] if one["failed"]]
     return said
 

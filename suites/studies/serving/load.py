@@ -8,12 +8,13 @@ import numpy as np
 from fixtures.capability import Tower
 from plugins.measures.latency.open_loop import Load, arrivals, drive, figures
 from plugins.measures.latency.paired import no_garbage_collection
-from suites.studies.serving.documents import Pool, Subject
+from suites.studies.serving.documents import DIRECTION, Pool, Subject
 
 CLIENTS = (1, 2, 4, 8, 16)
 FIRST, SECOND, FACTOR = 0.5, 0.8, 1.5  # rates, as shares of what a closed loop of as many clients answers; then each by so much
 MOST = 8  # rates, for a closed loop that was disturbed
 CLOSED_S = 0.5  # of that closed loop, and no longer than a rate
+BUSY = {"E10", "S6"}  # promises about vectors under load
 CLOSED_MOST = 20_000  # requests in it: more than are answered
 PATIENCE = 2.0  # times the seconds of a rate, after which what is left is given up
 
@@ -22,6 +23,7 @@ class Row(Load):
     """One rate: `rate` is what was meant, `offered` what came of it by chance."""
 
     rate: float
+    declared: bool  # the subject declares that its vectors point elsewhere than golden's, or are mixed up under load
     subject: str
     tower: Tower
     clients: int
@@ -40,13 +42,24 @@ def loaded(
     rng = np.random.default_rng(0)
     for tower, documents in pools.items():
         subject.first(documents, tower)
+        declared = subject.declares(DIRECTION | BUSY, tower)
         for count in clients:
             step(f"load on {subject.name}: {tower}s, {count} client{'s' * (count > 1)}")
             most = capacity(subject, documents, tower, count, min(CLOSED_S, seconds))
             for share in (FIRST, *(SECOND * FACTOR**n for n in range(MOST - 1))):
                 due = arrivals(share * most, seconds, rng)
                 found = served(subject, documents, tower, due, count, seconds, on_time_s)
-                yield cast(Row, {"subject": subject.name, "tower": tower, "clients": count, "rate": share * most, **found})
+                yield cast(
+                    Row,
+                    {
+                        "subject": subject.name,
+                        "tower": tower,
+                        "clients": count,
+                        "rate": share * most,
+                        "declared": declared,
+                        **found,
+                    },
+                )
                 if found["saturated"]:
                     break
 

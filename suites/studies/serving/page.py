@@ -61,7 +61,20 @@ def markdown(found: Found, plot: str = "") -> str:
             LOAD.format(on_time=found["on_time_ms"]),
             *([f"![Latency and goodput]({plot})"] if plot else []),
         ]
-        heads = ("", "", "clients", "rate /s", "p50 ms", "p95", "p99", "goodput /s", "wrong", "requests", "at saturation /s")
+        heads = (
+            "",
+            "",
+            "clients",
+            "rate /s",
+            "p50 ms",
+            "p95",
+            "p99",
+            "goodput /s",
+            "wrong",
+            "refused",
+            "requests",
+            "at saturation /s",
+        )
         parts.append(table(heads, load_rows(found["load"])).rstrip())
     if found.get("probabilities"):
         parts += ["## Similarity probabilities", *_probabilities(found["probabilities"])]

@@ -63,5 +63,5 @@ def load_rows(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
         full = f"{rates[-1]['throughput']:.0f}" if rates[-1]["saturated"] else "–"
         row = before[-1] if before else None
         shown = [f"{row[name]:.1f}" for name in ("rate", "p50", "p95", "p99", "goodput")] if row else ["–"] * 5
-        wrong, requests = (sum(row[name] for row in rates) for name in ("wrong", "requests"))
-        yield code(subject), tower, str(clients), *shown, str(wrong), str(requests), full
+        counts = (str(sum(row[name] for row in rates)) for name in ("wrong", "refused", "requests"))
+        yield code(subject), tower, str(clients), *shown, *counts, full
