@@ -253,20 +253,23 @@ def test_counts_and_gaps_on_the_page(tmp_path: Path) -> None:
 
 def test_a_new_process_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part of the program that is slow shows in its own part of the seconds."""
-    tensor = "type('T', (), {'unsqueeze': lambda s, n: s})()"
     modules = {
-        "open_clip.py": f"""
+        "open_clip.py": """
 import time
 time.sleep(0.2)
+class Tensor:
+    unsqueeze = to = lambda self, _: self
+    cpu = lambda self: self
+class Texts(list, Tensor): pass
 class Model:
     def eval(self): pass
-    def encode_image(self, x): time.sleep(0.4)
-    def encode_text(self, x): time.sleep(0.1 * len(x))
-def create_model_and_transforms(name):
+    def encode_image(self, x): time.sleep(0.4); return x
+    def encode_text(self, x): time.sleep(0.1 * len(x)); return x
+def create_model_and_transforms(name, device):
     assert name == 'local-dir:here'
     time.sleep(0.3)
-    return Model(), None, lambda image: {tensor}
-get_tokenizer = lambda name: lambda texts: texts
+    return Model(), None, lambda image: Tensor()
+get_tokenizer = lambda name: Texts
 """,
         "torch.py": "from contextlib import nullcontext as inference_mode",
         "PIL/__init__.py": "",
@@ -276,12 +279,12 @@ get_tokenizer = lambda name: lambda texts: texts
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = cold.start(Path("here"), Path("image"), ["a", "b", "c"], few=1)
+    found = cold.start(Path("here"), Path("image"), ["a", "b", "c"], 1, "cpu")
     planted = {"imports": 0.2, "load": 0.3, "first_image": 0.4, "first_labels": 0.1, "other_labels": 0.2}
     assert all(seconds <= found[part] for part, seconds in planted.items())  # type: ignore[literal-required]
     assert found["process"] > 0 and sum(found[part] for part in cold.PARTS) == pytest.approx(found["total"])  # type: ignore[literal-required]
     with pytest.raises(RuntimeError, match="AssertionError"):
-        cold.start(Path("elsewhere"), Path("image"), ["a"], few=1)
+        cold.start(Path("elsewhere"), Path("image"), ["a"], 1, "cpu")
 
 
 def test_probabilities_stay_within_their_bounds() -> None:
@@ -328,17 +331,17 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_run(tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """From the command to the page: a cell, a service that mixes up what it is asked at once, and one that is not there."""
+    """From the command to the page: a cell, a service that embeds one of equal documents alone, and one that is not there."""
     registered.pytest_configure()
     chosen = dict(option.removeprefix("--").split("=", 1) for option in tiny if "=" in option)
     shutil.copytree(chosen["golden"], tmp_path / "golden")
     monkeypatch.setattr(command, "CACHE", tmp_path)
-    monkeypatch.setattr(command, "QUICK_EFFORT", Effort(6, (1, 4), 0.01, (8,), 0.3, 1, 0.01, False))
+    monkeypatch.setattr(command, "QUICK_EFFORT", Effort(6, (1, 8), 0.01, (2,), 0.05, 1, 0.01, False))
     monkeypatch.delenv("PLAIN_HTTP_URL", raising=False)
     model = [f"--{name}={chosen[name]}" for name in ("model", "pretrained", "dataset")]
-    cells = "torch-eager-fp32,suites.selftest.planted.services:MixesService,plain-http"
+    cells = "torch-eager-fp32,suites.selftest.planted.services:TwinsService,plain-http"
     code = command.main(["-q", "-c", cells, "-o", "indexing,load,probabilities", *model, f"--golden={tmp_path}/golden"])
     said, text = capsys.readouterr().out, (tmp_path / "golden" / "evidence" / "serving.md").read_text()
-    assert code == 1 and "WRONG: mixes-fp32, texts" in said and "WRONG: torch-eager" not in said
+    assert code == 1 and "WRONG: twins-fp32, texts from memory in batches of 8" in said and "WRONG: torch-eager" not in said
     assert "no server is named: set PLAIN_HTTP_URL" in said and "| `torch-eager-fp32` | image | HTTP |" in text
     assert (tmp_path / "golden" / "evidence" / "serving.svg").exists() and "![Latency and goodput](serving.svg)" in text

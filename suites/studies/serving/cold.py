@@ -39,9 +39,9 @@ PARTS = {
 }
 
 
-def start(folder: Path, image: Path, labels: Sequence[str], few: int) -> Start:
+def start(folder: Path, image: Path, labels: Sequence[str], few: int, device: str) -> Start:
     """One process. Raises RuntimeError with the end of what it said if it fails."""
-    command = [sys.executable, "-P", str(PROGRAM), str(folder), json.dumps([*labels]), str(few), str(image)]
+    command = [sys.executable, "-P", str(PROGRAM), str(folder), json.dumps([*labels]), str(few), str(image), device]
     begun = time.time()
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     ended = time.time()

@@ -151,7 +151,7 @@ class Note:
             stays(), batch()
             for number in range(count):
                 step(f"claims: new process {number + 1} of {count}")
-                new = start(Path(folder), self.images[0], LABELS, FEW)
+                new = start(Path(folder), self.images[0], LABELS, FEW, self.device)
                 found.append(Beside(start=new, stays=stays(), batch=batch() / BATCH))
         return found
 

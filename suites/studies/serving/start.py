@@ -1,4 +1,4 @@
-"""`python start.py FOLDER LABELS FEW IMAGE` classifies an image as the serving note's new process does, and prints its times.
+"""`python start.py FOLDER LABELS FEW IMAGE DEVICE`: one image, as a new process of the serving note classifies it; prints times.
 
 FOLDER is open_clip's `local-dir:`, LABELS a JSON list of texts of which the first FEW are encoded alone too. Nothing of this
 project is imported, so that the seconds are those of a user's script. Times are seconds since the epoch: the process that
@@ -14,7 +14,7 @@ import logging  # noqa: E402
 import sys  # noqa: E402
 
 
-def main(folder: str, labels: list[str], few: int, image: str) -> dict[str, float]:
+def main(folder: str, labels: list[str], few: int, image: str, device: str) -> dict[str, float]:
     """Seconds since the epoch at the end of each part."""
     logging.disable(logging.WARNING)
     times = {"started": BEGUN}
@@ -24,19 +24,21 @@ def main(folder: str, labels: list[str], few: int, image: str) -> dict[str, floa
 
     times["import"] = time.time()
     name = f"local-dir:{folder}"
-    model, _, prepare = open_clip.create_model_and_transforms(name)
+    model, _, prepare = open_clip.create_model_and_transforms(name, device=device)
     model.eval()
     tokenise = open_clip.get_tokenizer(name)
     times["load"] = time.time()
     with torch.inference_mode():
-        model.encode_image(prepare(Image.open(image)).unsqueeze(0))
+        model.encode_image(prepare(Image.open(image)).unsqueeze(0).to(device)).cpu()
         times["image"] = time.time()
-        model.encode_text(tokenise(labels[:few]))  # first, because a process with few labels has the tower's first call too
+        model.encode_text(
+            tokenise(labels[:few]).to(device)
+        ).cpu()  # first, because a process with few labels has the tower's first call too
         times["few labels"] = time.time()
-        model.encode_text(tokenise(labels[few:]))
+        model.encode_text(tokenise(labels[few:]).to(device)).cpu()
         times["other labels"] = time.time()
     return times
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), sys.argv[4])))
+    print(json.dumps(main(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5])))
