@@ -51,10 +51,10 @@ class Load(TypedDict):
 
 
 def arrivals(rate: float, seconds: float, rng: np.random.Generator) -> Seconds:
-    """Due times of a Poisson process of `rate` per second within `seconds`, float64 [n], rising; at least one."""
+    """Due times of a Poisson process of `rate` per second within `seconds`, float64 [n], rising; one if there are none."""
     gaps = rng.exponential(1 / rate, int(2 * rate * seconds) + 20)  # far more than arrive in time
     due = np.cumsum(gaps)
-    return np.asarray(due[: max(1, int(np.searchsorted(due, seconds)))])
+    return np.asarray(due[due < seconds] if due[0] < seconds else rng.uniform(0, seconds, 1))
 
 
 def drive(call: Callable[[int], object], due: Seconds, clients: int, give_up_s: float) -> list[Answer]:

@@ -65,7 +65,7 @@ def indexed(subject: Subject, size: int = 4) -> indexing.Row:
 def shown(folder: Path, **parts: Any) -> int:
     """The exit code of a run that found this."""
     head = {"command": "make serving", "date": "2026-11-30", "commit": "abc", "environment": {"cpu": "a cpu", "cores": 2}}
-    about = {"quick": True, "seconds": 1.0, "model": {"name": "m"}, "on_time_ms": 100, "left_out": []}
+    about = {"quick": True, "seconds": 1.0, "others_cores": 0.5, "model": {"name": "m"}, "on_time_ms": 100, "left_out": []}
     return command.show({**head, **about, **parts}, folder / "serving.json")
 
 
@@ -104,7 +104,8 @@ def test_arrivals_are_random_at_the_rate() -> None:
     gaps = np.diff(due)
     assert due[0] >= 0 and due[-1] < 50 and (gaps >= 0).all()
     assert abs(len(due) / 50 / 200 - 1) < 0.05 and abs(gaps.std() * 200 - 1) < 0.05
-    assert len(arrivals(0.001, 1.0, np.random.default_rng(0))) == 1
+    (one,) = arrivals(0.001, 1.0, np.random.default_rng(0))
+    assert 0 <= one < 1
 
 
 def test_goodput_is_on_time_and_right() -> None:

@@ -25,9 +25,10 @@ from plugins.report.layout import columns
 from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies import evidence
+from suites.studies.gate_power.load import Load
 from suites.studies.serving import page, plot, probabilities
 from suites.studies.serving.choice import DEFAULT, MORE, QUICK, chosen, short
-from suites.studies.serving.page_tables import equal_rows, load_rows, steady_rows
+from suites.studies.serving.page_tables import LOAD, equal_rows, load_rows, steady_rows
 from suites.studies.serving.run import FULL, SECTIONS, Kept, Run
 from suites.studies.serving.run import QUICK as QUICK_EFFORT
 
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measured(wanted: argparse.Namespace, typed: Sequence[str], line: ProgressLine) -> dict[str, Any]:
     """All figures; raises BadInput for an unknown cell, model or data set."""
-    started = time.monotonic()
+    started, machine = time.monotonic(), Load()
     subjects = Subjects(wanted.model, wanted.pretrained, wanted.dataset, wanted.golden)
     names = wanted.cells.split(",") if wanted.cells else [*(QUICK if wanted.quick else DEFAULT)]
     keys = chosen(names, subjects.model_id)
@@ -118,7 +119,8 @@ def measured(wanted: argparse.Namespace, typed: Sequence[str], line: ProgressLin
     if "claims" in wanted.only:
         found["claims"] = run.claims()
     kept.forget()
-    return {**found, "left_out": run.left_out, "seconds": time.monotonic() - started}
+    busy = machine.cores(noise=0.0)["others_cores"]
+    return {**found, "left_out": run.left_out, "seconds": time.monotonic() - started, "others_cores": busy}
 
 
 def _digest(typed: Sequence[str]) -> str:
@@ -128,17 +130,23 @@ def _digest(typed: Sequence[str]) -> str:
 
 def show(found: dict[str, Any], target: Path) -> int:
     """Write the evidence and print its tables; 1 if something is wrong."""
-    picture = target.with_suffix(".svg")
-    try:
-        drawn = bool(found.get("load")) and not write_text(picture, plot.svg(found["load"], found["on_time_ms"]))  # type: ignore[func-returns-value]
-    except ImportError:
-        drawn = False
-        print("no plot: matplotlib is not installed: pip install matplotlib", file=sys.stderr)
-    evidence.write(target, found, page.markdown(found, picture.name if drawn else ""))
+    evidence.write(target, found, page.markdown(found, _drawn(found, target.with_suffix(".svg"))))
     print("\n".join(_lines(found)))
     wrong = _wrong(found)
     print("\n".join([*wrong, f"written: {target}, {target.with_suffix('.md').name}, measured in {found['seconds']:.0f} s"]))
     return 1 if wrong else 0
+
+
+def _drawn(found: dict[str, Any], picture: Path) -> str:
+    """The name of the picture, or nothing where none can be drawn."""
+    if not found.get("load"):
+        return ""
+    try:
+        write_text(picture, plot.svg(found["load"], found["on_time_ms"]))
+    except ImportError:
+        print("no plot: matplotlib is not installed: pip install matplotlib", file=sys.stderr)
+        return ""
+    return picture.name
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -149,23 +157,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [
         (("ms a document", "", "from", *sizes), [*steady_rows(indexing)]),
         (("stored vectors", "", "number", "same bits", "worst share", ""), [*equal_rows(indexing)]),
-        (
-            (
-                "load",
-                "",
-                "clients",
-                "rate /s",
-                "p50 ms",
-                "p95",
-                "p99",
-                "goodput /s",
-                "wrong",
-                "refused",
-                "requests",
-                "at saturation /s",
-            ),
-            [*load_rows(found.get("load", ()))],
-        ),
+        (("load", "", *LOAD), [*load_rows(found.get("load", ()))]),
         (("left out", "part", "why"), [(one["subject"], one["section"], one["reason"]) for one in found["left_out"]]),
         (("claim, measured", "", "[95 %]", "pairs", "verdict", "by how much"), [row[2:] for row in claims]),
     ]
@@ -183,11 +175,10 @@ def _wrong(found: dict[str, Any]) -> list[str]:
         if row["equal"]["broken"] and not row["equal"]["declared"]:
             what = f"{row['subject']}, {row['tower']}s from {row['source']} in batches of {row['batch']}"
             said.append(f"WRONG: {what}: stored vectors are not those of single requests: {row['equal']['says']}")
-    for row in found.get("probabilities", {}).get("rows", ()) if found.get("probabilities") else ():
+    for row in (found.get("probabilities") or {}).get("rows", ()):
         if row["broken"] and not row["declared"]:
-            said.append(
-                f"WRONG: {row['subject']}: a similarity probability is {row['share']:.3g} times as far off as is allowed"
-            )
+            what = f"a similarity probability is {row['share']:.3g} times as far off as is allowed"
+            said.append(f"WRONG: {row['subject']}: {what}")
     for row in found.get("load", ()):
         if row["wrong"] and not row["declared"]:
             what = f"{row['subject']}, {row['tower']}s, clients: {row['clients']}"

@@ -85,7 +85,7 @@ CLAIMS: Mapping[str, Claim] = {
     "everything": Claim(
         "Batch Processing … 0.1-0.2 seconds … 20x",
         "Expected Performance Gains",
-        "a new process for each image / an image of a batch of 16 in a process that stays, with cached labels",
+        "a new process for each image / an image of a batch of 8 in a process that stays, with cached labels",
         "times",
         20,
     ),
@@ -120,7 +120,7 @@ CLAIMS: Mapping[str, Claim] = {
     "batch": Claim(
         "Batch Processing … 0.5-1 second … 0.1-0.2 seconds",
         "Expected Performance Gains",
-        "16 images one by one / in one batch",
+        "8 images one by one / in one batch",
         "times",
         5,
     ),
@@ -134,7 +134,7 @@ CLAIMS: Mapping[str, Claim] = {
     "at once": Claim(
         "Asynchronous Processing … Process multiple images concurrently",
         "Performance Optimization Strategies, 4",
-        "16 images one after the other / from 4 threads at once",
+        "8 images one after the other / from 4 threads at once",
         "times",
         FASTER,
     ),

@@ -2,10 +2,10 @@
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -30,7 +30,8 @@ COSINE = "cosine_distance"
 Lap = Callable[[str], None]  # ends a stage of that name
 Documents = Sequence[bytes | str]
 OTHERS = {"E4", "S5"}  # promises that a vector does not depend on its batch
-DIRECTION = {"E2", "C1", "S2", "S3"}  # promises that a vector points where golden's points
+# Promises that a vector points where golden's points.
+DIRECTION: Mapping[Tower, set[str]] = {"image": {"E2", "C1", "S2"}, "text": {"E2", "S3"}}
 
 
 def untimed(_: str) -> None:
@@ -146,10 +147,10 @@ class CellSubject(Subject):
     def embed(self, documents: Documents, tower: Tower, lap: Lap = untimed) -> Array:
         """Decode and preprocess, or tokenise, then encode."""
         if tower == "text":
-            batch = self.model.tokenize([text for text in documents if isinstance(text, str)])
+            batch = self.model.tokenize([*cast(Sequence[str], documents)])
             lap("tokenise")
         else:
-            decoded = [self.preprocessor.from_pil(opened(file)) for file in documents if isinstance(file, bytes)]
+            decoded = [self.preprocessor.from_pil(opened(file)) for file in cast(Sequence[bytes], documents)]
             lap("decode")
             batch = np.stack([self.preprocessor.transform(image, self.model.geometry) for image in decoded])
             lap("preprocess")

@@ -42,7 +42,7 @@ def loaded(
     rng = np.random.default_rng(0)
     for tower, documents in pools.items():
         subject.first(documents, tower)
-        declared = subject.declares(DIRECTION | BUSY, tower)
+        declared = subject.declares(DIRECTION[tower] | BUSY, tower)
         for count in clients:
             step(f"load on {subject.name}: {tower}s, {count} client{'s' * (count > 1)}")
             most = capacity(subject, documents, tower, count, min(CLOSED_S, seconds))

@@ -42,7 +42,7 @@ THINGS = (  # the note's, and as many more as it counts without naming them
     *("cat", "dog", "car", "tree", "house", "bird", "boat", "chair", "clock", "cup", "fish", "book", "shoe", "bridge", "train"),
 )
 LABELS = [f"a photo of a {thing}" for thing in THINGS]
-BATCH, THREADS = 16, 4
+BATCH, THREADS = 8, 4
 SCALE = 100.0  # as the note writes it
 LARGE, LARGER = ("ViT-B-32", "random:0"), ("ViT-B-16", "random:0")  # time does not depend on weights
 Step = Callable[[str], None]

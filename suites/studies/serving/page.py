@@ -8,6 +8,7 @@ from suites.studies.serving.claims import CLAIMS, NOTE, by_how_much
 from suites.studies.serving.cold import PARTS
 from suites.studies.serving.page_tables import (
     FIRST,
+    LOAD,
     STAGES,
     equal_rows,
     first_rows,
@@ -36,7 +37,7 @@ From "{note}", judged on {model} on {device} (`torch-eager`). Both sides of a ra
 does, and not clear otherwise or with fewer than 6 pairs, of which brackets hold the least and the greatest. The note is about a
 GPU."""
 COLD = "Where the seconds of a new process for one image go ({model}, median of {count}):"
-LOAD = """\
+MANY_CLIENTS = """\
 Requests of one document arrive at random (Poisson) at a given rate, whether or not earlier ones are answered, and each is sent
 by the first of so many clients that is free. Latency counts from the scheduled arrival, so a server that stalls is charged for
 all who wait. For each number of clients the rate rises until less than 90 % of what arrives is answered: that is saturation. A
@@ -58,24 +59,10 @@ def markdown(found: Found, plot: str = "") -> str:
     if found.get("load"):
         parts += [
             "## Many clients",
-            LOAD.format(on_time=found["on_time_ms"]),
+            MANY_CLIENTS.format(on_time=found["on_time_ms"]),
             *([f"![Latency and goodput]({plot})"] if plot else []),
         ]
-        heads = (
-            "",
-            "",
-            "clients",
-            "rate /s",
-            "p50 ms",
-            "p95",
-            "p99",
-            "goodput /s",
-            "wrong",
-            "refused",
-            "requests",
-            "at saturation /s",
-        )
-        parts.append(table(heads, load_rows(found["load"])).rstrip())
+        parts.append(table(("", "", *LOAD), load_rows(found["load"])).rstrip())
     if found.get("probabilities"):
         parts += ["## Similarity probabilities", *_probabilities(found["probabilities"])]
     if found["left_out"]:
@@ -85,11 +72,11 @@ def markdown(found: Found, plot: str = "") -> str:
 
 
 def _head(found: Found) -> str:
-    here = found["environment"]
+    here, name = found["environment"], found["model"]["name"]
     quick = " A quick look: fewer and shorter measurements than `make serving` makes." if found["quick"] else ""
     return (
-        f"`{found['command']}`, {found['date'][:10]}, commit {found['commit']}, {here['cpu']}, {here['cores']} cores, model "
-        f"{found['model']['name']}, {found['seconds']:.0f} s.{quick}"
+        f"`{found['command']}`, {found['date'][:10]}, commit {found['commit']}, {here['cpu']}, {here['cores']} cores, "
+        f"model {name}, {found['seconds']:.0f} s, in which other programs kept {found['others_cores']:.1f} cores busy.{quick}"
     )
 
 

@@ -8,6 +8,7 @@ from plugins.report.layout import code
 
 Row = Mapping[str, Any]
 STAGES = ("read", "decode", "preprocess", "tokenise", "encode", "request", "index")
+LOAD = ("clients", "rate /s", "p50 ms", "p95", "p99", "goodput /s", "wrong", "refused", "requests", "at saturation /s")
 FIRST = ("first request ms", "requests to steady")
 
 

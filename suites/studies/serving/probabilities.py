@@ -88,7 +88,7 @@ def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
         "allowed": float(room.max()),
         "share": float((off / room).max()),
         "broken": not bool((off <= room).all()),
-        "declared": any(subject.declares(DIRECTION, tower) for tower in TOWERS),
+        "declared": any(subject.declares(DIRECTION[tower], tower) for tower in TOWERS),
     }
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fixtures.errors import Unavailable
+from fixtures.errors import BadInput, Unavailable
 from fixtures.models import load_model
 from fixtures.storage.lines import Lines
 from plugins.cells.given_back import BuildFailed, CannotRun
@@ -89,6 +89,8 @@ class Run:
             return
         try:
             self.kept.put(self._key(section, name), measure())
+        except BadInput:
+            raise
         except Unavailable as reason:
             self._without(section, name, str(reason), failed=False)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""`python start.py FOLDER LABELS FEW IMAGE DEVICE`: one image, as a new process of the serving note classifies it; prints times.
+"""`python start.py FOLDER LABELS FEW IMAGE DEVICE`: one image, as the serving note's new process classifies it; prints times.
 
 FOLDER is open_clip's `local-dir:`, LABELS a JSON list of texts of which the first FEW are encoded alone too. Nothing of this
 project is imported, so that the seconds are those of a user's script. Times are seconds since the epoch: the process that
