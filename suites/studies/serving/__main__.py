@@ -158,6 +158,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         (("ms a document", "", "from", *sizes), [*steady_rows(indexing)]),
         (("stored vectors", "", "number", "same bits", "worst share", ""), [*equal_rows(indexing)]),
         (("load", "", *LOAD), [*load_rows(found.get("load", ()))]),
+        (("probabilities", *page.FAR), [*page.probability_rows((found.get("probabilities") or {}).get("rows", ()))]),
         (("left out", "part", "why"), [(one["subject"], one["section"], one["reason"]) for one in found["left_out"]]),
         (("claim, measured", "", "[95 %]", "pairs", "verdict", "by how much"), [row[2:] for row in claims]),
     ]

@@ -49,6 +49,9 @@ guide prints it. "Allowed" is derived: the tolerance says how far image and capt
 probability is farthest off where its own logit has risen and all others have fallen. "Used" is the largest part of that."""
 
 
+FAR = ("largest difference", "allowed", "used", "")
+
+
 def markdown(found: Found, plot: str = "") -> str:
     """All parts that were measured; `plot` is the picture's file name."""
     parts = ["# Indexing and serving", _head(found)]
@@ -122,16 +125,17 @@ def claim_rows(rows: Sequence[Any]) -> Iterator[tuple[str, ...]]:
 def _probabilities(found: Found) -> Iterator[str]:
     questions, rows = found["questions"], found["rows"]
     yield PROBABILITIES.format(scale=found["scale"], count=len(questions[0]["captions"]))
-    heads = ("", "largest difference", "allowed", "used", "")
-    lines = (
-        (code(row["subject"]), f"{row['largest']:.2g}", f"{row['allowed']:.2g}", f"{row['share']:.0%}", standing(row))
-        for row in rows
-    )
-    yield table(heads, lines).rstrip()
+    yield table(("", *FAR), probability_rows(rows)).rstrip()
     for number, question in enumerate(questions):
         told = zip(question["captions"], question["golden"], *(row["probabilities"][number] for row in rows), strict=True)
         cells = (code(question["image"]), "golden", *(code(row["subject"]) for row in rows))
         yield table(cells, ((caption, *(f"{p:.4e}" for p in listed)) for caption, *listed in told)).rstrip()
+
+
+def probability_rows(rows: Sequence[Any]) -> Iterator[tuple[str, ...]]:
+    """A line a subject."""
+    for row in rows:
+        yield code(row["subject"]), f"{row['largest']:.2g}", f"{row['allowed']:.2g}", f"{row['share']:.0%}", standing(row)
 
 
 def standing(row: Any) -> str:
