@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -92,6 +92,9 @@ canary: $(READY)  # about half an hour; ARGS="--draws 50 --fresh 10 --starts 0" 
 
 corpus-proof: $(READY)  # needs npm, and a quarter of an hour; ARGS="--scenes 1000" for a quick look
 	$(RUN) -m suites.studies.corpus $(ARGS)
+
+serving: $(READY) $(OWN)  # under 10 minutes; ARGS=--quick for one, ARGS="--cells openvino-int8 --only load" for some of it
+	$(RUN) -m suites.studies.serving $(ARGS)
 
 profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it
 	$(RUN) -m suites.studies.profile $(ARGS)
