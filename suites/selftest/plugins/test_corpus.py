@@ -152,6 +152,7 @@ def test_without_pyarrow(
     assert capsys.readouterr().err.count("package 'pyarrow' is not installed: pip install") == 2
 
 
+@pytest.mark.long  # Ray takes half a minute to start
 @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # Ray's, about settings of its own
 def test_a_worker_that_dies_is_replaced(corpus: Path, tmp_path: Path) -> None:
     """On Ray Data: no part is lost, none is there twice, and each process has the threads that it is to have."""
