@@ -44,19 +44,23 @@ def plan(device: str, out: Path, data: Path, quick: bool) -> list[Phase]:
         *ALTERNATION,
         *planted,
         "--backend=slow-on-device",
-        "--latency-budget=4",
+        "--latency-budget=2",
         *on,
         "--benchmark-compare",
         "--allow-inconclusive",
     )
     some = (*one, "-k", "test_form or test_encode") if quick else ("-k", f"not {COMPILED}")
     phases = [
-        Phase("environment", (*pytest, "--environment"), 60, PASSES),
+        Phase("environment", (*pytest, "--environment"), 30),  # which backends cannot work there is what it finds
         Phase("default model", (*pytest, *ENCODER[:2], *REFERENCE, *some, *on), 180),
-        Phase("roofline", ("-m", "suites.studies.gpu.roofline", f"--device={device}", *(["--models=1"] if quick else [])), 90),
-        Phase("gate, stored", gate, 60, PASSES),
-        Phase("gate, again", gate, 60, PASSES),
-        Phase("gate, 2 % slower", gate, 60, None, {"EXTRA": SLOWER}),
+        Phase(
+            "roofline",
+            ("-m", "suites.studies.gpu.roofline", f"--device={device}", *(["--models=1", "--small"] if quick else [])),
+            90,
+        ),
+        Phase("gate, stored", gate, 80, PASSES),
+        Phase("gate, again", gate, 80, PASSES),
+        Phase("gate, 2 % slower", gate, 80, None, {"EXTRA": SLOWER}),
         *_faults(pytest, planted, on),
     ]
     if not quick:

@@ -28,18 +28,21 @@ def seconds(call: Callable[[], object], wait: Callable[[], object]) -> float:
     return float(np.min(times[1:]))
 
 
-def rates(device: str) -> dict[str, float]:
-    """Bytes a second of a copy on the device (read and write count), and operations a second of a product by precision."""
+def rates(device: str, like: str) -> dict[str, float]:
+    """Bytes a second of a copy on the device (read and write count), and operations a second of a product by precision.
+
+    Sizes are those for a device `like` "cuda", "mps" or "cpu".
+    """
     import torch
 
     from fixtures.backends._torch import use_tf32
 
     kind = device.partition(":")[0]
     wait = torch.cuda.synchronize if kind == "cuda" else torch.mps.synchronize if kind == "mps" else lambda: None
-    source = torch.zeros(COPIED.get(kind, 2**32) // 2, dtype=torch.uint8, device=device)
+    source = torch.zeros(COPIED.get(like, 2**32) // 2, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     found = {"bytes": 2 * source.numel() / seconds(lambda: target.copy_(source), wait)}
-    side = SIDE.get(kind, 8192)
+    side = SIDE.get(like, 8192)
     for precision, dtype in DTYPES.items():
         if precision == "tf32" and kind != "cuda":
             continue
@@ -65,9 +68,9 @@ def work(name: str, pretrained: str) -> dict[str, Any]:
     return {"model": model.id, "weights": weights, "operations": counter.get_total_flops()}
 
 
-def table(device: str, count: int) -> dict[str, Any]:
+def table(device: str, count: int, like: str) -> dict[str, Any]:
     """The rates, and for each model and precision the milliseconds below which no image can be at batch 1."""
-    found = rates(device)
+    found = rates(device, like)
     rows = []
     for name, pretrained in MODELS[:count]:
         one = work(name, pretrained)
@@ -83,9 +86,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--models", type=int, default=len(MODELS), help="how many, from the smallest")
+    parser.add_argument("--small", action="store_true", help="measure with a processor's sizes: for a rehearsal")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    asked.out.write_text(json.dumps(table(asked.device, asked.models), indent=1))
+    like = "cpu" if asked.small else asked.device.partition(":")[0]
+    asked.out.write_text(json.dumps(table(asked.device, asked.models, like), indent=1))
     return 0
 
 
