@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from suites.selftest import forked
-from suites.selftest.conftest import Run, small_dataset
+from suites.selftest.conftest import TINY, Run, small_dataset
 
 TRIES = 3  # on a busy machine the stored run and the reference have slow calls of their own, beside which these are none
 PLANT = ("-p", "suites.selftest.planted.uneven_backends", "--device=cpu", "--precision=fp32")
@@ -29,11 +29,12 @@ def test_slow_calls_fail_the_gate(tmp_path: Path) -> None:
         folder.mkdir()
         arguments = [
             *PLANT,
+            *TINY,
             "suites/latency/test_history.py",
             "--backend=uneven",
             "-k",
             "text",
-            "--latency-budget=3",
+            "--latency-budget=1.5",
             "--benchmark-compare",
             f"--benchmark-storage={folder}/stored",
             f"--dataset={small_dataset(folder / 'data')}",
@@ -54,6 +55,7 @@ def test_a_run_that_could_see_nothing_is_not_green(tmp_path: Path) -> None:
     """An exit code of its own, a sentence that says what helps, and an option that accepts it."""
     arguments = [
         *PLANT,
+        *TINY,
         "suites/latency/test_history.py",
         "--backend=torch-eager",
         "-k",
