@@ -70,15 +70,21 @@ def _simplejpeg_scaled(path: str, geometry: Geometry) -> NUMPY:
     return np.asarray(decode_jpeg(Path(path).read_bytes(), min_height=geometry.size, min_width=geometry.size))
 
 
-def _pyvips(path: str, geometry: Geometry) -> NUMPY:
+def vips() -> Any:
+    """pyvips, without its memory: libvips keeps what it did last, so that the same file would not be decoded again."""
     import pyvips
 
+    pyvips.cache_set_max(0)
+    return pyvips
+
+
+def _pyvips(path: str, geometry: Geometry) -> NUMPY:
+    pyvips = vips()
     return np.asarray(pyvips.Image.new_from_file(path, access="sequential").numpy())
 
 
 def _pyvips_shrunk(path: str, geometry: Geometry) -> NUMPY:
-    import pyvips
-
+    pyvips = vips()
     header = pyvips.Image.new_from_file(path)
     shrink = next((n for n in SHRINKS if min(header.width, header.height) >= n * geometry.size), 1)
     return np.asarray(pyvips.Image.new_from_file(path, access="sequential", shrink=shrink).numpy())

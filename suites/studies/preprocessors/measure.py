@@ -1,7 +1,7 @@
 """Pixels, drift, recall and time of a decoder with a resizer, each against the reference on the same files."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from plugins.measures.latency.paired import (
     pair,
     timed,
 )
-from plugins.measures.vectors.metrics import absolute_difference, cosine_distance
+from plugins.measures.vectors.metrics import Differences, absolute_difference, cosine_distance
 from plugins.measures.vectors.recall import Flips, flips
 from suites.studies.preprocessors.files import Gallery
 from suites.studies.preprocessors.parts import Decoded, Part, ours
@@ -82,11 +82,15 @@ def quality(found: Array, truth: Wanted, encode: Encode) -> Quality:
     }
 
 
-def judged(found: Quality) -> str:
-    """What a user may expect of it: the same pixels, within BUDGET on every file, the same recall, or less of it."""
-    if found["max_abs"] == 0:
+def judged(found: Quality, beside: Iterable[Differences] = ()) -> str:
+    """What a user may expect: the same pixels, within BUDGET on every file, the same recall, or less of it.
+
+    `beside` are differences of single files.
+    """
+    pixels: list[Differences | Quality] = [found, *beside]
+    if all(each["max_abs"] == 0 for each in pixels):
         return "same pixels"
-    if found["mean_abs"] < BUDGET:
+    if all(each["mean_abs"] < BUDGET for each in pixels):
         return "within 2e-4"
     return "other pixels" if Flips(found["lost"], found["won"], found["n"]).kept else "recall falls"
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from plugins.report.layout import table
 from suites.studies.preprocessors.files import CAMERA, JPEG, PNG
-from suites.studies.preprocessors.measure import judged
 
 FILES = (PNG, JPEG, CAMERA)
 Row = Mapping[str, Any]
@@ -54,7 +53,8 @@ def markdown(found: Mapping[str, Any]) -> str:
         _resizers(found["resizers"]),
         "## Decoder × resizer, on photographs of a camera's size",
         "",
-        f"{found['photographs']} scenes, enlarged to 12 megapixels, with noise. Decoders with equal pixels share a row.",
+        f"{found['photographs']} scenes, enlarged to 12 megapixels, with noise. One table for all decoders of equal pixels: what "
+        "the times of a decoder and a resizer add up to, for each decoder, and what the pixels are worth.",
         "",
         _pairs(found["pairs"]),
     ]
@@ -63,23 +63,24 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _worth(row: Row) -> tuple[str, ...]:
+    """Pixels, drift and recall of a gallery, and the verdict."""
+    found = row["quality"]
+    return (small(found["mean_abs"]), small(found["max_abs"]), small(found["drift"]), recall(found), row["verdict"])
+
+
+WORTH = ("mean", "max", "drift", "recall", "")
+
+
 def _whole(rows: list[Row]) -> str:
-    head = ("", *FILES, "÷ fastest decoder alone: PNG, JPEG", "data set, mean", "drift", "recall", "")
-    beside = [" ".join(f"{r['decoders'][f]['ratio']:.2f}" for f in (PNG, JPEG) if f in r["decoders"]) for r in rows]
+    def beside(row: Row, file: str) -> str:
+        found = row["decoders"][file]
+        return f"{found['ratio']:.2f} of {found['decoder']}"
+
+    head = ("", *FILES, *(f"time ÷ decoder, {file}" for file in (PNG, JPEG)), *WORTH)
     return table(
         head,
-        [
-            (
-                r["name"],
-                *(times(r["times"].get(f)) for f in FILES),
-                b,
-                small(r["quality"]["mean_abs"]),
-                small(r["quality"]["drift"]),
-                recall(r["quality"]),
-                judged(r["quality"]),
-            )
-            for r, b in zip(rows, beside, strict=True)
-        ],
+        [(r["name"], *(times(r["times"][f]) for f in FILES), beside(r, PNG), beside(r, JPEG), *_worth(r)) for r in rows],
     )
 
 
@@ -89,19 +90,15 @@ def _decoders(rows: list[Row]) -> str:
 
 
 def _resizers(rows: list[Row]) -> str:
-    head = ("", *FILES, *(f"mean, {f}" for f in FILES), "data set, mean", "max", "drift", "recall", "", "")
+    head = ("", *FILES, *(f"mean, {f}" for f in FILES), *(f"{what}, data set" for what in WORTH[:-1]), "", "")
     return table(
         head,
         [
             (
                 r["name"],
-                *(times(r["times"].get(f)) for f in FILES),
-                *(small(r["mean_abs"][f]) for f in FILES),
-                small(r["quality"]["mean_abs"]),
-                small(r["quality"]["max_abs"]),
-                small(r["quality"]["drift"]),
-                recall(r["quality"]),
-                judged(r["quality"]),
+                *(times(r["times"][f]) for f in FILES),
+                *(small(r["differences"][f]["mean_abs"]) for f in FILES),
+                *_worth(r),
                 r["about"],
             )
             for r in rows
@@ -110,20 +107,13 @@ def _resizers(rows: list[Row]) -> str:
 
 
 def _pairs(rows: list[Row]) -> str:
-    head = ("decoder", "resizer", "faster", "mean", "max", "drift", "recall", "")
-    return table(
-        head,
-        [
-            (
-                ", ".join(r["decoders"]),
-                r["resizer"],
-                ", ".join(f"{value:.1f}×" for value in r["faster"]),
-                small(r["quality"]["mean_abs"]),
-                small(r["quality"]["max_abs"]),
-                small(r["quality"]["drift"]),
-                recall(r["quality"]),
-                judged(r["quality"]),
-            )
-            for r in rows
-        ],
+    groups = dict[tuple[str, ...], list[Row]]()
+    for row in rows:
+        groups.setdefault(tuple(row["faster"]), []).append(row)
+    return "\n".join(
+        table(
+            ("", *decoders, *WORTH),
+            [(r["resizer"], *(f"{value:.1f}×" for value in r["faster"].values()), *_worth(r)) for r in own],
+        )
+        for decoders, own in groups.items()
     )

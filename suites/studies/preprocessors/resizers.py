@@ -8,7 +8,7 @@ import numpy as np
 
 from fixtures.capability import Array, Geometry
 from fixtures.preprocessors._shared import MEAN, OPENCV, STD, normalise
-from suites.studies.preprocessors.decoders import HF, PYVIPS
+from suites.studies.preprocessors.decoders import HF, PYVIPS, vips
 from suites.studies.preprocessors.parts import Decoded, Part, cropped, ours, target, to_array, to_rgb
 
 TRANSFORMERS = {"transformers": "pip install transformers"}
@@ -100,9 +100,7 @@ def rust(backend: str) -> Callable[[Any, Geometry], Array]:
 
 
 def _pyvips(pixels: Decoded, geometry: Geometry) -> Array:
-    import pyvips
-
-    rgb = to_rgb(pixels)
+    pyvips, rgb = vips(), to_rgb(pixels)
     new, corner = target(rgb, geometry)
     image = pyvips.Image.new_from_array(rgb)
     resized = image.resize(new[0] / rgb.shape[1], vscale=new[1] / rgb.shape[0], kernel="cubic")
@@ -111,8 +109,7 @@ def _pyvips(pixels: Decoded, geometry: Geometry) -> Array:
 
 def thumbnail(path: str, geometry: Geometry) -> Array:
     """pyvips's own way from a file: JPEG is shrunk on load, colours are multiplied by alpha."""
-    import pyvips
-
+    pyvips = vips()
     header = pyvips.Image.new_from_file(path)
     new, corner = target(np.empty((header.height, header.width, 0)), geometry)
     small = pyvips.Image.thumbnail(path, new[0], height=new[1], size="force", no_rotate=True).numpy()

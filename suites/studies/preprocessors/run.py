@@ -17,10 +17,10 @@ from suites.studies.preprocessors.decoders import DECODERS, JPEG_ONLY
 from suites.studies.preprocessors.files import CAMERA, DOCUMENTS, JPEG, PNG, of_dataset, of_photographs
 from suites.studies.preprocessors.measure import (
     Encode,
-    Ratio,
     Wanted,
     decode_ratio,
     decodings,
+    judged,
     quality,
     ratio,
     resize_ratio,
@@ -100,8 +100,9 @@ class Study:
                     "name": part.name,
                     "about": part.about,
                     "times": {n: resize_ratio(part, reference, d, self.geometry, self.pairs) for n, d in decoded.items()},
-                    "mean_abs": {name: absolute_difference(own[name], truth[name])["mean_abs"] for name in own},
+                    "differences": (beside := {name: absolute_difference(own[name], truth[name]) for name in own}),
                     "quality": found[part.name],
+                    "verdict": judged(found[part.name], beside.values()),
                 }
             )
         return rows
@@ -121,10 +122,10 @@ class Study:
             reader = next(part for part in self.decoders if part.name == same[0])
             rows += [
                 {
-                    "decoders": same,
                     "resizer": name,
-                    "faster": [whole / (ms[decoder] + after[name]) for decoder in same],
+                    "faster": {decoder: whole / (ms[decoder] + after[name]) for decoder in same},
                     "quality": found,
+                    "verdict": judged(found),
                 }
                 for name, found in self._quality(reader, self.photographs)
             ]
@@ -145,17 +146,18 @@ class Study:
                     "about": part.about,
                     "times": {name: ratio(mine, other, self.pairs) for name, (mine, other) in calls.items()},
                     "decoders": {name: self._beside_decoder(calls[name][0], decoders, name) for name in (PNG, JPEG)},
-                    "quality": quality(pixels, self.scenes, self.encode),
+                    "quality": (found := quality(pixels, self.scenes, self.encode)),
+                    "verdict": judged(found, [absolute_difference(mine(), other()) for mine, other in calls.values()]),
                 }
             )
         return rows
 
-    def _beside_decoder(self, call: Callable[[], Array], decoders: Sequence[Row], file: str) -> Ratio:
+    def _beside_decoder(self, call: Callable[[], Array], decoders: Sequence[Row], file: str) -> Row:
         """The time of a whole preprocessor divided by that of the decoder that reads this file fastest and fully."""
         exact = {row["name"] for row in decoders if row["group"] == decoders[0]["group"] and file in row["times"]}
         fastest = min(exact, key=lambda name: next(r["times"][file]["ratio"] for r in decoders if r["name"] == name))
         part = next(part for part in self.decoders if part.name == fastest)
-        return ratio(call, lambda: part.call(self.files[file], self.geometry), self.pairs)
+        return {"decoder": fastest, **ratio(call, lambda: part.call(self.files[file], self.geometry), self.pairs)}
 
 
 def run(sizes: Sizes, folder: Path) -> Row:
