@@ -53,7 +53,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         _resizers(found["resizers"]),
         "## Decoder × resizer, on photographs of a camera's size",
         "",
-        f"{found['photographs']} scenes, enlarged to 12 megapixels, with noise. One table for all decoders of equal pixels: what "
+        f"{found['photographs']} scenes, enlarged to 12 megapixels, with noise. One table for decoders of equal pixels: what "
         "the times of a decoder and a resizer add up to, for each decoder, and what the pixels are worth.",
         "",
         _pairs(found["pairs"]),
