@@ -15,7 +15,7 @@ from suites.studies.preprocessors import page
 from suites.studies.preprocessors.run import Sizes, run
 
 TARGET = ROOT / "golden" / "evidence" / "preprocessors.json"
-FULL, QUICK = Sizes(scenes=650, photographs=24, pairs=40), Sizes(scenes=40, photographs=3, pairs=12)
+FULL, QUICK = Sizes(scenes=650, photographs=24, pairs=40), Sizes(scenes=40, photographs=2, pairs=12)
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -112,10 +112,12 @@ class Study:
         return [(part.name, quality(pixels, truth, self.encode)) for part, pixels in found]
 
     def of_pairs(self, decoders: Sequence[Row], resizers: Sequence[Row]) -> list[Row]:
-        """On photographs: one row for a resizer with all decoders of equal pixels, and what their times add up to."""
-        ms = {row["name"]: row["times"][CAMERA]["ms"] for row in decoders}
-        after = {row["name"]: row["times"][CAMERA]["ms"] for row in resizers}
-        whole = ms[self.decoders[0].name] + after[self.resizers[0].name]
+        """On photographs: one row for a resizer with all decoders of equal pixels, and what their times add up to.
+
+        Ratios are added, weighted by the reference's own times: each was measured in alternation, in whatever minute.
+        """
+        before, after = ({row["name"]: row["times"][CAMERA] for row in rows} for rows in (decoders, resizers))
+        decode, resize = (next(iter(times.values()))["ms"] for times in (before, after))
         rows = []
         for letter in counted("photographs", sorted({row["group"] for row in decoders})):
             same = [row["name"] for row in decoders if row["group"] == letter]
@@ -123,7 +125,10 @@ class Study:
             rows += [
                 {
                     "resizer": name,
-                    "faster": {decoder: whole / (ms[decoder] + after[name]) for decoder in same},
+                    "faster": {
+                        decoder: (decode + resize) / (decode * before[decoder]["ratio"] + resize * after[name]["ratio"])
+                        for decoder in same
+                    },
                     "quality": found,
                     "verdict": judged(found),
                 }
