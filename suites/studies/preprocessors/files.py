@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from fixtures.datasets import Dataset
-from fixtures.datasets.made import photograph
+from fixtures.datasets.made import encoded, photograph
 from fixtures.images import decoded
 from plugins.measures.vectors.recall import Ints, gold_ranks
 
-PNG, JPEG, CAMERA = "2162×762 RGBA PNG", "640×425 JPEG", "12-megapixel JPEG"
+PNG, OPAQUE, JPEG, CAMERA = "2162×762 RGBA PNG", "the same, opaque", "640×425 JPEG", "12-megapixel JPEG"
 DOCUMENTS = {PNG: "odd/rgba_2162x762.png", JPEG: "scene_000.jpg"}
 SENSOR = (4, 3)  # width and height of a phone's photograph
 
@@ -27,6 +27,15 @@ class Gallery:
     def ranks(self, texts: np.ndarray, images: np.ndarray) -> Ints:
         """The rank of each query's best image [Q], of vectors of all texts and of this gallery's images [N, D]."""
         return gold_ranks(texts[self.queries], images, self.gold)
+
+
+def opaque(path: str, folder: Path) -> str:
+    """The same RGBA picture without any transparency, written to `folder`."""
+    picture = decoded(path).copy()
+    picture.putalpha(255)
+    target = folder / "opaque.png"
+    target.write_bytes(encoded(picture, "PNG"))
+    return str(target)
 
 
 def gallery(name: str, dataset: Dataset, scenes: list[int], paths: list[str]) -> Gallery:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugins.report.layout import table
-from suites.studies.preprocessors.files import CAMERA, JPEG, PNG
+from suites.studies.preprocessors.files import CAMERA, JPEG, OPAQUE, PNG
 
-FILES = (PNG, JPEG, CAMERA)
+FILES = (PNG, OPAQUE, JPEG, CAMERA)
 Row = Mapping[str, Any]
 
 

@@ -14,7 +14,7 @@ from plugins.golden.verified import load_golden
 from plugins.measures.vectors.metrics import absolute_difference
 from plugins.subjects import Subjects
 from suites.studies.preprocessors.decoders import DECODERS, JPEG_ONLY
-from suites.studies.preprocessors.files import CAMERA, DOCUMENTS, JPEG, PNG, of_dataset, of_photographs
+from suites.studies.preprocessors.files import CAMERA, DOCUMENTS, JPEG, OPAQUE, PNG, of_dataset, of_photographs, opaque
 from suites.studies.preprocessors.measure import (
     Encode,
     Wanted,
@@ -58,7 +58,7 @@ class Study:
         galleries = of_dataset(dataset, sizes.scenes), of_photographs(dataset, sizes.photographs, folder)
         self.scenes, self.photographs = (wanted(each, self.geometry, self.encode, texts) for each in galleries)
         self.files = {name: dataset.path(file) for name, file in DOCUMENTS.items()}
-        self.files[CAMERA] = galleries[1].paths[0]
+        self.files |= {OPAQUE: opaque(self.files[PNG], folder), CAMERA: galleries[1].paths[0]}
         every = {"decoder": DECODERS, "resizer": RESIZERS, "whole": WHOLES}
         self.missing = {f"{kind} {part.name}": part.missing() for kind, parts in every.items() for part in parts}
         self.decoders, self.resizers, self.wholes = (
@@ -67,7 +67,7 @@ class Study:
 
     def able(self, decoder: Part) -> dict[str, str]:
         """The files that a decoder is for."""
-        return {name: path for name, path in self.files.items() if name != PNG or decoder.name not in JPEG_ONLY}
+        return {name: path for name, path in self.files.items() if path.endswith(".jpg") or decoder.name not in JPEG_ONLY}
 
     def of_decoders(self) -> list[Row]:
         """Times of each, and which have equal pixels of all photographs."""
