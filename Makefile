@@ -13,7 +13,7 @@ comma := ,
 # One more process than cores, four at most: some selftests wait for one that hangs on purpose.
 # Files in the order of their folders: xdist would begin with those of many tests, which are quick, and end with the long ones.
 SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile --no-loadscope-reorder
-SHARED := chinese-clip deepspeed openai-clip preprocessors tensorrt-rtx torchao transformers
+SHARED := chinese-clip corpus deepspeed index openai-clip preprocessors tensorrt-rtx torchao transformers
 APART := deepsparse infinity openvino
 MATRIX := deepsparse openvino  # what BACKENDS=all sets up: a service is not in the matrix
 WANTED := $(subst $(comma), ,$(BACKENDS))
@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary profile peers preprocessors processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -90,6 +90,12 @@ proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak, se
 canary: $(READY)  # about half an hour; ARGS="--draws 50 --fresh 10 --starts 0" for a quick look
 	$(RUN) -m suites.studies.canary $(ARGS)
 
+corpus-proof: $(READY)  # needs npm, and a quarter of an hour; ARGS="--scenes 1000" for a quick look
+	$(RUN) -m suites.studies.corpus $(ARGS)
+
+serving: $(READY) $(OWN)  # under 10 minutes; ARGS=--quick for one, ARGS="--cells openvino-int8 --only load" for some of it
+	$(RUN) -m suites.studies.serving $(ARGS)
+
 profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" for some of it
 	$(RUN) -m suites.studies.profile $(ARGS)
 
@@ -114,15 +120,17 @@ preprocessors: $(READY)  # half an hour, and an otherwise idle machine; ARGS=--q
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.studies.drift $(ARGS)
 
-COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
+COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet $(ARGS)
 # What the peers are compared in has the versions that this project's own environment has.
 SAME = grep -oE '^(onnxruntime|open-clip-torch|pytest|pytest-benchmark|torch|torchvision)==[^ ]+' requirements/cpu.lock
 define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs, 3: a command that prints more
-	@echo "$(1).lock"; (echo "# Made by \`make lock\` from pyproject.toml: every version and hash of $(2), on every platform."; \
-	($(PYTHON) requirements/of.py $(2)$(if $(3),; $(3))) | $(COMPILE)) > requirements/$(1).lock.new && mv requirements/$(1).lock.new requirements/$(1).lock
+	@echo "$(1).lock"; cp requirements/$(1).lock requirements/$(1).lock.new
+	@($(PYTHON) requirements/of.py $(2)$(if $(3),; $(3))) | $(COMPILE) --output-file requirements/$(1).lock.new > /dev/null
+	@sed -i "1i # Made by \`make lock\` from pyproject.toml: every version and hash of $(2), on every platform." requirements/$(1).lock.new
+	@mv requirements/$(1).lock.new requirements/$(1).lock
 endef
 
-lock:  # needs uv
+lock:  # needs uv; keeps every version that still fits, ARGS=--upgrade takes the newest
 	$(call compile,cpu,dependencies dev report-html cpu $(SHARED))
 	$(call compile,gpu,dependencies dev report-html gpu $(SHARED))
 	$(call compile,openvino,openvino)

@@ -10,7 +10,12 @@ import pytest
 from fixtures import ROOT
 
 COMMANDS = {"audit": (), "environment": ("--environment",), "promises": ("--promises",), "golden": ("--update-golden",)}
-STUDIES = {"drift": "suites.studies.drift", "diff": "plugins.report.difference", "canary": "plugins.canary"}
+STUDIES = {
+    "drift": "suites.studies.drift",
+    "diff": "plugins.report.difference",
+    "canary": "plugins.canary",
+    "corpus": "plugins.corpus",
+}
 HELP = "COMMAND --help shows its options; `audit suites/embeddings` runs one suite, `audit -k WORD` selected tests"
 
 

@@ -22,13 +22,27 @@ from fixtures.truth import REFERENCE
 from plugins.cells.fixtures import chosen
 from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
+from plugins.golden.from_stored import FromStored
 from plugins.golden.verified import folder, load_golden, pixel_file, put_back
 from plugins.measures.vectors.metrics import METRICS, cosine_distance
 from plugins.run import environment
 from plugins.run.bad_input import one_sentence
 from plugins.subjects import Subjects
 
+REFERENCE_VECTORS = "torch eager, fp32, CPU, batch 1"
 KEPT = 33  # so many scenes, evenly spaced, and all odd files keep their golden pixels
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --from-stored."""
+    text = "take golden vectors from an index (Parquet: id, vector), where it has them (docs/corpus.md)"
+    parser.getgroup("clip-conformance").addoption("--from-stored", type=Path, metavar="FILE", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A store without an update would be ignored."""
+    if config.option.from_stored and not config.getoption("--update-golden"):
+        raise pytest.UsageError("--from-stored is for --update-golden: add that, or compare with --compare-vectors FILE")
 
 
 @pytest.hookimpl(trylast=True)
@@ -38,22 +52,27 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not config.getoption("--update-golden"):
         return
     with one_sentence():
-        message = update(chosen(config), ["pytest", *map(str, config.invocation_params.args)])
+        message = update(chosen(config), ["pytest", *map(str, config.invocation_params.args)], config.option.from_stored)
     pytest.exit(f"{message}\nThe golden data were rewritten, and nothing was tested: check the diff, then run the tests.", 1)
 
 
-def update(subjects: Subjects, command: list[str]) -> str:
-    """Compute golden data, compare them with the existing ones, and write them; `command` is recorded in the manifest."""
+def update(subjects: Subjects, command: list[str], store: Path | None = None) -> str:
+    """Compute golden data, compare them with the existing ones, and write them; `command` is recorded in the manifest.
+
+    Vectors that a `store` has are taken from there. Tolerances and budgets are the named model's in any case.
+    """
     where = folder(subjects)
     to_be_written(where.parent)
     put_back(where)
     model, dataset = subjects.model, subjects.dataset
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)
+    taken = FromStored.of(store, subjects) if store else None
     inputs: dict[Tower, Any] = {"image": subjects.pixels(REFERENCE).rows(range(len(dataset.images))), "text": subjects.tokens}
     vectors: dict[Tower, Array] = {}
     exact: dict[Tower, np.ndarray] = {}
     for tower, batch in inputs.items():
-        vectors[tower] = truth.reference(model, batch, tower, partial(counted, f"{tower} fp32"))
+        known = taken.vectors.get(tower) if taken else None
+        vectors[tower] = truth.reference(model, batch, tower, partial(counted, f"{tower} fp32")) if known is None else known
         exact[tower] = truth.float64(model, batch, tower, partial(counted, f"{tower} float64"))
     if not all(np.isfinite(v).all() for v in vectors.values()):
         raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
@@ -66,9 +85,13 @@ def update(subjects: Subjects, command: list[str]) -> str:
         "preprocessing.toml": budgets(subjects, names, partial(counted, "preprocessors")).encode(),
     }
     changed = _difference(subjects, vectors)
-    _write(where, subjects, vectors, errors, names, files, command)
+    manifest = _manifest(
+        subjects, names, command, REFERENCE_VECTORS if taken is None else f"{taken}; others: {REFERENCE_VECTORS}"
+    )
+    _write(where, subjects, vectors, errors, files, manifest)
     worst = max(float(v.max()) for k, v in errors.items() if k.endswith("cosine_distance"))
-    return f"{where}: {changed}; certified error of the golden vectors: cosine distance to float64 at most {worst:.2g}"
+    error = "certified error of the golden vectors" if taken is None else f"{taken}, beside {model.id} in float64"
+    return f"{where}: {changed}; {error}: cosine distance at most {worst:.2g}"
 
 
 def _difference(subjects: Subjects, vectors: dict[Tower, Array]) -> str:
@@ -89,14 +112,14 @@ def _write(
     subjects: Subjects,
     vectors: dict[Tower, Array],
     errors: dict[str, np.ndarray],
-    names: list[str],
     files: dict[str, bytes],
-    command: list[str],
+    manifest: dict[str, Any],
 ) -> None:
     """Write everything to a temporary folder next to the target, then rename it to the target."""
     from PIL import Image
     from safetensors.numpy import save
 
+    names = manifest["pixel_names"]
     files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
     kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
     with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
@@ -107,12 +130,10 @@ def _write(
             (work / name).write_bytes(content)
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
-        (work / "manifest.json").write_text(
-            json.dumps(_manifest(subjects, names, hashes, command), indent=1, ensure_ascii=False)
-        )
+        (work / "manifest.json").write_text(json.dumps({**manifest, "files": hashes}, indent=1, ensure_ascii=False))
 
 
-def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str], command: list[str]) -> dict[str, Any]:
+def _manifest(subjects: Subjects, names: list[str], command: list[str], reference: str) -> dict[str, Any]:
     model, dataset = subjects.model, subjects.dataset
     return {
         "model": {"name": model.name, "pretrained": model.pretrained, "parameters": model.parameters},
@@ -120,11 +141,10 @@ def _manifest(subjects: Subjects, names: list[str], hashes: dict[str, str], comm
         "dataset_sha256": dataset.sha256,
         "preprocessor": REFERENCE,
         "tokens_sha256": hashlib.sha256(subjects.tokens.tobytes()).hexdigest(),
-        "reference": "torch eager, fp32, CPU, batch 1",
+        "reference": reference,
         "rules": {"tolerances": TOLERANCE_RULE, "preprocessing": BUDGET_RULE},
         "pixel_names": names,
         "command": " ".join(command),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": environment.fingerprint(),
-        "files": hashes,
     }

@@ -1,7 +1,7 @@
 """Which vectors can share an index: rankings in every mixture of a cell's and golden's vectors, and the cell's class."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,15 @@ Mixture = tuple[str, str]  # source of the images, source of the texts: "golden"
 MIXTURES: tuple[Mixture, ...] = (("golden", "golden"), ("golden", "cell"), ("cell", "golden"), ("cell", "cell"))
 PURE: Mixture = ("cell", "cell")
 GOLDEN: Mixture = ("golden", "golden")
+
+
+def class_of(finite: bool, round_off: bool, kept: Callable[[Mixture], bool]) -> Class:
+    """The strongest class that holds: all vectors finite, all within round-off, and the mixtures that keep recall."""
+    if not finite or not kept(PURE):
+        return "broken"
+    if round_off:
+        return "identical"
+    return "interchangeable" if all(kept(mixture) for mixture in MIXTURES) else "re-index"
 
 
 @dataclass(frozen=True)
@@ -43,12 +52,8 @@ class Retrieval:
 
     @property
     def verdict(self) -> Class:
-        """The class of the cell: the strongest one that holds."""
-        if not self.finite or not self.kept(PURE):
-            return "broken"
-        if self.round_off:
-            return "identical"
-        return "interchangeable" if all(self.kept(m) for m in MIXTURES) else "re-index"
+        """The class of the cell."""
+        return class_of(self.finite, self.round_off, self.kept)
 
     @property
     def points_lost(self) -> float:

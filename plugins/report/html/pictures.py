@@ -27,10 +27,11 @@ def worst(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def pictures(dataset: Dataset, rows: Sequence[Row]) -> dict[str, str]:
     """Data URIs of the worst images, by name; those that the data set lacks or that cannot be opened are left out."""
-    return {name: uri for name in worst(rows) if name in dataset.images and (uri := _uri(dataset.path(name)))}
+    return {name: uri for name in worst(rows) if name in dataset.images and (uri := thumbnail(dataset.path(name)))}
 
 
-def _uri(path: str) -> str:
+def thumbnail(path: str) -> str:
+    """The data URI of a small JPEG of an image file; "" for one that cannot be opened."""
     from PIL import Image
 
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import ROOT
+from plugins.corpus import __main__ as corpus
 from suites.selftest.conftest import Run
 from suites.selftest.patience import HANG_S
 
@@ -28,7 +29,7 @@ def test_promises_are_the_docstrings(run: Run) -> None:
 
 def test_documented_options_exist(run: Run) -> None:
     """Every long option that a page, the action or a workflow to copy names is known to pytest."""
-    known = run("--help").stdout
+    known = run("--help").stdout + corpus.arguments().format_help()
     lines = [line for file in GITHUB for line in file.read_text(encoding="utf-8").splitlines()]
     commands = [line for line in lines if "arguments: -" in line or "clip-conformance audit --" in line]
     assert len(commands) > 2

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from fixtures import ROOT
 from fixtures.errors import BadInput
+from suites.selftest.planted import played_cuda as played
 from suites.studies.gpu import __main__ as record
 from suites.studies.gpu import pack, page, phases
 from suites.studies.gpu.phases import FAILS, PASSES, PLANTED, Phase
@@ -116,7 +118,11 @@ def test_the_pack_has_the_lock_s_versions() -> None:
 
 @pytest.mark.long
 def test_the_rehearsal(tmp_path: Path) -> None:
-    """All phases of the default model run on the CPU, and each ends as it must."""
-    assert record.main(["--device", "cpu", "--quick", "--out", str(tmp_path / "record")]) == 0
-    text = (tmp_path / "record" / "record.md").read_text()
-    assert "**no**" not in text and "scenes-s-slow-on-device-fp32-cpu" in text
+    """All phases of the default model run on a played CUDA device, and each ends as it must; no evidence is written."""
+    out, target = tmp_path / "record", record.TARGET
+    before = target.read_bytes() if target.exists() else None
+    options = ["--device", "cuda", "--quick", "--rehearsal", "--out", str(out)]
+    subprocess.run([sys.executable, "-m", "suites.studies.gpu", *options], cwd=ROOT, env=played.environment(), check=True)
+    text = (out / "record.md").read_text()
+    assert "**no**" not in text and "scenes-s-slow-on-device-fp32-cuda" in text and f"on {played.NAME}" in text
+    assert (target.read_bytes() if target.exists() else None) == before

@@ -1,6 +1,6 @@
 """`python -m suites.studies.gpu` (make gpu-record): everything about a GPU in one go, never stopping at a failure.
 
-With `--device cpu --quick` it is a rehearsal, whose record is not kept.
+With `--device cpu --quick` it is a rehearsal, whose record stays in its folder.
 """
 
 import argparse
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("gpu-record"), help="folder of all output (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=540.0, help="for all phases together (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="the default model at fp32 alone")
+    parser.add_argument("--rehearsal", action="store_true", help="leave golden/evidence as it is, as --device cpu does")
     wanted = parser.parse_args(arguments)
     out = wanted.out.resolve()
     if out.exists():
@@ -38,9 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         found = {"schema": 1, "command": "make gpu-record", "device": wanted.device, **evidence.stamp(), "phases": rows}
         write_text(out / "record.json", json.dumps(found, indent=1, ensure_ascii=False))
         write_text(out / "record.md", page.text(found))
-    if wanted.device != "cpu":
+    kept = wanted.device != "cpu" and not wanted.rehearsal
+    if kept:
         evidence.write(TARGET, found, page.text(found))
-    say(f"the record: {wanted.out}/record.md" + ("" if wanted.device == "cpu" else ", golden/evidence/gpu.md"))
+    say(f"the record: {wanted.out}/record.md" + (", golden/evidence/gpu.md" if kept else ""))
     return 0 if all(row["as_it_must"] for row in rows) else 1
 
 

@@ -11,7 +11,6 @@ from fixtures.backends._onnx import onnx_files
 from fixtures.backends._transformers import clip_model
 from fixtures.capability import TOWERS
 from fixtures.models import DEFAULT, Model, load_model
-from fixtures.models.scenes_s.load import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,17 +28,19 @@ def prepare(folder: Path) -> None:
         (folder / kind).mkdir(parents=True)
     for tower in TOWERS:
         shutil.copy(exported / model.onnx_file(tower, "fp32"), folder / "onnx" / f"{tower}.onnx")
-    _open_clip(model, folder / "open_clip")
+    open_clip_folder(model, folder / "open_clip")
     _transformers(model, folder / "transformers")
     pixels = np.random.default_rng(0).random((1, 3, model.resolution, model.resolution), np.float32)
     np.save(folder / "inputs" / "image.npy", pixels)
     np.save(folder / "inputs" / "text.npy", model.tokenize([TEXT]))
 
 
-def _open_clip(model: Model, folder: Path) -> None:
+def open_clip_folder(model: Model, folder: Path) -> None:
+    """Write what open_clip reads as `local-dir:FOLDER` to an existing folder: configuration and weights."""
+    import open_clip
     from safetensors.torch import save_file
 
-    config = {"model_cfg": json.loads((HERE / "config.json").read_text()), "preprocess_cfg": {}}
+    config = {"model_cfg": open_clip.get_model_config(model.architecture), "preprocess_cfg": {}}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     save_file({name: tensor.contiguous() for name, tensor in model.state.items()}, folder / "open_clip_model.safetensors")
 

@@ -1,0 +1,1 @@
+"""A corpus of generated scenes, compared while workers and whole runs are killed: every way gives the same answer."""

@@ -1,0 +1,124 @@
+"""Similarity probabilities: softmax over a handful of captions, side by side per backend, and how far each may be off.
+
+As the Chinese-CLIP deployment guide prints them: logits are exp(logit_scale) times the cosine of image and caption.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from typing_extensions import TypedDict
+
+from fixtures.capability import TOWERS, Array
+from fixtures.errors import Unavailable
+from fixtures.models import Model
+from plugins.golden.verified import Golden, names_of
+from plugins.measures.vectors.metrics import Float64, normalised
+from plugins.subjects import Subjects
+from suites.studies.serving.documents import DIRECTION, Pool, Subject, spread
+
+IMAGES, CAPTIONS = 3, 4  # the guide shows one image and four captions
+ROUNDING = 1e-12  # of a softmax in float64
+
+
+class Question(TypedDict):
+    """One image and captions, the first of which describes it; golden's probabilities."""
+
+    image: str
+    captions: list[str]
+    golden: list[float]
+
+
+class Row(TypedDict):
+    """One cell's or service's answers to all questions; a difference is one probability's from golden's."""
+
+    subject: str
+    probabilities: list[list[float]]
+    largest: float  # difference
+    allowed: float  # the largest difference that its tolerance allows
+    share: float  # the largest part that a difference uses of what is allowed for its probability
+    broken: bool
+    declared: bool  # it declares that its vectors point elsewhere than golden's
+
+
+def scale(model: Model) -> float:
+    """What cosines are multiplied by; raises Unavailable for a model without a logit scale."""
+    if "logit_scale" not in model.state:
+        raise Unavailable(f"{model.id} has no logit_scale")
+    return float(np.exp(model.state["logit_scale"].item()))
+
+
+def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Question]]:
+    """Scenes with a caption, each with its own and those that golden likes best of captions that other scenes alone have."""
+    data, names = subjects.dataset, names_of(subjects, "text")
+    own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)]) if query.images}
+    opaque = [image for image in sorted(own) if subjects.trait(data.scenes[image]) == "opaque"]
+    found = []
+    for image in spread(opaque, IMAGES):
+        others = [row for row in own.values() if image not in data.queries[row].images]
+        liked = np.argsort(-_cosines(golden.image[[image]], golden.text[others]), kind="stable")
+        rows = [own[image], *(others[at] for at in liked[: CAPTIONS - 1])]
+        name, texts = data.scenes[image], [data.texts[row] for row in rows]
+        said = softmax(scale(subjects.model) * _cosines(golden.image[[image]], golden.text[rows]))
+        picture = Pool([image], [name], [Path(data.path(name)).read_bytes()])
+        question: Question = {"image": name, "captions": texts, "golden": said.tolist()}
+        found.append((picture, Pool(rows, [names[row] for row in rows], texts), question))
+    return found
+
+
+def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
+    """Its probabilities; raises Unavailable if it has one tower alone, or the model no logit scale."""
+    if missing := [tower for tower in TOWERS if tower not in subject.towers]:
+        raise Unavailable(f"it has no {missing[0]} tower")
+    said, differences, rooms = list[list[float]](), list[Float64](), list[Float64]()
+    for images, texts, question in questions(subjects, golden):
+        cosines = _cosines(subject.embed(images.documents, "image"), subject.embed(texts.documents, "text"))
+        found, wanted = softmax(scale(subjects.model) * cosines), np.array(question["golden"])
+        turns = turn(subject.from_golden(images.names, "image")) + turn(subject.from_golden(texts.names, "text"))
+        low, high = bounds(_cosines(golden.image[images.rows], golden.text[texts.rows]), turns, scale(subjects.model))
+        said.append(found.tolist())
+        differences.append(found - wanted)
+        rooms.append(np.where(found >= wanted, high - wanted, wanted - low))
+    off, room = np.abs(np.concatenate(differences)), np.maximum(np.concatenate(rooms), ROUNDING)
+    if not np.isfinite(off).all():
+        raise ValueError("one of its vectors is not finite, or all zeros: it has no probabilities")
+    return {
+        "subject": subject.name,
+        "probabilities": said,
+        "largest": float(off.max()),
+        "allowed": float(room.max()),
+        "share": float((off / room).max()),
+        "broken": not bool((off <= room).all()),
+        "declared": any(subject.declares(DIRECTION[tower], tower) for tower in TOWERS),
+    }
+
+
+def softmax(logits: Float64) -> Float64:
+    """float64 [K], which sum to 1."""
+    shifted = np.exp(logits - logits.max())
+    return np.asarray(shifted / shifted.sum())
+
+
+def turn(distance: Float64) -> Float64:
+    """The angle in radians between two vectors of this cosine distance [N]."""
+    return np.asarray(2 * np.arcsin(np.sqrt(np.clip(distance, 0.0, 2.0) / 2)))
+
+
+def bounds(cosines: Float64, turns: Float64, scale: float) -> tuple[Float64, Float64]:
+    """The least and the greatest probability of each caption [K] if caption and image turn by `turns` [K] together.
+
+    Two vectors whose angle is t, turned by angles that sum to d, have an angle between t - d and t + d. A probability is
+    greatest where its own logit is as great as can be and all others are as small as can be.
+    """
+    angles = np.arccos(np.clip(cosines, -1.0, 1.0))
+    small, great = scale * np.cos(np.minimum(angles + turns, np.pi)), scale * np.cos(np.maximum(angles - turns, 0.0))
+
+    def beside(own: Float64, others: Float64) -> Float64:
+        each = (np.where(np.arange(len(own)) == k, own, others) for k in range(len(own)))
+        return np.array([softmax(logits)[k] for k, logits in enumerate(each)])
+
+    return beside(small, great), beside(great, small)
+
+
+def _cosines(image: Array, texts: Array) -> Float64:
+    """Of one image [1, D] and captions [K, D], float64 [K]."""
+    return np.asarray(normalised(texts) @ normalised(image)[0])
