@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -113,6 +113,9 @@ versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only t
 
 processors: $(READY) $(OWN)  # about an hour, and qemu-user for what has to be emulated; goes on where it was
 	$(RUN) -m suites.studies.processors $(ARGS)
+
+preprocessors: $(READY)  # half an hour, and an otherwise idle machine; ARGS=--quick for a few minutes
+	$(RUN) -m suites.studies.preprocessors $(ARGS)
 
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.studies.drift $(ARGS)

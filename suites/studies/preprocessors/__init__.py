@@ -1,0 +1,1 @@
+"""What people preprocess with: decoders and resizers of other libraries, each against the reference."""
