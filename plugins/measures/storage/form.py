@@ -1,11 +1,10 @@
 """What a form of storage is: from unit vectors to what an index keeps of them, and back to what it computes with."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
 from fixtures.capability import Array
 
@@ -23,7 +22,7 @@ class Form(ABC):
     meaning: str  # in a table
     shortlist: int = 0  # rescoring: so many times k are found by `rough` and ranked anew by `decode`; 0: no second look
 
-    def fit(self, vectors: Array) -> Self:  # noqa: ARG002 - most forms learn nothing
+    def fit(self, vectors: Array) -> Self:
         """Return the form with the ranges or the codebook of these unit vectors [N, D], which later ones are stored by."""
         return self
 

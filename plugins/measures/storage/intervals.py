@@ -26,7 +26,7 @@ def share(held: NDArray[np.bool_]) -> Estimate:
 
 
 def mean(values: Float64) -> Estimate:
-    """Return the mean of one value a query [Q], or of one paired difference a query, with a bootstrap interval (percentiles)."""
+    """Return the mean of a value for each query [Q], or of a paired difference, with a bootstrap interval (percentiles)."""
     from scipy.stats import bootstrap
 
     value = float(values.mean())

@@ -1,4 +1,4 @@
-"""Which encoders' vectors may share an index of one form: the suite's classes, for a change from an old encoder to a new one."""
+"""Which encoders' vectors may share an index of one form: the suite's classes, for a change from one encoder to another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Product quantisation: a byte for each few numbers, which names the nearest of 256 known pieces (Jégou et al. 2011)."""
 
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
-from typing_extensions import Self
 
 from fixtures.capability import Array
 from plugins.measures.storage.form import Form, Stored

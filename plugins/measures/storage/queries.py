@@ -18,5 +18,5 @@ def at_precision(queries: Array, precision: str, form: Form) -> Array:
         return queries.astype(np.float16).astype(np.float32)
     if precision == "int8":
         step = np.abs(queries).max(axis=1, keepdims=True) / np.float32(LARGEST)
-        return np.rint(queries / step) * step
+        return np.asarray(np.rint(queries / step) * step)
     return form.as_stored(queries) if precision == "as stored" else queries

@@ -1,9 +1,9 @@
 """Scalar quantisation: a byte a number, with a range for each dimension or one range for all."""
 
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
-from typing_extensions import Self
 
 from fixtures.capability import Array
 from plugins.measures.storage.form import Form, Stored
@@ -42,7 +42,7 @@ class Int8(Form):
 
     def decode(self, stored: Stored) -> Array:
         """The middle of each step."""
-        return (stored.astype(np.float32) + np.float32(0.5)) / np.float32(LEVELS) * self.span + self.low
+        return np.asarray((stored.astype(np.float32) + np.float32(0.5)) / np.float32(LEVELS) * self.span + self.low)
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,4 @@ class Int8OneRange(Form):
 
     def decode(self, stored: Stored) -> Array:
         """The numbers of the steps."""
-        return stored.astype(np.float32) * np.float32(self.step) + np.float32(self.low)
+        return np.asarray(stored.astype(np.float32) * np.float32(self.step) + np.float32(self.low))

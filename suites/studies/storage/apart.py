@@ -80,4 +80,3 @@ def spread(distances: Float64) -> dict[str, float]:
 def storage_error(form: Form, items: Array) -> dict[str, float]:
     """Cosine distances of stored vectors to those that were given."""
     return spread(cosine_distance(form.decode(form.encode(items)), items))
-

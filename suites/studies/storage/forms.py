@@ -66,9 +66,7 @@ class Measured:
 
     def as_json(self) -> Figures:
         """The form's part of the evidence."""
-        rebuilt = [
-            {"cell": cell, **self.reference.row(self.whole[cell, cell], cell, ANEW)} for cell in self.searched.vectors
-        ]
+        rebuilt = [{"cell": cell, **self.reference.row(self.whole[cell, cell], cell, ANEW)} for cell in self.searched.vectors]
         return {
             "form": self.form.name,
             "meaning": self.form.meaning,

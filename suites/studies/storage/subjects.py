@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-
 from fixtures.capability import Array
 from fixtures.cells import Cell, EncoderKey
 from fixtures.progress import ProgressLine
@@ -37,7 +36,7 @@ class Scale:
     cells: Sequence[tuple[str, str, str]]
 
 
-FULL, QUICK = Scale(100_000, 4, CELLS), Scale(5_000, 8, FEW)
+FULL, QUICK = Scale(100_000, 4, CELLS), Scale(10_000, 8, FEW)
 
 
 @dataclass(frozen=True)
