@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary profile peers processors versions gpu-record gpu-pack drift storage train scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -111,6 +111,9 @@ processors: $(READY) $(OWN)  # about an hour, and qemu-user for what has to be e
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.studies.drift $(ARGS)
 
+storage: $(READY)  # under 10 minutes; ARGS=--quick for a look, which writes nothing
+	$(RUN) -m suites.studies.storage $(ARGS)
+
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 # What the peers are compared in has the versions that this project's own environment has.
 SAME = grep -oE '^(onnxruntime|open-clip-torch|pytest|pytest-benchmark|torch|torchvision)==[^ ]+' requirements/cpu.lock
@@ -120,8 +123,8 @@ define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it in
 endef
 
 lock:  # needs uv
-	$(call compile,cpu,dependencies dev report-html cpu $(SHARED))
-	$(call compile,gpu,dependencies dev report-html gpu $(SHARED))
+	$(call compile,cpu,dependencies dev report-html index cpu $(SHARED))
+	$(call compile,gpu,dependencies dev report-html index gpu $(SHARED))
 	$(call compile,openvino,openvino)
 	$(call compile,deepsparse,deepsparse)
 	$(call compile,infinity,infinity)

@@ -5,8 +5,8 @@ q and x are the exact unit vectors of a query and of an item; the index computes
     |q'-q| |a-b| + |q'| (|a'-a| + |b'-b|)  <  <q,a> - <q,b>
 
 then a stays above b: <q',a'> > <q',b'>. Proof: <q',a'-b'> = <q,a-b> + <q'-q,a-b> + <q',(a'-a)-(b'-b)>, and by Cauchy-Schwarz
-the last two are no larger in size than the left side. |a-b| is at most 2, so that for a query of length 1 less is enough: its drift
-and the larger error of the two items, together, are below half of the margin.
+the last two are no larger in size than the left side. |a-b| is at most 2, so that for a query of length 1 this is enough: its
+drift and the larger error of the two items, together, are below half of the margin.
 
 plugins/measures/drift/answers/certificate.py bounds angles, which is a little sharper, but what an index stores has another
 length than 1, and scores are inner products with that.

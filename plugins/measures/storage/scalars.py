@@ -38,7 +38,7 @@ class Int8(Form):
         """uint8 [N, D]."""
         rows = np.asarray(vectors, np.float32) - self.low
         share = np.divide(rows, self.span, out=np.zeros_like(rows), where=self.span > 0)
-        return (np.clip(share, 0, 1) * np.float32(LEVELS)).astype(np.uint8)
+        return np.asarray(np.clip(share, 0, 1) * np.float32(LEVELS), np.uint8)
 
     def decode(self, stored: Stored) -> Array:
         """The middle of each step."""
@@ -66,7 +66,7 @@ class Int8OneRange(Form):
 
     def encode(self, vectors: Array) -> Stored:
         """uint8 [N, D]."""
-        return np.rint(np.clip((np.asarray(vectors, np.float32) - self.low) / self.step, 0, STEPS)).astype(np.uint8)
+        return np.asarray(np.rint(np.clip((np.asarray(vectors, np.float32) - self.low) / self.step, 0, STEPS)), np.uint8)
 
     def decode(self, stored: Stored) -> Array:
         """The numbers of the steps."""

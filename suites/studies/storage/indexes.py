@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from fixtures.capability import Array, installed, require
 from fixtures.errors import Unavailable
+from plugins.measures.storage.form import Form
 from plugins.measures.storage.intervals import mean
 from plugins.measures.storage.registry import forms
 from plugins.measures.storage.search import Part, best, overlap, search
@@ -28,8 +28,8 @@ class Index(ABC):
     most: int | None = None  # items
 
     @abstractmethod
-    def train(self, items: Array) -> None:
-        """Make an empty index, and learn what the form learns of these items [N, D]."""
+    def train(self, items: Array, form: Form | None) -> None:
+        """Make an empty index, and learn what it learns of these items [N, D]; `form` is ours, fitted to them."""
 
     @abstractmethod
     def store(self, items: Array) -> None:
@@ -50,7 +50,8 @@ def measured(index: Index, searched: Searched, reference: Reference) -> Figures:
     started, rows = perf_counter(), slice(0, index.most)
     items, exact = searched.items(GOLDEN)[rows], searched.gallery.items[rows]
     wanted = best(searched.vectors[GOLDEN].queries @ exact.T, K).items
-    index.train(items)
+    form = forms()[index.form].fit(items) if index.form else None
+    index.train(items, form)
     index.store(items)
     cells: list[Figures] = []
     for cell, own in searched.vectors.items():
@@ -58,17 +59,16 @@ def measured(index: Index, searched: Searched, reference: Reference) -> Figures:
         both = overlap(index.search(searched.queries(cell), K), wanted)
         cells.append({"cell": cell, "drift": mean(alone), "recall": mean(both), "added": mean(both - alone)})
     found: Figures = {**about, "version": installed(index.distribution), "items": len(items), "cells": cells}
-    if index.form:
-        found["agrees"] = _agreement(index, items, searched.queries(GOLDEN))
+    if form is not None:
+        found["agrees"] = _agreement(index, form, items, searched.queries(GOLDEN))
     return {**found, "half": _halves(index, searched, wanted, rows), "seconds": perf_counter() - started}
 
 
-def _agreement(index: Index, items: Array, queries: Array) -> dict[str, Any]:
+def _agreement(index: Index, form: Form, items: Array, queries: Array) -> dict[str, float]:
     """The share of items that the index and our exact form both find, and the largest difference of the scores of ours.
 
     Scores that differ by a rounding may change places, and Hamming distances tie: which of equals is first is arbitrary.
     """
-    form = forms()[index.form].fit(items)
     part = Part.of(form, form.encode(items), np.arange(len(items)))
     asked = form.as_stored(queries) if index.form == "binary" else queries
     ours, theirs = search(form, part, asked, K), index.search(queries, K)

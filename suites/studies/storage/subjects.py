@@ -36,7 +36,8 @@ class Scale:
     cells: Sequence[tuple[str, str, str]]
 
 
-FULL, QUICK = Scale(100_000, 4, CELLS), Scale(10_000, 8, FEW)
+# Every so many: an odd number, because English and Chinese alternate.
+FULL, QUICK = Scale(100_000, 5, CELLS), Scale(10_000, 13, FEW)
 
 
 @dataclass(frozen=True)

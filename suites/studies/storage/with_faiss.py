@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from fixtures.capability import Array
-from plugins.measures.storage.product import PIECE, Product
+from plugins.measures.storage.form import Form
+from plugins.measures.storage.product import PIECE, ROUNDS, Product
 from plugins.measures.vectors.recall import Ints
 from suites.studies.storage.indexes import Index
 
@@ -24,7 +25,7 @@ class Faiss(Index):
     def __init__(self, name: str, meaning: str, make: Callable[[Any, int], Any], form: str = "") -> None:
         self.name, self.meaning, self.make, self.form = name, meaning, make, form
 
-    def train(self, items: Array) -> None:
+    def train(self, items: Array, form: Form | None) -> None:
         import faiss
 
         self.index = self.make(faiss, items.shape[1])
@@ -51,11 +52,12 @@ class FaissBinary(Faiss):
 class FaissProduct(Faiss):
     """IndexPQ with our codebook, so that the two can be compared."""
 
-    def train(self, items: Array) -> None:
+    def train(self, items: Array, form: Form | None) -> None:
         import faiss
 
         self.index = self.make(faiss, items.shape[1])
-        faiss.copy_array_to_vector(Product().fit(items).book.ravel(), self.index.pq.centroids)
+        assert isinstance(form, Product)
+        faiss.copy_array_to_vector(form.book.ravel(), self.index.pq.centroids)
         self.index.is_trained = True
 
 
@@ -68,7 +70,7 @@ def _hnsw(faiss: Any, width: int) -> Any:
 def _ivf_pq(faiss: Any, width: int) -> Any:
     lists = faiss.IndexFlatIP(width)
     index = faiss.IndexIVFPQ(lists, width, LISTS, width // PIECE, BITS, faiss.METRIC_INNER_PRODUCT)
-    index.nprobe = PROBED
+    index.nprobe, index.pq.cp.niter = PROBED, ROUNDS
     return index
 
 

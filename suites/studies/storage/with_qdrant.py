@@ -3,6 +3,7 @@
 import numpy as np
 
 from fixtures.capability import Array
+from plugins.measures.storage.form import Form
 from plugins.measures.vectors.recall import Ints
 from suites.studies.storage.indexes import Index
 
@@ -14,9 +15,9 @@ class Qdrant(Index):
 
     name, meaning, form = "Qdrant, local mode", "a collection in memory, cosine distance", "fp32"
     packages, distribution = {"qdrant_client": "pip install qdrant-client"}, "qdrant-client"
-    most = 20_000  # beyond that it warns that local mode is not meant for so many
+    most = 5_000  # a search takes 10 ms there, and grows with the items
 
-    def train(self, items: Array) -> None:
+    def train(self, items: Array, form: Form | None) -> None:
         from qdrant_client import QdrantClient, models
 
         self.client = QdrantClient(":memory:")
