@@ -22,7 +22,7 @@ class Fp32(Form):
 
 
 class Fp16(Form):
-    """faiss's QT_fp16: the nearest number of half precision."""
+    """faiss's QT_fp16: the nearest number of half precision; of two that are as near the even one, faiss the larger."""
 
     name, meaning = "fp16", "2 bytes a number"
 

@@ -60,11 +60,11 @@ def measured(index: Index, searched: Searched, reference: Reference) -> Figures:
         cells.append({"cell": cell, "drift": mean(alone), "recall": mean(both), "added": mean(both - alone)})
     found: Figures = {**about, "version": installed(index.distribution), "items": len(items), "cells": cells}
     if form is not None:
-        found["agrees"] = _agreement(index, form, items, searched.queries(GOLDEN))
+        found["agrees"] = agreement(index, form, items, searched.queries(GOLDEN))
     return {**found, "half": _halves(index, searched, wanted, rows), "seconds": perf_counter() - started}
 
 
-def _agreement(index: Index, form: Form, items: Array, queries: Array) -> dict[str, float]:
+def agreement(index: Index, form: Form, items: Array, queries: Array) -> dict[str, float]:
     """The share of items that the index and our exact form both find, and the largest difference of the scores of ours.
 
     Scores that differ by a rounding may change places, and Hamming distances tie: which of equals is first is arbitrary.
