@@ -21,9 +21,10 @@ class Binary(Form):
     Qdrant rank; with an fp32 query they rank as sentence-transformers rescores, by signs alone."""
 
     name, meaning = "binary", "a bit a number"
+    multiple = 8
 
     def encode(self, vectors: Array) -> Stored:
-        """uint8 [N, D / 8]; D is a multiple of 8."""
+        """uint8 [N, D / 8]."""
         return np.packbits(np.asarray(vectors) > 0, axis=1)
 
     def decode(self, stored: Stored) -> Array:
@@ -36,6 +37,7 @@ class BinaryRescored(Form):
 
     name, meaning = "binary-rescored", f"a bit a number; {SHORTLIST} times as many are found and ranked anew by fp32"
     shortlist = SHORTLIST
+    multiple = 8
 
     def encode(self, vectors: Array) -> Stored:
         """A record [N] of `bits` uint8 [D / 8] and `kept` float32 [D]."""

@@ -42,9 +42,10 @@ class Cut(Form):
     """
 
     name, meaning = "cut", "the first half of the dimensions, normalised again"
+    multiple = 2
 
     def encode(self, vectors: Array) -> Stored:
-        """float32 [N, D / 2]; D is even, and a row of zeros stays one."""
+        """float32 [N, D / 2]; a row of zeros stays one."""
         half = np.asarray(vectors)[:, : vectors.shape[1] // 2]
         return np.nan_to_num(normalised(half)).astype(np.float32)
 

@@ -22,6 +22,13 @@ class Form(ABC):
     meaning: str  # in a table
     shortlist: int = 0  # rescoring: so many times k are found by `rough` and ranked anew by `decode`; 0: no second look
 
+    multiple: int = 1  # a vector has so many numbers, or a multiple of that
+    fewest: int = 1  # vectors to learn from
+
+    def can(self, vectors: int, width: int) -> bool:
+        """True if it can store so many vectors of so many numbers."""
+        return vectors >= self.fewest and width % self.multiple == 0
+
     def fit(self, vectors: Array) -> Self:
         """Return the form with the ranges or the codebook of these unit vectors [N, D], which later ones are stored by."""
         return self

@@ -10,7 +10,8 @@ from plugins.measures.storage.form import Form, Stored
 
 PIECE = 8  # numbers for each byte: 24 bytes for 192 numbers
 WORDS = 256
-SAMPLE, ROUNDS = 40 * WORDS, 10  # faiss asks for 39 points a word or more; it makes 25 rounds of k-means
+FEWEST = 39  # vectors a word, below which faiss warns
+SAMPLE, ROUNDS = 40 * WORDS, 10  # faiss makes 25 rounds of k-means
 SEED = 20261130
 
 
@@ -20,9 +21,10 @@ class Product(Form):
 
     book: Array = field(default_factory=lambda: np.zeros((0, WORDS, PIECE), np.float32))  # [D / PIECE, WORDS, PIECE]
     name, meaning = "pq", f"product quantisation, a byte for {PIECE} numbers (faiss IndexPQ)"
+    multiple, fewest = PIECE, FEWEST * WORDS
 
     def fit(self, vectors: Array) -> Self:
-        """Learn the codebook of at least WORDS vectors; D is a multiple of PIECE."""
+        """Learn the codebook, of at least WORDS vectors."""
         from scipy.cluster.vq import kmeans2
 
         rng = np.random.default_rng(SEED)

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from plugins.measures.drift.answers.answers import Vectors
+from plugins.measures.storage.beside_golden import in_storage
 from plugins.measures.storage.certificate import Exact, lengths
 from plugins.measures.storage.gallery import draw, unit
 from plugins.measures.storage.intervals import mean, share
 from plugins.measures.storage.mixing import ANEW, HALF, OLD_INDEX, Bools, Change
+from plugins.measures.storage.registry import forms
 from plugins.measures.storage.search import EVERY, Found, best, overlap, together
 from plugins.measures.vectors.metrics import cosine_distance, normalised
 from plugins.measures.vectors.recall import top
@@ -136,3 +139,19 @@ def test_intervals() -> None:
     values = np.random.default_rng(7).normal(1, 2, 400)
     seen, wide = mean(values), 1.96 * values.std() / 400**0.5
     assert (seen["value"] - seen["low"], seen["high"] - seen["value"]) == pytest.approx((wide, wide), rel=0.15)
+
+
+def test_beside_golden(scenes: np.ndarray) -> None:
+    """In every form that can store so few: a cell with golden's vectors is identical, one that turns both towers is not."""
+    rng = np.random.default_rng(9)
+    golden = Vectors(scenes + 0.1 * rng.normal(size=scenes.shape), scenes)
+    gold = [[row] for row in range(len(scenes))]
+    same = in_storage(golden, golden, gold, True)
+    assert {*same} == {*forms()} - {"pq"}
+    assert {row["class"] for row in same.values()} == {"identical"}
+    turn = np.linalg.qr(rng.normal(size=(24, 24)))[0]
+    turned = in_storage(golden, Vectors(golden.queries @ turn, scenes @ turn), gold, False)
+    assert turned["fp32"]["class"] == turned["int8"]["class"] == "re-index"
+    assert all(row["same_first"] < 0.9 for row in turned.values())
+    assert in_storage(golden, Vectors(golden.queries, 0 * scenes), gold, False) == {}
+    assert "binary" not in in_storage(*[Vectors(v.queries[:, :9], v.items[:, :9]) for v in (golden, golden)], gold, True)
