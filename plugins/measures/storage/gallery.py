@@ -6,8 +6,8 @@ noise of the scenes' own covariance S, so that the gallery keeps mean and covari
     x = m + sqrt(1 - h^2) (g - m) + h S^(1/2) z,    normalised; h is Scott's n^(-1 / (d + 4)), with d = tr(S)^2 / tr(S^2).
 
 Another encoder's vector of the same item is x plus the difference that this encoder makes to the vector of that scene: a drawn
-item drifts as a real one did. It shows what its scene shows, so that a query's right items are its scenes and what is drawn of
-them. The first items are the scenes themselves.
+item drifts as a real one did. (An encoder with a space of its own would move x in another way, but as far.) An item shows what
+its scene shows, so that a query's right items are its scenes and what is drawn of them. The first items are the scenes.
 """
 
 from collections.abc import Sequence
