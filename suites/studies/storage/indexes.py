@@ -14,7 +14,7 @@ from plugins.measures.storage.registry import forms
 from plugins.measures.storage.search import Part, best, overlap, search
 from plugins.measures.vectors.recall import Ints
 from suites.studies.storage.apart import Figures, K, Reference
-from suites.studies.storage.subjects import FEW, GOLDEN, Searched, name_of
+from suites.studies.storage.subjects import GOLDEN, HALVED, Searched, name_of
 
 
 class Index(ABC):
@@ -80,7 +80,7 @@ def agreement(index: Index, form: Form, items: Array, queries: Array) -> dict[st
 def _halves(index: Index, searched: Searched, wanted: Ints, rows: slice) -> list[Figures]:
     """The queries of some cells, and their vectors in the place of every second item."""
     found: list[Figures] = []
-    for cell in [name for name in map(name_of, FEW) if name in searched.vectors]:
+    for cell in [name for name in map(name_of, HALVED) if name in searched.vectors]:
         items = searched.items(GOLDEN)[rows].copy()
         items[1::2] = searched.items(cell)[rows][1::2]
         index.store(items)

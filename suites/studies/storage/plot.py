@@ -6,7 +6,7 @@ from plugins.measures.storage.mixing import HALF, OLD_INDEX
 from suites.studies.picture import GREY, drawn, plain
 from suites.studies.storage.page import one
 
-CLASSES = {"identical": "#2f81f7", "interchangeable": "#2ea043", "re-index": "#db6d28", "broken": "#d4526e"}
+CLASSES = {"identical": "#2f81f7", "interchangeable": "#238636", "re-index": "#db6d28", "broken": "#d4526e"}
 DRIFTS = "onnxruntime int8"  # the cell whose drift is shown beside the forms' own losses
 MARKS = (("golden", "o", "#2f81f7", "golden's queries: storage alone"), (DRIFTS, "s", "#db6d28", f"{DRIFTS}'s queries: both"))
 
@@ -17,7 +17,7 @@ def svg(found: dict[str, Any]) -> str:
 
 
 def _figure(plt: Any, found: dict[str, Any]) -> Any:
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5.4), width_ratios=(2, 3))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 5.8), width_ratios=(2, 3))
     _losses(left, found)
     _mixing(right, found)
     figure.tight_layout(w_pad=3)
@@ -40,7 +40,7 @@ def _losses(panel: Any, found: dict[str, Any]) -> None:
     panel.set_xlabel(f"recall@{found['gallery']['k']} of golden's index, %")
     panel.set_title("What storage and drift lose", fontsize=12)
     panel.grid(axis="x", color=GREY, alpha=0.25, lw=0.6)
-    panel.legend(loc="lower left", frameon=False, fontsize=9)
+    panel.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), frameon=False, fontsize=9)
     plain(panel)
 
 
@@ -52,9 +52,9 @@ def _mixing(panel: Any, found: dict[str, Any]) -> None:
             place = (column - 0.48, row - 0.46)
             panel.add_patch(_box(place, CLASSES[entry["verdict"]]))
             same = f"{100 * entry[HALF]['same_first']['value']:.0f} %"
-            panel.text(column, row, same, ha="center", va="center", fontsize=9)
+            panel.text(column, row, same, ha="center", va="center", fontsize=10, color="white", weight="bold")
     for name, colour in CLASSES.items():
-        panel.plot([], [], "s", color=colour, ms=9, alpha=0.55, label=name)
+        panel.plot([], [], "s", color=colour, ms=9, label=name)
     panel.set_xlim(-0.5, len(cells) - 0.5)
     panel.set_ylim(len(found["forms"]) - 0.5, -0.5)
     panel.set_xticks(range(len(cells)), [cell.replace(" ", "\n") for cell in cells], fontsize=9)
@@ -62,11 +62,11 @@ def _mixing(panel: Any, found: dict[str, Any]) -> None:
     panel.set_title(
         "Golden's index, and this encoder from now on\n%: first answers that stay, with half of the items new", fontsize=12
     )
-    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4, frameon=False, fontsize=9)
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4, frameon=False, fontsize=9)
     plain(panel)
 
 
 def _box(corner: tuple[float, float], colour: str) -> Any:
     from matplotlib.patches import Rectangle
 
-    return Rectangle(corner, 0.96, 0.92, color=colour, alpha=0.55, lw=0)
+    return Rectangle(corner, 0.96, 0.92, color=colour, lw=0)
