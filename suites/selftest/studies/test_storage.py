@@ -62,6 +62,7 @@ def found(searched: Searched, reference: Reference) -> dict[str, Any]:
     return {
         "command": "make storage",
         "seconds": 1.0,
+        "processor_s": 2.0,
         "date": "2026-11-30",
         "commit": "abc",
         "environment": {"cpu": "a processor", "cores": 2},

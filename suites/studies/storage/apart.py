@@ -28,10 +28,13 @@ class Reference:
         self.exact = Exact(golden.queries, gallery.items, self.found.first)
         self.right = self.hits(self.found)
         self.drifted: dict[str, dict[str, Float64]] = {OLD_INDEX: {}, ANEW: {}}
+        self.rebuilt: dict[str, Bools] = {}  # hits with the cell's queries and items
         for name, own in searched.vectors.items():
             items = gallery.items if name == GOLDEN else gallery.of(own.scenes)
             for index, vectors in ((OLD_INDEX, gallery.items), (ANEW, items)):
-                self.drifted[index][name] = self.recall(best(own.queries @ vectors.T, K))
+                found = best(own.queries @ vectors.T, K)
+                self.drifted[index][name] = self.recall(found)
+            self.rebuilt[name] = self.hits(found)
 
     def hits(self, found: Found) -> Bools:
         """True for queries whose first answer is right [Q]."""
@@ -52,14 +55,25 @@ class Reference:
         }
 
     def drift(self, cell: str) -> Figures:
-        """A cell's drift alone: distances to golden, and recall by exact search over golden's items and over its own."""
+        """A cell's drift alone: distances to golden, and exact search over golden's items and over its own.
+
+        R@1 among the scenes, which every cell embedded, stands beside that in the gallery, where drawn items drift too.
+        """
         own, golden = self.searched.vectors[cell], self.searched.vectors[GOLDEN]
         sides = {"queries": (own.queries, golden.queries), "items": (own.scenes, golden.scenes)}
         return {
             "cell": cell,
             "distance": {side: spread(cosine_distance(*both)) for side, both in sides.items()},
             "recall": {index: mean(rows[cell]) for index, rows in self.drifted.items()},
+            "r1": {
+                "scenes": change(changed(self._among_scenes(cell), self._among_scenes(GOLDEN))),
+                "gallery": change(changed(self.rebuilt[cell], self.right)),
+            },
         }
+
+    def _among_scenes(self, cell: str) -> Bools:
+        own = self.searched.vectors[cell]
+        return self.hits(best(own.queries @ own.scenes.T, K))
 
     def certified(self, queries: Array, stored: Array) -> float:
         """The share of first answers that drift and storage together cannot change, for what the index computes with."""

@@ -21,7 +21,8 @@ QUERIES = """\
 Recall@{k} of golden's index by the precision in which golden's queries reach it. int8: by each query's own largest number. as
 stored: in the form's own way, as Qdrant does with int8, and as Hamming distances need it."""
 DRIFT = """\
-Exact search, so that storage loses nothing. Old index: golden's items, the cell's queries. Anew: both are the cell's."""
+Exact search, so that storage loses nothing. Old index: golden's items, the cell's queries. Anew: both are the cell's. R@1, in
+points: anew, among the scenes, which every cell embedded, and in the gallery, where drawn items drift like their scenes."""
 TOGETHER = """\
 Recall@{k} of golden's index in each form with the cell's queries, and below the change that storage adds to the encoder's own,
 query by query."""
@@ -47,7 +48,8 @@ as many drawn items. The scenes are in neither."""
 def markdown(found: Figures) -> str:
     """All tables."""
     here, gallery = found["environment"], found["gallery"]
-    made = f"`{found['command']}` took {found['seconds']:.0f} s on {here['cpu']}, {here['cores']} cores, {found['date'][:10]}"
+    took = f"took {found['seconds']:.0f} s, {found['processor_s']:.0f} s of all processors,"
+    made = f"`{found['command']}` {took} on {here['cpu']}, {here['cores']} cores, {found['date'][:10]}"
     k, forms = gallery["k"], found["forms"]
     cells = [cell["cell"] for cell in found["cells"]]
     parts = [
@@ -132,9 +134,10 @@ def _queries(forms: Sequence[Figures]) -> str:
 def _drift(cells: Sequence[Figures]) -> str:
     def row(cell: Figures) -> tuple[str, ...]:
         far = (f"{cell['distance'][side]['median']:.1e}, {cell['distance'][side]['max']:.1e}" for side in ("queries", "items"))
-        return cell["cell"], *far, *(estimate(cell["recall"][index]) for index in (OLD_INDEX, ANEW))
+        recall = (estimate(cell["recall"][index]) for index in (OLD_INDEX, ANEW))
+        return cell["cell"], *far, *recall, *(_points(cell["r1"][where]) for where in ("scenes", "gallery"))
 
-    head = ("cell", "queries' distance", "images' distance", "recall, old index", "recall, anew")
+    head = ("cell", "queries' distance", "images' distance", "recall, old index", "recall, anew", "R@1, scenes", "R@1, gallery")
     return _shown(head, map(row, cells))
 
 
