@@ -13,6 +13,7 @@ from plugins.measures.latency.shapes import ShapeFigures
 from plugins.measures.latency.steady import Percentiles
 from plugins.measures.latency.sustained import SustainedFigures
 from plugins.measures.soak import SoakFigures
+from plugins.measures.storage.beside_golden import InStorage
 from plugins.measures.vectors.answers import WorstAnswer
 from plugins.measures.vectors.drift import DriftFigures
 from plugins.measures.vectors.metrics import Differences
@@ -202,6 +203,7 @@ class Row(Classed, Judged):
     mixtures_keep_recall: NotRequired[dict[str, bool]]
     worst_answer: NotRequired[WorstAnswer]
     may_flip: NotRequired[MayFlip]
+    in_storage: NotRequired[dict[str, InStorage]]  # by form: "int8"
     sampled: NotRequired[Sampled]
     evidence: NotRequired[dict[Tower, Ran]]
     int8_range: NotRequired[Literal["full", "reduced"]]

@@ -3,6 +3,7 @@
 from plugins.cells.promises import Judge
 from plugins.measures.drift.answers.answers import Answers, Vectors
 from plugins.measures.drift.answers.flips import golden_tail, may_flip
+from plugins.measures.storage.beside_golden import in_storage
 from plugins.measures.vectors.answers import worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
@@ -51,6 +52,8 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
     tail = subjects.once("tail of wrong scores", lambda: golden_tail(answers))
     if tail and retrieval.finite:
         record("may_flip", may_flip(answers, tail))
+    if found := in_storage(answers.golden, answers.cell, answers.gold, retrieval.round_off):
+        record("in_storage", found)
     mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
     record("mixtures_keep_recall", mixtures)
     kept = retrieval.verdict in ("identical", "interchangeable")

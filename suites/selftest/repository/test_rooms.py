@@ -111,7 +111,9 @@ def test_numbers_need_no_pytest() -> None:
     assert wanting == []
 
 
-@pytest.mark.parametrize("module", ["plugins.subjects", "plugins.golden.verified", "suites.studies.drift.ranking"])
+@pytest.mark.parametrize(
+    "module", ["plugins.subjects", "plugins.golden.verified", "suites.studies.drift.ranking", "suites.studies.storage.forms"]
+)
 def test_a_program_needs_no_pytest(module: str) -> None:
     """What is under test, golden data and what a study measures of them: not even by what they import."""
     probe = f"import sys, {module}; sys.exit('pytest' in sys.modules)"
