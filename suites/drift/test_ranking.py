@@ -5,7 +5,7 @@ import pytest
 from fixtures.cells import Cell
 from plugins.cells.promises import Judge
 from plugins.golden.verified import Golden
-from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
+from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, GoldenAnswers, Vectors
 from plugins.measures.vectors.recall import Flips
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
@@ -25,17 +25,18 @@ def answers(subjects: Subjects, golden: Golden, cell: Cell, direction: str) -> A
 
     def make() -> Answers:
         if direction == "text_to_image":
-            return Answers(Vectors(golden.text[:q], golden.image[:n]), Vectors(texts, images), dataset.gold_images)
+            wanted = GoldenAnswers(Vectors(golden.text[:q], golden.image[:n]), dataset.gold_images)
+            return Answers(wanted, Vectors(texts, images))
         asking = [row for row, gold in enumerate(dataset.gold_texts) if gold]
-        wanted, found = Vectors(golden.image[asking], golden.text[:q]), Vectors(images[asking], texts)
-        return Answers(wanted, found, [dataset.gold_texts[row] for row in asking])
+        wanted = GoldenAnswers(Vectors(golden.image[asking], golden.text[:q]), [dataset.gold_texts[row] for row in asking])
+        return Answers(wanted, Vectors(images[asking], texts))
 
     return subjects.once(("answers", str(cell), direction), make)
 
 
 def certificates(answers: Answers) -> dict[str, dict[str, dict[str, float]]]:
     """By side and kind: the share of answers that no error of the measured size can change, and how many did change."""
-    if len(answers.golden.items) < 2:
+    if len(answers.golden.vectors.items) < 2:
         return {}  # nothing can be reordered
     found: dict[str, dict[str, dict[str, float]]] = {}
     for side in SIDES:

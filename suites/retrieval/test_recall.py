@@ -1,9 +1,9 @@
 """What a cell promises about search: golden's hits, and which vectors may stand beside which."""
 
 from plugins.cells.promises import Judge
-from plugins.measures.drift.answers.answers import Answers, Vectors
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers, Vectors
 from plugins.measures.drift.answers.flips import golden_tail, may_flip
-from plugins.measures.storage.beside_golden import in_storage
+from plugins.measures.storage.beside_golden import filled_by, in_storage
 from plugins.measures.vectors.answers import worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
@@ -48,11 +48,13 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
     record("class", retrieval.verdict)
     record("worst_answer", worst_answer(subjects.dataset, retrieval))
     (images, found_images), (texts, found_texts) = retrieval.images, retrieval.texts
-    answers = Answers(Vectors(texts, images), Vectors(found_texts, found_images), subjects.dataset.gold_images)
-    tail = subjects.once("tail of wrong scores", lambda: golden_tail(answers))
+    golden = subjects.once("answers", lambda: GoldenAnswers(Vectors(texts, images), subjects.dataset.gold_images))
+    answers = Answers(golden, Vectors(found_texts, found_images))
+    tail = subjects.once("tail of wrong scores", lambda: golden_tail(golden))
     if tail and retrieval.finite:
         record("may_flip", may_flip(answers, tail))
-    if found := in_storage(answers.golden, answers.cell, answers.gold, retrieval.round_off):
+    filled = subjects.once("filled indexes", lambda: filled_by(golden))
+    if found := in_storage(filled, answers, retrieval.round_off):
         record("in_storage", found)
     mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
     record("mixtures_keep_recall", mixtures)

@@ -1,56 +1,76 @@
 """The class of a cell beside golden in every form of storage: may its vectors join an index that golden filled?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from fixtures.capability import Array
-from plugins.measures.drift.answers.answers import Vectors
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers
 from plugins.measures.storage.form import Form, Stored
 from plugins.measures.storage.gallery import unit
-from plugins.measures.storage.mixing import ANEW, HALF, OLD_INDEX, Change
+from plugins.measures.storage.mixing import ANEW, HALF, OLD_INDEX, Bools, Change
 from plugins.measures.storage.registry import forms
 from plugins.measures.storage.search import Found, Part, search
 from plugins.measures.vectors.mixtures import Class
 
-DEPTH = 10  # items that a search asks for, of which a shortlist is a multiple; the first one counts
+DEPTH = 10  # items that a search with a shortlist asks for, which is a multiple of them; the first one counts
 # `same_first`: of all queries, with the cell's queries over an index in which it embedded every second item.
 InStorage = TypedDict("InStorage", {"class": Class, "same_first": float})
 
 
-def in_storage(golden: Vectors, cell: Vectors, gold: Sequence[Sequence[int]], round_off: bool) -> dict[str, InStorage]:
-    """Return the class by form, for raw vectors [Q, D] and [N, D]; forms that cannot store so few or so wide ones are left out.
+@dataclass(frozen=True)
+class Filled:
+    """An index that golden filled, and what golden's own queries find in it."""
 
-    Empty if a vector has no direction. `gold` are the right items of each query; `round_off`: both are within fp32 round-off.
-    """
-    (asked, kept), (asked_now, kept_now) = ((unit(v.queries), unit(v.items)) for v in (golden, cell))
-    if not all(np.isfinite(each).all() for each in (asked, kept, asked_now, kept_now)):
+    form: Form
+    stored: Stored
+    before: Found
+
+    @classmethod
+    def of(cls, form: Form, queries: Array, items: Array) -> "Filled":
+        """From unit vectors [Q, D] and [N, D], which the form is fitted to."""
+        fitted = form.fit(items)
+        stored = fitted.encode(items)
+        return cls(fitted, stored, _searched(fitted, stored, queries))
+
+
+def filled_by(golden: GoldenAnswers) -> dict[str, Filled]:
+    """Return golden's index in each form that can store so many and so wide vectors; none if a vector has no direction."""
+    queries, items = unit(golden.vectors.queries), unit(golden.vectors.items)
+    if not (np.isfinite(queries).all() and np.isfinite(items).all()):
         return {}
-    right = np.zeros((len(asked), len(kept)), bool)
-    for row, items in enumerate(gold):
-        right[row, list(items)] = True
-    able = {name: form for name, form in forms().items() if form.can(*kept.shape)}
-    return {name: _judged(form, (asked, kept), (asked_now, kept_now), right, round_off) for name, form in able.items()}
+    return {name: Filled.of(form, queries, items) for name, form in forms().items() if form.can(*items.shape)}
 
 
-def _judged(
-    form: Form, before: tuple[Array, Array], now: tuple[Array, Array], right: NDArray[np.bool_], round_off: bool
-) -> InStorage:
-    old, new = form.fit(before[1]), form.fit(now[1])
-    stored = old.encode(before[1])
-    joined = stored.copy()
-    joined[1::2] = old.encode(now[1][1::2])
+def in_storage(filled: Mapping[str, Filled], answers: Answers, round_off: bool) -> dict[str, InStorage]:
+    """Return the cell's class by form; empty if one of its vectors has no direction.
 
-    def searched(fitted: Form, index: Stored, queries: Array) -> tuple[Found, NDArray[np.bool_]]:
-        found = search(fitted, Part.of(fitted, index, np.arange(len(index))), queries, DEPTH)
-        return found, right[np.arange(len(queries)), found.first]
+    `round_off`: its vectors are within fp32 round-off of golden's.
+    """
+    queries, items = unit(answers.cell.queries), unit(answers.cell.items)
+    if not (np.isfinite(queries).all() and np.isfinite(items).all()):
+        return {}
+    return {name: _judged(index, queries, items, answers.golden.right, round_off) for name, index in filled.items()}
 
+
+def _judged(index: Filled, queries: Array, items: Array, right: Bools, round_off: bool) -> InStorage:
+    joined, anew = index.stored.copy(), index.form.fit(items)
+    joined[1::2] = index.form.encode(items[1::2])
     after = {
-        OLD_INDEX: searched(old, stored, now[0]),
-        HALF: searched(old, joined, now[0]),
-        ANEW: searched(new, new.encode(now[1]), now[0]),
+        OLD_INDEX: _searched(index.form, index.stored, queries),
+        HALF: _searched(index.form, joined, queries),
+        ANEW: _searched(anew, anew.encode(items), queries),
     }
-    change = Change(searched(old, stored, before[0]), after, round_off)
+
+    def judged(found: Found) -> tuple[Found, Bools]:
+        return found, right[np.arange(len(right)), found.first]
+
+    change = Change(judged(index.before), {mixture: judged(found) for mixture, found in after.items()}, round_off)
     return {"class": change.verdict, "same_first": float(change.same(HALF).mean())}
+
+
+def _searched(form: Form, stored: Stored, queries: Array) -> Found:
+    part = Part.of(form, stored, np.arange(len(stored)))
+    return search(form, part, queries, DEPTH if form.shortlist else 1)

@@ -10,7 +10,7 @@ import pytest
 from fixtures.datasets import load_dataset
 from fixtures.errors import Unavailable
 from plugins.golden.verified import Golden
-from plugins.measures.drift.answers.answers import Answers, Vectors
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers, Vectors
 from plugins.measures.drift.answers.forecast import Haystack, check, forecast
 from plugins.measures.drift.answers.galleries import compose, things
 from plugins.measures.drift.answers.mixing import sentence, verdict
@@ -69,20 +69,23 @@ def test_too_small_a_gallery_is_refused() -> None:
 def itself(subjects: Subjects, golden: Golden) -> Answers:
     """Golden beside golden."""
     wanted = Vectors(golden.text[: len(subjects.dataset.queries)], golden.image[: len(subjects.dataset.scenes)])
-    return Answers(wanted, wanted, subjects.dataset.gold_images)
+    return Answers(GoldenAnswers(wanted, subjects.dataset.gold_images), wanted)
 
 
 @pytest.fixture(scope="module")
 def haystack(subjects: Subjects, itself: Answers) -> Haystack:
     """3,000 real pictures."""
-    return Haystack.of(itself, gallery(subjects, PICTURES))
+    return Haystack.of(itself.golden, gallery(subjects, PICTURES))
 
 
 def drifted(itself: Answers, angle: float, seed: int = 0) -> Answers:
     """A cell whose vectors are all `angle` off."""
     rng = np.random.default_rng(seed)
-    sides = [turned(normalised(x), rng.normal(size=x.shape), angle) for x in (itself.golden.queries, itself.golden.items)]
-    return Answers(itself.golden, Vectors(*sides), itself.gold)
+    sides = [
+        turned(normalised(x), rng.normal(size=x.shape), angle)
+        for x in (itself.golden.vectors.queries, itself.golden.vectors.items)
+    ]
+    return Answers(itself.golden, Vectors(*sides))
 
 
 @pytest.mark.long
@@ -148,7 +151,8 @@ def test_verdicts(itself: Answers) -> None:
     assert verdict(small, flat, flat)["verdict"] == "mix"
     assert verdict(small, rising, flat)["verdict"] == "mix up to" and verdict(small, rising, flat)["mixed_up_to"] == 1e3
     assert verdict(large, high, high)["verdict"] == "either way"
-    rotated = Answers(itself.golden, Vectors(itself.golden.queries[:, ::-1], itself.golden.items[:, ::-1]), itself.gold)
+    known = itself.golden.vectors
+    rotated = Answers(itself.golden, Vectors(known.queries[:, ::-1], known.items[:, ::-1]))
     found = verdict(rotated, high, flat)
     assert found["verdict"] == "re-index" and found["changed_reindexed"] == 0 and sentence(found).startswith("re-index")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
+from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, GoldenAnswers, Vectors
 from plugins.measures.drift.answers.certificate import Errors, Index, angles, certified, slack
 from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import top
@@ -79,7 +79,8 @@ def gallery(seed: int, queries: int = 40, items: int = 60) -> Answers:
     q = unit(rng, queries)
     x = normalised(np.concatenate([q[: items // 2] + 0.8 * unit(rng, items // 2), unit(rng, items - items // 2)]))
     cell = Vectors(turned(q, unit(rng, queries), 4e-3), turned(x, unit(rng, items), rng.uniform(0, 6e-3, items)))
-    return Answers(Vectors(q, x), cell, [[row % items, (7 * row + 1) % items] for row in range(queries)])
+    gold = [[row % items, (7 * row + 1) % items] for row in range(queries)]
+    return Answers(GoldenAnswers(Vectors(q, x), gold), cell)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,10 +95,10 @@ def test_certified_answers_survive_10000_errors(kind: str, side: str) -> None:
         rng, errors = np.random.default_rng(1000 + seed), answers.errors(side)
         for _ in range(TRIES // (5 * len(safe))):
             moved = Vectors(
-                turned(answers.golden.queries, unit(rng, len(safe)), errors.queries),
-                turned(answers.golden.items, unit(rng, len(errors.items)), errors.items),
+                turned(answers.golden.vectors.queries, unit(rng, len(safe)), errors.queries),
+                turned(answers.golden.vectors.items, unit(rng, len(errors.items)), errors.items),
             )
-            other = Answers(answers.golden, moved, answers.gold).changed(kind, "both")
+            other = Answers(answers.golden, moved).changed(kind, "both")
             assert not (safe & other).any()
             changed += int(other.sum())
         certain, total = certain + int(safe.sum()), total + len(safe)
@@ -109,8 +110,8 @@ def test_coarse_bound_and_whole_formula_certify_the_same() -> None:
     """Items far below are certified without the formula: it would have certified them too."""
     answers = gallery(3)
     errors = answers.errors("both").largest
-    above = top(answers.index.scores, 5)
-    scores, between = answers.index.scores, answers.index.between
+    above = top(answers.golden.index.scores, 5)
+    scores, between = answers.golden.index.scores, answers.golden.index.between
     least = np.full(len(above), np.inf)
     for column in range(scores.shape[1]):
         each = slack(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from plugins.measures.drift.answers.answers import Vectors
-from plugins.measures.storage.beside_golden import in_storage
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers, Vectors
+from plugins.measures.storage.beside_golden import filled_by, in_storage
 from plugins.measures.storage.certificate import Exact, lengths
 from plugins.measures.storage.gallery import draw, unit
 from plugins.measures.storage.intervals import mean, share
@@ -145,14 +145,15 @@ def test_beside_golden(scenes: np.ndarray) -> None:
     """In every form that can store so few: a cell with golden's vectors is identical, one that turns both towers is not."""
     rng = np.random.default_rng(9)
     golden = Vectors(scenes + 0.1 * rng.normal(size=scenes.shape), scenes)
-    gold = [[row] for row in range(len(scenes))]
-    same = in_storage(golden, golden, gold, True)
+    own = GoldenAnswers(golden, [[row] for row in range(len(scenes))])
+    filled = filled_by(own)
+    same = in_storage(filled, Answers(own, golden), True)
     assert {*same} == {*forms()} - {"pq"}
     assert {row["class"] for row in same.values()} == {"identical"}
     turn = np.linalg.qr(rng.normal(size=(24, 24)))[0]
-    turned = in_storage(golden, Vectors(golden.queries @ turn, scenes @ turn), gold, False)
+    turned = in_storage(filled, Answers(own, Vectors(golden.queries @ turn, scenes @ turn)), False)
     assert turned["fp32"]["class"] == turned["int8"]["class"] == "re-index"
     assert all(row["same_first"] < 0.9 for row in turned.values())
-    assert in_storage(golden, Vectors(golden.queries, 0 * scenes), gold, False) == {}
+    assert in_storage(filled, Answers(own, Vectors(golden.queries, 0 * scenes)), False) == {}
     narrow = Vectors(golden.queries[:, :9], scenes[:, :9])
-    assert "binary" not in in_storage(narrow, narrow, gold, True)
+    assert "binary" not in filled_by(GoldenAnswers(narrow, own.gold))

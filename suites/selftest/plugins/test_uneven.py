@@ -6,7 +6,7 @@ from pathlib import Path
 from suites.selftest import forked
 from suites.selftest.conftest import TINY, Run, small_dataset
 
-TRIES = 3  # on a busy machine the stored run and the reference have slow calls of their own, beside which these are none
+TRIES = 8  # on a busy machine the stored run and the reference have slow calls of their own, beside which these are none
 PLANT = ("-p", "suites.selftest.planted.uneven_backends", "--device=cpu", "--precision=fp32")
 
 

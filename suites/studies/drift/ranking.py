@@ -10,7 +10,7 @@ from fixtures.errors import BadInput, Unavailable
 from fixtures.truth import REFERENCE
 from plugins.cells.given_back import BuildFailed, CannotRun
 from plugins.golden.verified import Golden
-from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, Vectors
+from plugins.measures.drift.answers.answers import KINDS, SIDES, Answers, GoldenAnswers, Vectors
 from plugins.measures.drift.answers.certificate import Errors
 from plugins.measures.drift.answers.forecast import Haystack, check, forecast
 from plugins.measures.drift.answers.mixing import verdict
@@ -30,7 +30,7 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
     if n < 2:
         raise BadInput(f"the data set has {n} scene, expected two or more: nothing can be reordered in it")
     wanted = Vectors(golden.text[:q], golden.image[:n])
-    itself = Answers(wanted, wanted, gold)
+    itself = GoldenAnswers(wanted, gold)
     found: dict[str, Any] = {
         "queries": q,
         "items": n,
@@ -54,7 +54,7 @@ def audit_ranking(subjects: Subjects, golden: Golden, cells: Iterable[tuple[str,
             found["skipped"].append({"backend": backend, "precision": precision, "reason": str(reason)})
             continue
         row = {"backend": backend, "precision": precision}
-        found["cells"].append({**row, **audit_answers(Answers(wanted, vectors, gold), haystack)})
+        found["cells"].append({**row, **audit_answers(Answers(itself, vectors), haystack)})
     return found
 
 
@@ -94,6 +94,6 @@ def _side(answers: Answers, side: str) -> dict[str, Any]:
 
 def _reach(answers: Answers, errors: Errors) -> float:
     """The margin from which on the first answer of a usual query is certified: its first two items' usual distance counts."""
-    first, second = answers.first[:, :2].T
-    chord = np.sqrt(max(0.0, 2 - 2 * np.median(answers.index.between[first, second])))
+    first, second = answers.golden.first[:, :2].T
+    chord = np.sqrt(max(0.0, 2 - 2 * np.median(answers.golden.index.between[first, second])))
     return float(chord * np.sin(errors.queries.max()) + 4 * np.sin(errors.items.max() / 2))

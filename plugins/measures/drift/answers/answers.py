@@ -30,17 +30,16 @@ class Vectors:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The vectors of golden and of a cell, and the answers from each; `gold` are the right items of each query."""
+class GoldenAnswers:
+    """Golden's vectors, the right items of each query, and the answers that follow: computed once, for all cells."""
 
-    golden: Vectors
-    cell: Vectors
+    vectors: Vectors
     gold: Sequence[Sequence[int]]
 
     @cached_property
     def index(self) -> Index:
         """The cosines of golden's vectors."""
-        return Index.of(self.golden.queries, self.golden.items)
+        return Index.of(self.vectors.queries, self.vectors.items)
 
     @cached_property
     def right(self) -> Bools:
@@ -52,24 +51,39 @@ class Answers:
 
     @cached_property
     def best(self) -> Float64:
-        """Golden's score of each query's best right item [Q]."""
+        """The score of each query's best right item [Q]."""
         return np.asarray(np.where(self.right, self.index.scores, -np.inf).max(axis=1))
+
+    @cached_property
+    def first(self) -> Ints:
+        """The first items of each query [Q, DEPTH + 1]."""
+        return top(self.index.scores, DEPTH + 1)
+
+    def margins(self, k: int) -> Float64:
+        """Return the score at rank k minus the score at rank k + 1 [Q]."""
+        best = np.take_along_axis(self.index.scores, self.first, axis=1)
+        k = min(k, best.shape[1] - 1)
+        return np.asarray(best[:, k - 1] - best[:, k])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Golden's answers, and those from a cell's vectors."""
+
+    golden: GoldenAnswers
+    cell: Vectors
 
     def errors(self, side: str) -> Errors:
         """Return every vector's measured angle to golden's; zero on a side that uses golden's vectors."""
-        queries, items = angles(self.cell.queries, self.golden.queries), angles(self.cell.items, self.golden.items)
+        golden = self.golden.vectors
+        queries, items = angles(self.cell.queries, golden.queries), angles(self.cell.items, golden.items)
         return Errors(queries * (side != "items"), items * (side != "queries"))
 
     def scores(self, side: str) -> Float64:
         """Return the cosines [Q, N] in this mixture."""
-        queries = self.golden.queries if side == "items" else self.cell.queries
-        items = self.golden.items if side == "queries" else self.cell.items
+        queries = self.golden.vectors.queries if side == "items" else self.cell.queries
+        items = self.golden.vectors.items if side == "queries" else self.cell.items
         return np.asarray(normalised(queries) @ normalised(items).T)
-
-    @cached_property
-    def first(self) -> Ints:
-        """Golden's first items of each query [Q, DEPTH + 1]."""
-        return top(self.index.scores, DEPTH + 1)
 
     @cached_property
     def _first_of_cell(self) -> dict[str, Ints]:
@@ -80,38 +94,32 @@ class Answers:
         """Return [Q]: True if the answer differs from golden's; NaN scores rank last."""
         if kind == "hit":
             found = np.nan_to_num(self.scores(side), nan=-np.inf)
-            return np.asarray(_hits(found, self.right) != _hits(self.index.scores, self.right))
+            return np.asarray(_hits(found, self.golden.right) != _hits(self.golden.index.scores, self.golden.right))
         k = self._depth(kind)
-        before, after = self.first[:, :k], self._first_of_cell[side][:, :k]
+        before, after = self.golden.first[:, :k], self._first_of_cell[side][:, :k]
         return np.asarray((np.sort(before, axis=1) != np.sort(after, axis=1)).any(axis=1))
 
     def certified(self, kind: str, errors: Errors) -> Bools:
         """Return [Q]: True if no error of these sizes can change the answer (see certificate.py for the proof)."""
-        scores = self.index.scores
+        scores = self.golden.index.scores
         if kind != "hit":
-            above = self.first[:, : self._depth(kind)]
+            above = self.golden.first[:, : self._depth(kind)]
             below = np.ones(scores.shape, bool)
             np.put_along_axis(below, above, False, axis=1)
-            return certified(self.index, above, below, errors)
+            return certified(self.golden.index, above, below, errors)
         # A hit stays if the best right item stays above all wrong ones; a miss, if some wrong item stays above all right ones.
-        hit = _hits(scores, self.right)[:, None]
-        winners = np.where(hit, self.right, ~self.right)
+        hit = _hits(scores, self.golden.right)[:, None]
+        winners = np.where(hit, self.golden.right, ~self.golden.right)
         above = np.where(winners, scores, -np.inf).argmax(axis=1)[:, None]
-        return certified(self.index, above, ~winners, errors)
+        return certified(self.golden.index, above, ~winners, errors)
 
     def differences(self, side: str) -> Float64:
         """Return the absolute errors in the difference of two scores, for neighbours in golden's first ranks [Q * DEPTH]."""
-        moved = np.take_along_axis(self.scores(side) - self.index.scores, self.first, axis=1)
+        moved = np.take_along_axis(self.scores(side) - self.golden.index.scores, self.golden.first, axis=1)
         return np.asarray(np.abs(np.diff(moved, axis=1)).ravel())
 
-    def margins(self, k: int) -> Float64:
-        """Return golden's score at rank k minus its score at rank k + 1 [Q]."""
-        best = np.take_along_axis(self.index.scores, self.first, axis=1)
-        k = min(k, best.shape[1] - 1)
-        return np.asarray(best[:, k - 1] - best[:, k])
-
     def _depth(self, kind: str) -> int:
-        return min({"first": 1, "top5": 5, "top10": 10}[kind], len(self.golden.items) - 1)
+        return min({"first": 1, "top5": 5, "top10": 10}[kind], len(self.golden.vectors.items) - 1)
 
 
 def _hits(scores: Float64, right: Bools) -> Bools:

@@ -3,7 +3,7 @@
 import numpy as np
 from typing_extensions import TypedDict
 
-from plugins.measures.drift.answers.answers import Answers
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers
 from plugins.measures.drift.answers.forecast import QUANTILES, SIZES
 from plugins.measures.drift.answers.tail import Tail, first_changes, fit
 from plugins.measures.vectors.drift import Quantiles
@@ -23,20 +23,21 @@ class MayFlip(TypedDict):
     share: dict[str, float]
 
 
-def golden_tail(answers: Answers) -> Tail | None:
-    """The tail of golden's wrong scores; None if the data set has too few images for one. The cell has no share in it."""
+def golden_tail(golden: GoldenAnswers) -> Tail | None:
+    """The tail of golden's wrong scores; None if the data set has too few images for one."""
     try:
-        return fit(answers.index.scores, ~answers.right)
+        return fit(golden.index.scores, ~golden.right)
     except ValueError:
         return None
 
 
 def of_half_margin(answers: Answers) -> Float64:
     """Return [Q]: see MayFlip; infinite for a query whose two best scores are equal."""
-    two = answers.first[:, :2]
-    drift = np.abs(np.take_along_axis(answers.scores(SIDE) - answers.index.scores, two, axis=1)).max(axis=1)
+    golden = answers.golden
+    two = golden.first[:, :2]
+    drift = np.abs(np.take_along_axis(answers.scores(SIDE) - golden.index.scores, two, axis=1)).max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(drift == 0, 0.0, 2 * drift / answers.margins(1)))
+        return np.asarray(np.where(drift == 0, 0.0, 2 * drift / golden.margins(1)))
 
 
 def may_flip(answers: Answers, tail: Tail) -> MayFlip:
@@ -45,5 +46,5 @@ def may_flip(answers: Answers, tail: Tail) -> MayFlip:
     errors = np.quantile(answers.differences(SIDE), QUANTILES)
     return {
         "of_half_margin": {"median": median, "p99": p99, "max": largest},
-        "share": {f"{size:.0e}".replace("+0", ""): first_changes(tail, answers.best, errors, size) for size in SIZES},
+        "share": {f"{size:.0e}".replace("+0", ""): first_changes(tail, answers.golden.best, errors, size) for size in SIZES},
     }

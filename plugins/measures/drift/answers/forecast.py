@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from plugins.measures.drift.answers.answers import Answers
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers
 from plugins.measures.drift.answers.certificate import Bools
 from plugins.measures.drift.answers.galleries import Gallery
 from plugins.measures.drift.answers.tail import Tail, first_changes, fit, hit_changes, recall, within_reach
@@ -28,9 +28,9 @@ class Haystack:
     gallery: Gallery
 
     @classmethod
-    def of(cls, answers: Answers, gallery: Gallery) -> "Haystack":
+    def of(cls, golden: GoldenAnswers, gallery: Gallery) -> "Haystack":
         """Return a haystack with right items from the data set and wrong ones from the gallery."""
-        return cls(normalised(answers.golden.queries), answers.best, gallery)
+        return cls(normalised(golden.vectors.queries), golden.best, gallery)
 
     @cached_property
     def rows(self) -> Float64:
@@ -59,7 +59,7 @@ class Haystack:
         """Return [Q]: True if the cell's query has another first answer than golden's, in the gallery that golden embedded."""
         queries = normalised(answers.cell.queries)
         moved = answers.scores("queries")
-        best = np.where(answers.right, answers.index.scores, -np.inf).argmax(axis=1)
+        best = np.where(answers.golden.right, answers.golden.index.scores, -np.inf).argmax(axis=1)
         return np.asarray(_first(moved[np.arange(len(best)), best], self._wrong(queries)) != self.first)
 
 
