@@ -29,8 +29,8 @@ class Found:
 def best(scores: NDArray[np.floating], k: int) -> Found:
     """Return the first k of each row [Q, N], equal scores in index order; six times as fast as a partition of wide rows."""
     some = scores[:, ::EVERY]
-    if some.shape[1] < 10 * k:
-        items = top(np.asarray(scores), k)
+    if k == 1 or some.shape[1] < 10 * k:
+        items = scores.argmax(axis=1, keepdims=True) if k == 1 else top(np.asarray(scores), k)
         return Found(items, np.take_along_axis(scores, items, axis=1))
     floor = np.partition(some, -k, axis=1)[:, -k, None]
     rows, items = np.nonzero(scores >= floor)

@@ -21,6 +21,7 @@ def test_the_first_of_many(columns: int) -> None:
     scores = np.random.default_rng(3).integers(0, 40, (6, columns)).astype(np.float32)
     found = best(scores, 5)
     assert (found.items == top(scores.astype(np.float64), 5)).all()
+    assert (best(scores, 1).items == found.items[:, :1]).all()
     assert (found.scores == np.take_along_axis(scores, found.items, axis=1)).all()
 
 
