@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from suites.selftest import forked
 from suites.selftest.conftest import TINY, small_dataset
 
@@ -12,6 +14,7 @@ BROKEN = {"tires-never": [], "tires-calls": ["L6"], "tires-pauses": ["L7"], "tir
 SUITE = "suites/latency/test_sustained.py"
 
 
+@pytest.mark.long  # three quarters of a minute; test_sustained_statistics.py finds the same faults on simulated processes
 def test_each_fault_breaks_its_own_promise(tmp_path: Path) -> None:
     """Slower after 200 calls, slow behind a pause, compiling for each number of rows."""
     data, left, said = small_dataset(tmp_path / "data"), dict(BROKEN), ""
