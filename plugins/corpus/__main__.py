@@ -18,7 +18,7 @@ from plugins.corpus.answer import answer as answer_of
 from plugins.corpus.answer import good, lines
 from plugins.corpus.page import page, pictures
 from plugins.corpus.parts import compared
-from plugins.corpus.plan import Plan, begin, key, model_of, round_off
+from plugins.corpus.plan import Plan, begin, key, round_off, subjects_of
 from plugins.corpus.sources import source_of
 from plugins.measures.corpus import distribution
 from plugins.run import environment
@@ -75,14 +75,14 @@ def _run(asked: argparse.Namespace, command: str) -> int:
     distribution.available()
     if asked.address and asked.workers == 0:
         raise BadInput("--workers 0 is for this process alone, and --address names a cluster: expected one of them")
-    source, subjects = source_of(asked.corpus.absolute()), Subjects(asked.model, asked.pretrained)
+    source, subjects = source_of(asked.corpus.absolute()), subjects_of(*Subjects(asked.model, asked.pretrained).choice)
     plan = _plan(asked, subjects)
     cells = plan.cells()
     gpu = any(cell.encoder.device == "cuda" for cell in cells)
     engine = engines.chosen(asked.workers, asked.threads, asked.address, -(-len(source) // asked.part), gpu)
     print(f"{len(source)} images, {len(cells)} cells; {engine}{_alone(engine, asked)}", file=sys.stderr)
     plan = replace(plan, round_off=round_off(subjects))
-    weights = model_of(plan.model, plan.pretrained).weights_sha256
+    weights = subjects.model.weights_sha256
     asked.out.mkdir(parents=True, exist_ok=True)
     with locked(asked.out / ".lock"):
         begin(asked.out, key(plan, source, asked.part, asked.queries, weights))

@@ -17,7 +17,7 @@ from fixtures.machine.versions import require_usable
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
 from plugins.cells.form import formed
-from plugins.corpus.plan import TOWER, Plan, model_of
+from plugins.corpus.plan import TOWER, Plan, subjects_of
 from plugins.corpus.sources import Source
 from plugins.measures.vectors.recall import Ints
 from plugins.subjects import built
@@ -63,7 +63,7 @@ class Encoders:
         import torch
 
         torch.set_num_threads(plan.threads)
-        self.plan, self.model = plan, model_of(plan.model, plan.pretrained)
+        self.plan, self.model = plan, subjects_of(plan.model, plan.pretrained).model
         self.cells = plan.cells()
         self.geometry, self.width = self.model.geometry, self.model.embed_dim
         keys = {cell.encoder for cell in self.cells}

@@ -113,7 +113,4 @@ def ranges(count: int, size: int) -> Iterable[tuple[int, int, int]]:
     return ((number, start, min(start + size, count)) for number, start in enumerate(range(0, count, size)))
 
 
-@cache
-def model_of(name: str, pretrained: str) -> Any:
-    """The model, loaded once in a process."""
-    return Subjects(name, pretrained).model
+subjects_of = cache(Subjects)  # by model and tag: the model is loaded once in a process

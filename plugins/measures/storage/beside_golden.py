@@ -7,7 +7,7 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from fixtures.capability import Array
-from plugins.measures.drift.answers.answers import Answers, GoldenAnswers
+from plugins.measures.drift.answers.answers import Answers, GoldenAnswers, Vectors
 from plugins.measures.storage.form import Form, Stored
 from plugins.measures.storage.gallery import unit
 from plugins.measures.storage.mixing import ANEW, HALF, OLD_INDEX, Bools, Change
@@ -38,9 +38,9 @@ class Filled:
 
 def filled_by(golden: GoldenAnswers) -> dict[str, Filled]:
     """Return golden's index in each form that can store so many and so wide vectors; none if a vector has no direction."""
-    queries, items = unit(golden.vectors.queries), unit(golden.vectors.items)
-    if not (np.isfinite(queries).all() and np.isfinite(items).all()):
+    if (found := _units(golden.vectors)) is None:
         return {}
+    queries, items = found
     return {name: Filled.of(form, queries, items) for name, form in forms().items() if form.can(*items.shape)}
 
 
@@ -49,10 +49,16 @@ def in_storage(filled: Mapping[str, Filled], answers: Answers, round_off: bool) 
 
     `round_off`: its vectors are within fp32 round-off of golden's.
     """
-    queries, items = unit(answers.cell.queries), unit(answers.cell.items)
-    if not (np.isfinite(queries).all() and np.isfinite(items).all()):
+    if (found := _units(answers.cell)) is None:
         return {}
+    queries, items = found
     return {name: _judged(index, queries, items, answers.golden.right, round_off) for name, index in filled.items()}
+
+
+def _units(vectors: Vectors) -> tuple[Array, Array] | None:
+    """Unit vectors of queries and items; None if one has no direction."""
+    queries, items = unit(vectors.queries), unit(vectors.items)
+    return (queries, items) if np.isfinite(queries).all() and np.isfinite(items).all() else None
 
 
 def _judged(index: Filled, queries: Array, items: Array, right: Bools, round_off: bool) -> InStorage:

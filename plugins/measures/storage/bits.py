@@ -8,6 +8,11 @@ from plugins.measures.storage.form import Form, Stored
 SHORTLIST = 4  # times k; sentence-transformers' semantic_search_faiss calls it rescore_multiplier, with 4 in its documentation
 
 
+def packed(vectors: Array) -> Stored:
+    """Return a bit for each number, set above 0: uint8 [N, D / 8]."""
+    return np.packbits(np.asarray(vectors) > 0, axis=1)
+
+
 def signs(bits: Stored, width: int) -> Array:
     """Return -1 or 1 for each number, divided by the root of `width`: unit vectors, float32 [N, width].
 
@@ -25,7 +30,7 @@ class Binary(Form):
 
     def encode(self, vectors: Array) -> Stored:
         """uint8 [N, D / 8]."""
-        return np.packbits(np.asarray(vectors) > 0, axis=1)
+        return packed(vectors)
 
     def decode(self, stored: Stored) -> Array:
         """The signs."""
@@ -41,7 +46,7 @@ class BinaryRescored(Form):
 
     def encode(self, vectors: Array) -> Stored:
         """A record [N] of `bits` uint8 [D / 8] and `kept` float32 [D]."""
-        bits, width = np.packbits(np.asarray(vectors) > 0, axis=1), vectors.shape[1]
+        bits, width = packed(vectors), vectors.shape[1]
         rows = np.empty(len(vectors), [("bits", np.uint8, bits.shape[1]), ("kept", np.float32, width)])
         rows["bits"], rows["kept"] = bits, vectors
         return rows

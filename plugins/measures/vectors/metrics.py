@@ -100,10 +100,15 @@ def norm_ratio(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> Flo
 METRICS = {"cosine_distance": cosine_distance, "max_abs": max_abs, "mean_abs": mean_abs, "norm_ratio": norm_ratio}
 
 
+def angle(distance: Float64 | float) -> Float64:
+    """Return the angle in radians between two vectors of this cosine distance [N]."""
+    return np.asarray(2 * np.arcsin(np.sqrt(np.clip(distance, 0.0, 2.0) / 2)))
+
+
 def add_angles(*distances: Float64 | float) -> Float64:
     """Return the largest cosine distance that several drifts can reach together, by the triangle inequality of angles."""
-    halves = [np.arcsin(np.sqrt(np.clip(d, 0.0, 2.0) / 2)) for d in distances]
-    return np.asarray(2 * np.sin(np.minimum(sum(halves), np.pi / 2)) ** 2)
+    together = sum(angle(each) for each in distances)
+    return np.asarray(2 * np.sin(np.minimum(together / 2, np.pi / 2)) ** 2)
 
 
 class Differences(TypedDict):

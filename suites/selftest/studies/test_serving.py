@@ -16,7 +16,7 @@ from fixtures.errors import BadInput
 from plugins.golden.verified import Golden
 from plugins.measures.latency.open_loop import Answer, arrivals, drive, figures
 from plugins.measures.latency.steady import WarmUp
-from plugins.measures.vectors.metrics import normalised
+from plugins.measures.vectors.metrics import angle, normalised
 from suites.selftest.planted import tiny as registered
 from suites.studies.serving import __main__ as command
 from suites.studies.serving import cold, indexing
@@ -27,7 +27,7 @@ from suites.studies.serving.image_server import download, image_server
 from suites.studies.serving.indexing import Index, measured, reader
 from suites.studies.serving.load import loaded
 from suites.studies.serving.note import compared, enclosed
-from suites.studies.serving.probabilities import bounds, softmax, turn
+from suites.studies.serving.probabilities import bounds, softmax
 from suites.studies.serving.run import Effort, Kept
 
 COUNT, WIDTH = 12, 8
@@ -293,14 +293,14 @@ def test_probabilities_stay_within_their_bounds() -> None:
     rng, distances = np.random.default_rng(1), np.array([1e-4, 4e-4, 2e-4, 1e-3])
     image, texts = normalised(rng.normal(size=(1, 16))), normalised(rng.normal(size=(4, 16)))
     wanted = softmax(10 * (texts @ image[0]))
-    low, high = bounds(texts @ image[0], turn(distances) + turn(np.array([1e-4])), 10.0)
+    low, high = bounds(texts @ image[0], angle(distances) + angle(np.array([1e-4])), 10.0)
     for _ in range(300):
         moved = normalised(np.array([_turned(row, d, rng) for row, d in zip(texts, distances, strict=True)]))
         found = softmax(10 * (moved @ _turned(image[0], 1e-4, rng)))
         assert (low <= found).all() and (found <= high).all()
     assert (low < wanted).all() and (wanted < high).all() and (high < 1).all()
     own = texts @ image[0]
-    angles = np.arccos(own) + np.where(np.arange(4) == 0, -1, 1) * 1.01 * (turn(distances) + turn(np.array([1e-4])))
+    angles = np.arccos(own) + np.where(np.arange(4) == 0, -1, 1) * 1.01 * (angle(distances) + angle(np.array([1e-4])))
     assert softmax(10 * np.cos(angles))[0] > high[0]
 
 
@@ -308,8 +308,8 @@ def _turned(vector: Array, distance: float, rng: np.random.Generator) -> Array:
     """A unit vector turned by exactly this cosine distance, anywhere."""
     aside = rng.normal(size=vector.shape)
     aside = normalised(aside - (aside @ vector) * vector)
-    angle = float(turn(np.array([distance]))[0])
-    return np.asarray(np.cos(angle) * vector + np.sin(angle) * aside)
+    by = float(angle(np.array([distance]))[0])
+    return np.asarray(np.cos(by) * vector + np.sin(by) * aside)
 
 
 def test_names_of_cells() -> None:

@@ -76,6 +76,9 @@ def found(searched: Searched, reference: Reference) -> dict[str, Any]:
     }
 
 
+UNCALLED = "its package is missing, and it was called"
+
+
 class Nowhere(Index):
     """Of a package that nobody has."""
 
@@ -83,13 +86,13 @@ class Nowhere(Index):
     packages, distribution = {"no_such_index": "pip install no-such-index"}, "no-such-index"
 
     def train(self, items: Array, form: Form | None) -> None:
-        raise NotImplementedError
+        raise AssertionError(UNCALLED)
 
     def store(self, items: Array) -> None:
-        raise NotImplementedError
+        raise AssertionError(UNCALLED)
 
     def search(self, queries: Array, k: int) -> Ints:
-        raise NotImplementedError
+        raise AssertionError(UNCALLED)
 
 
 class Forgetful(Nowhere):

@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import logging
 import sys
 import time
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,13 @@ from suites.studies.drift import evidence
 from suites.studies.drift.audit import Step
 from suites.studies.drift.sampling import subjects_of
 from suites.studies.drift.sections import SECTIONS, Section
+from suites.studies.quiet import quiet
 
 NAME = "drift-audit"
 DEFAULTS = "clip-conformance drift" if INSTALLED else "make drift"  # the command for the default model
 
 
+@quiet()
 def main(arguments: list[str] | None = None) -> int:
     """0 when every planted defect is named, 1 when one is not, 2 for a model that cannot be loaded, 130 if interrupted."""
     parser = argparse.ArgumentParser(prog="python -m suites.studies.drift", description=__doc__)
@@ -37,9 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     subjects = subjects_of(wanted.model, wanted.pretrained, wanted.golden)
     line = Bar()
-    logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
-    warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
-    warnings.filterwarnings("ignore", "Int8Tensor does not implement", UserWarning)  # torch's advice to torchao
     try:
         target = to_be_written(wanted.golden) / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
         if not wanted.redraw:
@@ -53,7 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     finally:
         line.finish()
-        logging.disable(logging.NOTSET)
 
 
 class Bar:

@@ -5,10 +5,8 @@ Writes golden/evidence/serving.json, .md and .svg. When it is interrupted, the s
 
 import argparse
 import hashlib
-import logging
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies import evidence
 from suites.studies.gate_power.load import Load
+from suites.studies.quiet import quiet
 from suites.studies.serving import page, plot, probabilities
 from suites.studies.serving.choice import DEFAULT, MORE, QUICK, chosen, short
 from suites.studies.serving.page_tables import LOAD, equal_rows, load_rows, steady_rows
@@ -63,12 +62,11 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return found
 
 
+@quiet()
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every vector is right, 1 if an index holds wrong ones, a probability is off or a cell fails, 2 for bad input."""
     typed, wanted = [*(sys.argv[1:] if arguments is None else arguments)], options(arguments)
     line = ProgressLine("serving")
-    logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
-    warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
     try:
         return show(measured(wanted, typed, line), wanted.golden / "evidence" / "serving.json")
     except BadInput as error:
@@ -79,7 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         line.finish()
-        logging.disable(logging.NOTSET)
 
 
 def measured(wanted: argparse.Namespace, typed: Sequence[str], line: ProgressLine) -> dict[str, Any]:

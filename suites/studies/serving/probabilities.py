@@ -12,7 +12,7 @@ from fixtures.capability import TOWERS, Array
 from fixtures.errors import Unavailable
 from fixtures.models import Model
 from plugins.golden.verified import Golden, names_of
-from plugins.measures.vectors.metrics import Float64, normalised
+from plugins.measures.vectors.metrics import Float64, angle, normalised
 from plugins.subjects import Subjects
 from suites.studies.serving.documents import DIRECTION, Pool, Subject, spread
 
@@ -73,7 +73,7 @@ def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
     for images, texts, question in questions(subjects, golden):
         cosines = _cosines(subject.embed(images.documents, "image"), subject.embed(texts.documents, "text"))
         found, wanted = softmax(scale(subjects.model) * cosines), np.array(question["golden"])
-        turns = turn(subject.from_golden(images.names, "image")) + turn(subject.from_golden(texts.names, "text"))
+        turns = angle(subject.from_golden(images.names, "image")) + angle(subject.from_golden(texts.names, "text"))
         low, high = bounds(_cosines(golden.image[images.rows], golden.text[texts.rows]), turns, scale(subjects.model))
         said.append(found.tolist())
         differences.append(found - wanted)
@@ -96,11 +96,6 @@ def softmax(logits: Float64) -> Float64:
     """float64 [K], which sum to 1."""
     shifted = np.exp(logits - logits.max())
     return np.asarray(shifted / shifted.sum())
-
-
-def turn(distance: Float64) -> Float64:
-    """The angle in radians between two vectors of this cosine distance [N]."""
-    return np.asarray(2 * np.arcsin(np.sqrt(np.clip(distance, 0.0, 2.0) / 2)))
 
 
 def bounds(cosines: Float64, turns: Float64, scale: float) -> tuple[Float64, Float64]:

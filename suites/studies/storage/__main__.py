@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import logging
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from fixtures.storage.atomic import write_text
 from plugins.measures.storage.registry import forms
 from plugins.subjects import Subjects
 from suites.studies import evidence
+from suites.studies.quiet import quiet
 from suites.studies.storage import page, plot
 from suites.studies.storage.apart import K, Reference
 from suites.studies.storage.forms import Measured
@@ -40,11 +39,10 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@quiet()
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything is measured or has its reason, 4 for bad input."""
     wanted = options(arguments)
-    logging.disable(logging.WARNING)  # open_clip says of every module that its weights are random
-    warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)  # Pillow's advice about a file of ours
     try:
         if wanted.redraw:
             return show(json.loads(TARGET.read_text(encoding="utf-8")), TARGET)
@@ -52,8 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BadInput, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 4
-    finally:
-        logging.disable(logging.NOTSET)
     if wanted.quick:
         print(page.markdown(found))
         return 0
