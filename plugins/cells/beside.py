@@ -81,7 +81,9 @@ def declared(key: EncoderKey, tower: Tower) -> float:
 
 def compared(subjects: Subjects, golden: Golden, key: EncoderKey, inputs: Beside, found: Array, what: str) -> Comparison:
     """The distances of these vectors to the reference's, with their limits."""
-    limits: NDArray[np.float64] = golden.limits_of(key.base, inputs.tower, COSINE, inputs.own_errors(subjects, key.base))
+    limits: NDArray[np.float64] = golden.on(key.device).limits_of(
+        key.base, inputs.tower, COSINE, inputs.own_errors(subjects, key.base)
+    )
     limits = np.maximum(limits, declared(key, inputs.tower))  # golden inputs may be as far from the reference, and so may these
     metric = f"cosine distance of a vector to torch eager fp32's of the same {what}"
     return Comparison(metric, cosine_distance(found, inputs.wanted), limits, inputs.names, COSINE)

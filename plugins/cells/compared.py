@@ -40,7 +40,8 @@ def compare_calls(what: str, found: Array, wanted: Array, drift: Drift, rows: Se
 def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: str) -> Drift:
     """An encoder on golden pixels or golden tokens, without the influence of a preprocessor."""
     names = names_of(subjects, "text") if tower == "text" else list(golden.pixel_names)
-    limits = {metric: golden.limits(encoder_key.base, tower, metric, names) for metric in METRICS}
+    tolerances = golden.on(encoder_key.device)
+    limits = {metric: tolerances.limits(encoder_key.base, tower, metric, names) for metric in METRICS}
     if tower == "text":
         return Drift(subjects.tokens, subjects.text_embeddings(encoder_key), golden.text, names, limits)
     loaded, rows = subjects.encoder(encoder_key), subjects.dataset.rows(golden.pixel_names)
@@ -63,7 +64,8 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | 
             f"{cell.preprocessor} declares that it differs on all images of the data set ({declared}): add others to it"
         )
     names = [images[row] for row in rows]
-    limits = {metric: golden.limits(cell.encoder.base, "image", metric, names) for metric in METRICS}
+    tolerances = golden.on(cell.encoder.device)
+    limits = {metric: tolerances.limits(cell.encoder.base, "image", metric, names) for metric in METRICS}
     limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
     found = subjects.image_embeddings(cell, encoded)[judged]
     return Drift(found, found, golden.image[rows], names, limits)

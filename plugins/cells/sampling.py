@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from plugins.report.rows import Record
 
 # With hardware support for a precision, an image takes up to 1.3 times what torch eager fp32 takes; bf16 and fp16
-# on a processor without such support take 4 to 14 times.
-SLOW = 2.0
+# on a processor without such support take 4 to 14 times, or 1.9 to 2.1 when compiled.
+SLOW = 1.6
 LONG_S = 4.0  # seconds for all images one by one; below this, a sample would save little
 BAD_LONG_S = 1.0  # the same for known-bad preprocessors, which are several
 SIZE = 64  # images: all odd ones, which have the rare traits, and scenes

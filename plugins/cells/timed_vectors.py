@@ -31,7 +31,7 @@ def timed_vectors(
     if key.base != "fp32":
         own = cosine_distance(truth.at_precision(subjects.model, key.base, inputs, tower), wanted)
     names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
-    limits = golden.limits_of(key.base, tower, COSINE, own)
+    limits = golden.on(key.device).limits_of(key.base, tower, COSINE, own)
     return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)
 
 

@@ -1,7 +1,7 @@
 """Where tolerances come from: the reference's own error at each precision, measured, times a factor, plus a floor."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -47,34 +47,51 @@ STAND_INS = "No image is opaque: measured on all as RGB, without their transpare
 
 
 def tolerances(subjects: Subjects, inputs: dict[Tower, Any], exact: dict[Tower, np.ndarray], progress: Progress) -> str:
-    """The text of tolerances.toml."""
-    lines = [
+    """The text of tolerances.toml, without its tables of devices."""
+    head = [
         f"# {TOLERANCE_RULE}",
         "# Recompute: pytest --update-golden. Tighten by hand if you like; loosening shows in the diff.",
     ]
-    work: list[tuple[str, Tower]] = [(precision, tower) for precision in PRECISIONS for tower in inputs]
+    return "\n".join([*head, tables(subjects, inputs, exact, progress, PRECISIONS)]) + "\n"
+
+
+def measured_rows(subjects: Subjects, tower: Tower) -> tuple[list[int], int]:
+    """The inputs that tolerances are measured on: so many scenes or queries come first, then all odd ones."""
+    searched = len(subjects.dataset.scenes if tower == "image" else subjects.dataset.queries)
+    rows = truth.sample(subjects.model, searched)
+    return [*rows, *range(searched, len(names_of(subjects, tower)))], len(rows)
+
+
+def tables(
+    subjects: Subjects,
+    inputs: dict[Tower, Any],
+    exact: dict[Tower, np.ndarray],
+    progress: Progress,
+    precisions: Sequence[str],
+    device: str = "cpu",
+) -> str:
+    """Tables of limits from the errors that torch eager makes on `device`; another device's tables carry its name."""
+    lines = []
+    work: list[tuple[str, Tower]] = [(precision, tower) for precision in precisions for tower in inputs]
     for step in progress(range(len(work))):
         precision, tower = work[step]
-        everything = names_of(subjects, tower)
-        searched = len(subjects.dataset.scenes if tower == "image" else subjects.dataset.queries)
-        rows = truth.sample(subjects.model, searched)
-        usual = len(rows)
-        rows += range(searched, len(everything))
+        where = f"{precision}.{tower}" if device == "cpu" else f"{precision}.{tower}.{device}"
+        everything, (rows, usual) = names_of(subjects, tower), measured_rows(subjects, tower)
         names = [everything[i] for i in rows]
-        found = truth.at_precision(subjects.model, precision, inputs[tower][rows], tower)
+        found = truth.at_precision(subjects.model, precision, inputs[tower][rows], tower, device)
         errors = {name: metric(found, exact[tower][rows]) for name, metric in METRICS.items()}
         rules = {name: (FACTOR[precision], _floor(name, exact[tower])) for name in METRICS}
         most = {name: float(values[:usual].max()) for name, values in errors.items()}
         if usual < SAMPLE:
             most["norm_ratio"] = float(errors["norm_ratio"].max())
             rules["norm_ratio"] = (round(FACTOR[precision] * widening(len(rows)), 2), rules["norm_ratio"][1])
-        lines += [f"\n[{precision}.{tower}]", *(_row(name, most[name], *rules[name]) for name in METRICS)]
+        lines += [f"\n[{where}]", *(_row(name, most[name], *rules[name]) for name in METRICS)]
         for i in range(usual, len(names)):
             worse = [name for name in METRICS if errors[name][i] > most[name]]
             if worse:
-                lines.append(f"[{precision}.{tower}.exceptions.{json.dumps(names[i], ensure_ascii=False)}]")
+                lines.append(f"[{where}.exceptions.{json.dumps(names[i], ensure_ascii=False)}]")
                 lines += [_row(name, float(errors[name][i]), *rules[name]) for name in worse]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def widening(n: int) -> float:

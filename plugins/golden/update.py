@@ -23,6 +23,7 @@ from plugins.cells.fixtures import chosen
 from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
 from plugins.golden.from_stored import FromStored
+from plugins.golden.on_device import of_devices, update_on
 from plugins.golden.verified import folder, load_golden, pixel_file, put_back
 from plugins.measures.vectors.metrics import METRICS, cosine_distance
 from plugins.run import environment
@@ -40,8 +41,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A store without an update would be ignored."""
-    if config.option.from_stored and not config.getoption("--update-golden"):
+    """A store without an update would be ignored, and so would one with an update of a device's tolerances alone."""
+    if not config.option.from_stored:
+        return
+    if config.option.device not in ("auto", "cpu"):
+        raise pytest.UsageError(
+            f"--from-stored gives vectors, --device {config.option.device} updates tolerances alone: leave one out"
+        )
+    if not config.getoption("--update-golden"):
         raise pytest.UsageError("--from-stored is for --update-golden: add that, or compare with --compare-vectors FILE")
 
 
@@ -52,7 +59,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not config.getoption("--update-golden"):
         return
     with one_sentence():
-        message = update(chosen(config), ["pytest", *map(str, config.invocation_params.args)], config.option.from_stored)
+        command, device, store = (
+            ["pytest", *map(str, config.invocation_params.args)],
+            config.option.device,
+            config.option.from_stored,
+        )
+        if device in ("auto", "cpu"):
+            message = update(chosen(config), command, store)
+        else:
+            message = update_on(chosen(config), device, command)
     pytest.exit(f"{message}\nThe golden data were rewritten, and nothing was tested: check the diff, then run the tests.", 1)
 
 
@@ -79,16 +94,17 @@ def update(subjects: Subjects, command: list[str], store: Path | None = None) ->
     errors = {
         f"{tower}.error.{name}": metric(vectors[tower], exact[tower]) for tower in vectors for name, metric in METRICS.items()
     }
+    on_devices, devices = of_devices(subjects)
     names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
     files = {
-        "tolerances.toml": tolerances(subjects, inputs, exact, partial(counted, "tolerances")).encode(),
+        "tolerances.toml": (tolerances(subjects, inputs, exact, partial(counted, "tolerances")) + on_devices).encode(),
         "preprocessing.toml": budgets(subjects, names, partial(counted, "preprocessors")).encode(),
     }
     changed = _difference(subjects, vectors)
     manifest = _manifest(
         subjects, names, command, REFERENCE_VECTORS if taken is None else f"{taken}; others: {REFERENCE_VECTORS}"
     )
-    _write(where, subjects, vectors, errors, files, manifest)
+    _write(where, subjects, vectors, errors, files, {**manifest, **({"devices": devices} if devices else {})})
     worst = max(float(v.max()) for k, v in errors.items() if k.endswith("cosine_distance"))
     error = "certified error of the golden vectors" if taken is None else f"{taken}, beside {model.id} in float64"
     return f"{where}: {changed}; {error}: cosine distance at most {worst:.2g}"

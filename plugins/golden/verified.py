@@ -4,7 +4,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,14 @@ class Golden:
     tolerances: dict[str, Any]
     preprocessing: dict[str, Any]
     squash: bool = False  # the model's geometry
+
+    def on(self, device: str) -> "Golden":
+        """The same with the device's own tolerances where some were derived on it (`--update-golden --device cuda`)."""
+        own = {
+            precision: {tower: table.get(device, table) for tower, table in towers.items()}
+            for precision, towers in self.tolerances.items()
+        }
+        return replace(self, tolerances=own)
 
     def limits(self, precision: str, tower: str, metric: str, names: Sequence[str]) -> NDArray[np.float64]:
         """The tolerance of one precision for each input [N]; raises BadInput when none was derived."""

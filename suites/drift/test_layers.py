@@ -67,6 +67,11 @@ def test_worst_inputs(
     names = [find.name for find in finds]
     found = cosine_distance(np.concatenate([encoder.encode(row[None], tower) for row in batch]), exact)
     own = np.array([find.cosine_distance[encoder_key.precision] for find in finds])
-    drift = Comparison("cosine_distance", found, golden.limits_of(encoder_key.precision, tower, "cosine_distance", own), names)
+    drift = Comparison(
+        "cosine_distance",
+        found,
+        golden.on(encoder_key.device).limits_of(encoder_key.precision, tower, "cosine_distance", own),
+        names,
+    )
     record(f"worst_inputs.{tower}", {"cosine_distance": drift.value, "limit": drift.limit, "input": names[drift.worst]})
     judge(drift)

@@ -94,7 +94,10 @@ def test_first_call(subjects: Subjects, golden: Golden, encoder_key: EncoderKey,
         whose, wanted = "golden's", (golden.image if tower == "image" else golden.text)[:1]
     names = [f"{name[0]}, call {call}" for call in range(1, len(first) + 1)]
     same = np.repeat(wanted, len(first), axis=0)
-    limits = {measure: golden.limits(encoder_key.base, tower, measure, name * len(first)) for measure in FARTHEST}
+    limits = {
+        measure: golden.on(encoder_key.device).limits(encoder_key.base, tower, measure, name * len(first))
+        for measure in FARTHEST
+    }
     drift = Drift(first, first, same, names, limits)
     for comparison in compare_calls(f"the first {len(first)} calls' vectors to {whose}", first, same, drift, range(len(first))):
         judge(comparison)

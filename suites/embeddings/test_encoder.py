@@ -149,7 +149,10 @@ def test_precision(
         judge(not others, what, precision=found.precision)
         judge(found.device == encoder_key.device, f"it runs on {found.device}, named {encoder_key.device}: {found.how}")
     if named != "fp32" and not encoder_key.policy:  # a policy is there to make the error smaller
-        own, error = golden.measured(named, tower, "cosine_distance"), drift.comparison("cosine_distance").values.max()
+        own, error = (
+            golden.on(encoder_key.device).measured(named, tower, "cosine_distance"),
+            drift.comparison("cosine_distance").values.max(),
+        )
         record(f"evidence.{tower}", {"error": float(error), "error_of_precision": own})
         more = f"its error, {error:.3g}, is too small for {named}, whose own is {own:.3g}: it ran in more"
         judge(error > own / SIGNATURE or (found and found.precision != named), more, precision=f"more than {named}")

@@ -14,7 +14,7 @@ from fixtures.progress import say
 from fixtures.storage.atomic import write_text
 from suites.studies import evidence
 from suites.studies.few import few_scenes
-from suites.studies.gpu import page, phases
+from suites.studies.gpu import page, phases, tolerances
 
 TARGET = ROOT / "golden" / "evidence" / "gpu.json"
 
@@ -33,10 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{wanted.out} exists: expected a new folder, so that no record is overwritten")
     out.mkdir(parents=True)
     rows, ends = [], time.monotonic() + wanted.seconds
-    for phase in phases.plan(wanted.device, out, few_scenes(out / "few", phases.FEW_SCENES), wanted.quick):
+    golden = tolerances.copied(out / "derived")
+    for phase in phases.plan(wanted.device, out, few_scenes(out / "few", phases.FEW_SCENES), golden, wanted.quick):
         rows.append(phases.run(phase, out, ends - time.monotonic()))
         say(f"{phase.name}: {rows[-1]['ended']}, {rows[-1].get('seconds', 0):.0f} s")
         found = {"schema": 1, "command": "make gpu-record", "device": wanted.device, **evidence.stamp(), "phases": rows}
+        found["tolerances"] = tolerances.rows(golden, wanted.device.partition(":")[0])
         write_text(out / "record.json", json.dumps(found, indent=1, ensure_ascii=False))
         write_text(out / "record.md", page.text(found))
     kept = wanted.device != "cpu" and not wanted.rehearsal

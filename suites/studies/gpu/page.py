@@ -30,6 +30,7 @@ def text(found: Row) -> str:
             [(p["phase"], *_cell(row)) for p in phases for row in p["cells"]],
         ),
         *_reasons(phases),
+        *_tolerances(found.get("tolerances", [])),
         *_roofline(phases),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -61,6 +62,19 @@ def _reasons(phases: Sequence[Row]) -> list[str]:
     first = {reason: (verdict, name) for verdict, name, reason in reversed(why)}
     lines = [f"- {verdict}, {name} and its like: {reason}" for reason, (verdict, name) in reversed(first.items())]
     return ["## Why", "", *(lines or ["All cells pass."]), ""]
+
+
+def _tolerances(rows: Sequence[Row]) -> list[str]:
+    """What the device's own limits are, divided by those that were derived on the CPU."""
+    if not rows:
+        return []
+    names = list(rows[0]["limits"])
+    cells = [
+        (r["precision"], r["tower"], *(f"{own:.2e} ({own / cpu:.2f})" for cpu, own in (r["limits"][name] for name in names)))
+        for r in rows
+    ]
+    said = "Limits from the errors that torch eager makes on the device; in brackets, divided by the CPU's."
+    return ["## Tolerances derived on the device", "", said, "", table(("precision", "tower", *names), cells)]
 
 
 def _roofline(phases: Sequence[Row]) -> list[str]:

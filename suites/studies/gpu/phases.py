@@ -34,8 +34,11 @@ class Phase:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan(device: str, out: Path, data: Path, quick: bool) -> list[Phase]:
-    """All phases. `quick` leaves out large models, for a rehearsal; `data` is the folder of the small data set."""
+def plan(device: str, out: Path, data: Path, golden: Path, quick: bool) -> list[Phase]:
+    """All phases. `quick` leaves out large models, for a rehearsal; `data` is the folder of the small data set.
+
+    Tolerances of the device are added to the golden data in the folder `golden`.
+    """
     pytest, on = ("-m", "pytest"), (f"--device={device}", f"--benchmark-storage=file://{out}/history")
     planted = ("-p", "suites.studies.gpu.planted", *REFERENCE)
     one = ("--backend=torch-eager", "--precision=fp32", *REFERENCE)
@@ -62,6 +65,7 @@ def plan(device: str, out: Path, data: Path, quick: bool) -> list[Phase]:
         Phase("gate, again", gate, 80, PASSES),
         Phase("gate, 2 % slower", gate, 80, None, {"EXTRA": SLOWER}),
         *_faults(pytest, planted, on),
+        *(_tolerances(pytest, golden, on, some) if device != "cpu" else ()),
     ]
     if not quick:
         phases += [Phase("compiled", (*pytest, *ENCODER, *REFERENCE, f"--backend={COMPILED}", *on), 180)]
@@ -74,6 +78,14 @@ def _faults(pytest: Sequence[str], planted: Sequence[str], on: Sequence[str]) ->
     for name in ("out-of-memory", "device-assert"):
         chosen = (f"--backend={name},torch-eager", "--precision=fp32")
         yield Phase(name, (*pytest, test, *planted, *chosen, *on, "--benchmark-disable"), 60, PLANTED)
+
+
+def _tolerances(pytest: Sequence[str], golden: Path, on: Sequence[str], some: Sequence[str]) -> Iterator[Phase]:
+    """The CPU's judge all phases before; how they differ from the device's own, and which cells are judged otherwise then."""
+    derived = f"--golden={golden}"
+    yield Phase("tolerances of the device", (*pytest, "--update-golden", derived, *on), 90, FAILS)  # as each update ends
+    cells = (*pytest, "suites/embeddings/test_encoder.py", *REFERENCE, *some, derived, *on)
+    yield Phase("default model, by its own tolerances", cells, 90)
 
 
 def _large(name: str, pytest: Sequence[str], out: Path, data: Path, on: Sequence[str]) -> Iterator[Phase]:

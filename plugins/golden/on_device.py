@@ -1,0 +1,105 @@
+"""`--update-golden --device cuda`: tolerances from the errors that torch eager makes on that device; the vectors stay."""
+
+import datetime
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fixtures import truth
+from fixtures.capability import Tower
+from fixtures.errors import BadInput
+from fixtures.machine.devices import DEVICES, present
+from fixtures.progress import counted
+from fixtures.storage.full_disk import writing
+from fixtures.storage.replace import replacing
+from fixtures.truth import REFERENCE
+from plugins.command_line.options import to_be_written
+from plugins.golden.derivation import measured_rows, tables
+from plugins.golden.verified import folder, load_golden
+from plugins.measures.vectors.metrics import METRICS
+from plugins.run import environment
+from plugins.subjects import Subjects
+
+TOLERANCES, MANIFEST = "tolerances.toml", "manifest.json"
+# What the device itself computes: int8 is emulated everywhere, in fp32.
+PRECISIONS = tuple(precision for precision in truth.PRECISIONS if precision != "int8")
+HEADER = re.compile(rf"^\[[^.\]]+\.(?:image|text)\.({'|'.join(DEVICES)})[.\]]")
+
+
+def update_on(subjects: Subjects, device: str, command: list[str]) -> str:
+    """Derive the device's tables and write them beside the others; returns how they differ from the CPU's."""
+    if device not in present():
+        raise BadInput(f"--update-golden --device {device}: found no such device, expected one that torch eager can run on")
+    if device == "mps":
+        raise BadInput("--update-golden --device mps: mps has no float64 to measure errors against; the CPU's tolerances hold")
+    where, model = folder(subjects), subjects.model
+    to_be_written(where.parent)
+    golden = load_golden(subjects)  # of the same weights and inputs, or it fails with a sentence
+    inputs: dict[Tower, Any] = {"image": subjects.pixels(REFERENCE).rows(range(len(golden.image))), "text": subjects.tokens}
+    exact: dict[Tower, np.ndarray] = {}
+    for tower, batch in inputs.items():
+        rows, _ = measured_rows(subjects, tower)
+        found = truth.float64(model, batch[rows], tower, partial(counted, f"{tower} float64 on {device}"), device)
+        if not np.isfinite(found).all():
+            raise BadInput(f"model {model.id} gives NaN or Inf in float64 on {device}: check the device before it sets limits")
+        exact[tower] = np.full((len(batch), found.shape[1]), np.nan)
+        exact[tower][rows] = found
+    derived = tables(subjects, inputs, exact, partial(counted, f"tolerances on {device}"), PRECISIONS, device)
+    before = (where / TOLERANCES).read_text()
+    about = {"command": " ".join(command), "date": _now(), "environment": environment.fingerprint()}
+    _write(where, f"{without(before, device).rstrip()}\n{derived}\n", device, about)
+    return "\n".join([f"{where}: tolerances of {device}, as limits divided by the CPU's:", *_beside(subjects, device)])
+
+
+def of_devices(subjects: Subjects) -> tuple[str, dict[str, Any]]:
+    """The tables of devices and what the manifest says of them, which an update of the CPU's keeps; empty if the weights or
+    inputs are others now."""
+    where = folder(subjects)
+    try:
+        load_golden(subjects)
+    except BadInput:
+        return "", {}
+    blocks = [block for block in _blocks((where / TOLERANCES).read_text()) if HEADER.match(block)]
+    return "\n" + "".join(blocks) if blocks else "", json.loads((where / MANIFEST).read_text()).get("devices", {})
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """What stands before the first table, then each table with its header."""
+    yield from re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+
+
+def without(text: str, device: str) -> str:
+    """The text of tolerances.toml without the device's tables."""
+    return "".join(block for block in _blocks(text) if not ((found := HEADER.match(block)) and found[1] == device))
+
+
+def _write(where: Path, tolerances: str, device: str, about: dict[str, Any]) -> None:
+    """The same golden data with other tolerances, in a new folder that then takes the old one's place."""
+    manifest = json.loads((where / MANIFEST).read_text())
+    manifest["files"][TOLERANCES] = hashlib.sha256(tolerances.encode()).hexdigest()
+    manifest["devices"] = {**manifest.get("devices", {}), device: about}
+    with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
+        shutil.copytree(where, work, dirs_exist_ok=True)
+        (work / TOLERANCES).write_text(tolerances)
+        (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+
+
+def _beside(subjects: Subjects, device: str) -> Iterator[str]:
+    """A line for each precision and tower."""
+    cpu = load_golden(subjects)
+    there = cpu.on(device)
+    for precision in PRECISIONS:
+        for tower in ("image", "text"):
+            ratios = (there.limits(precision, tower, m, [""]) / cpu.limits(precision, tower, m, [""]) for m in METRICS)
+            yield f"  {precision} {tower}: " + ", ".join(f"{m} {float(r[0]):.2f}" for m, r in zip(METRICS, ratios, strict=True))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
