@@ -24,7 +24,7 @@ from plugins.golden.verified import Golden, names_of
 from plugins.latency import fresh as timing
 from plugins.latency.limits import limits_in
 from plugins.measures.latency.decision import Limit
-from plugins.measures.latency.starts import Block, Decision, decide_by_starts, slow_calls
+from plugins.measures.latency.starts import Block, DecisionByStarts, decide_by_starts, slow_calls
 from plugins.measures.latency.tail import Tail, beside
 from plugins.measures.vectors.drift import Drift
 from plugins.subjects import Subjects
@@ -88,7 +88,7 @@ class Two:
 class Latencies:
     """What both sides' calls show: the middle, and slow calls of ours beside the other's."""
 
-    middle: Decision
+    middle: DecisionByStarts
     tails: list[Tail]
 
     @property
