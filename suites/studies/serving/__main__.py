@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.cell_names import short
 from fixtures.datasets import DEFAULT as DATASET
 from fixtures.errors import BadInput
 from fixtures.models import DEFAULT as MODEL
@@ -26,7 +27,7 @@ from suites.studies import evidence
 from suites.studies.gate_power.load import Load
 from suites.studies.quiet import quiet
 from suites.studies.serving import page, plot, probabilities
-from suites.studies.serving.choice import DEFAULT, MORE, QUICK, chosen, short
+from suites.studies.serving.choice import DEFAULT, MORE, QUICK, chosen
 from suites.studies.serving.page_tables import LOAD, equal_rows, load_rows, steady_rows
 from suites.studies.serving.run import FULL, SECTIONS, Kept, Run
 from suites.studies.serving.run import QUICK as QUICK_EFFORT

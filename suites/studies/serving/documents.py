@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from fixtures.capability import Array, Preprocessor, Tower
+from fixtures.cell_names import Key, short
 from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput
 from fixtures.progress import ticking
@@ -21,7 +22,6 @@ from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.measures.vectors.metrics import Comparison, Float64, add_angles, cosine_distance
 from plugins.serving.answers import Answers
 from plugins.subjects import Subjects
-from suites.studies.serving.choice import Key, short
 
 if TYPE_CHECKING:
     from PIL import Image
