@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
+from plugins.measures.share import share_interval
 from plugins.measures.vectors.metrics import Float64, normalised
 
 Ints = NDArray[np.int64]
@@ -75,13 +76,11 @@ class Flips:
 
     def interval_at(self, confidence: float) -> tuple[float, float]:
         """Return the exact conditional (McNemar) interval: Clopper-Pearson on the share of hits won among all flips."""
-        from scipy.stats import binomtest
-
         flips = self.won + self.lost
         if flips == 0:
             return (0.0, 0.0)
-        share = binomtest(self.won, flips).proportion_ci(confidence, method="exact")
-        return (100 * flips * (2 * share.low - 1) / self.n, 100 * flips * (2 * share.high - 1) / self.n)
+        low, high = share_interval(self.won, flips, confidence)
+        return (100 * flips * (2 * low - 1) / self.n, 100 * flips * (2 * high - 1) / self.n)
 
     @property
     def kept(self) -> bool:
