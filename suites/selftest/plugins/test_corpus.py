@@ -5,9 +5,13 @@ import os
 import signal
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fixtures.capability import Array, Geometry
+from fixtures.preprocessors.original_clip import OriginalClip
+from fixtures.registry import preprocessors
 from plugins.corpus import work
 from plugins.corpus.cells import named
 from plugins.corpus.engine import Engine, chosen
@@ -92,6 +96,21 @@ def test_another_corpus_is_refused(whole: Path, corpus: Path, capsys: pytest.Cap
     assert run(corpus, whole, "--cells=torch-eager-fp16") == 4
     assert "begun with other cells" in capsys.readouterr().err
     assert run(corpus, whole, CELLS) == 0
+
+
+def test_pixels_of_another_form(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost their cell's images, and no more."""
+
+    class Words(OriginalClip):
+        name = "words"
+
+        def transform(self, decoded: Any, geometry: Geometry) -> Array:
+            return super().transform(decoded, geometry).astype(str)
+
+    monkeypatch.setitem(preprocessors(), "words", Words())
+    assert run(corpus, tmp_path / "out", "--cells=torch-eager-fp32,torch-eager-fp32-words") == 1
+    good, bad = answer(tmp_path / "out")["cells"]
+    assert (good["failed"]["count"], bad["failed"]["count"], bad["class"]) == (0, IMAGES - 1, "broken")
 
 
 def test_a_damaged_part_is_named(whole: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
