@@ -50,6 +50,7 @@ class LoadedEncoder:
     first: dict[str, list[Array]]  # what each tower's calls returned until they were steady: one image, one text [1, D]
     rows: dict[bytes, Array] = field(default_factory=dict)
     warned: list[str] = field(default_factory=list)  # warnings of libraries during the build
+    eager: dict[str, Encoder] = field(default_factory=dict)  # by precision: what timed vectors are compared with, a while
     changed: dict[str, str] = field(default_factory=dict)  # by tower: results that later calls changed
 
     @property
