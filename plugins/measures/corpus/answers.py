@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from fixtures.capability import Array
-from plugins.measures.share import share_interval
 from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import Ints
+from plugins.measures.vectors.share import share_interval
 
 Bools = NDArray[np.bool_]
 DIGITS = 12  # of a cosine that count: the last ones of a float64 product depend on where in a matrix it stands

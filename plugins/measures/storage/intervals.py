@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
-from plugins.measures.share import share_interval
 from plugins.measures.vectors.metrics import Float64
+from plugins.measures.vectors.share import share_interval
 
 SEED = 20261130
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
-from plugins.measures.share import share_interval
 from plugins.measures.vectors.metrics import Float64, normalised
+from plugins.measures.vectors.share import share_interval
 
 Ints = NDArray[np.int64]
 K = (1, 5, 10)

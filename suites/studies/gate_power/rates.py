@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from plugins.measures.share import share_interval
+from plugins.measures.vectors.share import share_interval
 from suites.studies.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
 
 CONFIDENCE = 0.95

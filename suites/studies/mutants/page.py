@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from fixtures import ROOT
-from plugins.measures.share import share_interval
+from plugins.measures.vectors.share import share_interval
 from plugins.report.layout import code, table
 
 Row = dict[str, Any]
