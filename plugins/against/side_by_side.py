@@ -49,7 +49,7 @@ class Two:
                 opened = self.sides[0].begin()
                 if not Path(opened["file"]).resolve().is_relative_to(side.root):
                     raise RuntimeError(f"it imported the backend from {opened['file']}, expected from {side.root}")
-                worker.limit_s = limit_s
+                self.sides[0].answers_within(limit_s)
         except BaseException:
             self.end()
             raise
@@ -59,8 +59,8 @@ class Two:
         parts = [batch[i : i + BATCH] for i in range(0, len(batch), BATCH)]
         found = []
         for side in self.sides:
-            opened = side.opened[-1] if side.alive else side.begin()
-            encoder = WorkerEncoder(side.worker, opened["max_batch"])
+            opened = side.opened[-1] if side.process else side.begin()
+            encoder = WorkerEncoder(side.started, opened["max_batch"])
             found.append(np.concatenate([encoder.encode(part, tower) for part in parts]))
         return found[0], found[1]
 
@@ -81,6 +81,7 @@ class Two:
     def end(self) -> None:
         """End both workers."""
         for side in self.sides:
+            side.leave()
             side.worker.end()
 
 
