@@ -151,7 +151,7 @@ class Subjects:
                 with watch().leaving(name):
                     for image in self.dataset.images:
                         row = read(preprocessor, reference, self.dataset, image, geometry)
-                        keys.append(hashlib.sha256(row.tobytes()).digest())
+                        keys.append(hashlib.sha256(row.data).digest())
                         self._store.setdefault(keys[-1], frozen(row))
                 self._pixels[name] = Pixels(keys, self._store)
             except CannotRead as reason:
