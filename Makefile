@@ -75,13 +75,13 @@ inputs: $(READY)
 gate-power: $(READY)  # real commands, for many hours; ARGS=--quick for 10 minutes, ARGS="--hours 3 --only 'against/*'" for some of them
 	$(RUN) -m suites.studies.gate_power.commands $(ARGS)
 
-gate-power-in-process: $(READY)  # two functions: over an hour; ARGS="--trials 5 --seconds 0.5" for a quick look
+gate-power-in-process: $(READY)  # two functions: two hours; ARGS="--trials 5 --seconds 0.5" for a quick look
 	$(RUN) -m suites.studies.gate_power $(ARGS)
 
 faults: $(READY)  # about 10 minutes; ARGS="--only crop" for some of them
 	$(RUN) -m suites.studies.faults $(ARGS)
 
-mutants: $(READY)  # 45 minutes for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
+mutants: $(READY)  # 80 minutes for 1000 draws; ARGS="--draws 50" for a quick look, ARGS="--number 7" for one of them
 	$(RUN) -m suites.studies.mutants $(ARGS)
 
 proof: $(READY)  # over an hour: clean runs, kills, counted examples, a soak, seeds of fresh inputs
@@ -111,7 +111,7 @@ gpu-pack: $(READY)  # what a machine with a GPU and no network needs, in parts o
 versions: $(READY)  # over an hour, and 9 GB of disk for a while; ARGS="--only torch2.11" for some of them
 	$(RUN) -m suites.studies.versions_tried $(ARGS)
 
-processors: $(READY) $(OWN)  # about an hour, and qemu-user for what has to be emulated; goes on where it was
+processors: $(READY) $(OWN)  # about 7 hours, most of them with qemu-user for what has to be emulated; goes on where it was
 	$(RUN) -m suites.studies.processors $(ARGS)
 
 preprocessors: $(READY)  # half an hour, and an otherwise idle machine; ARGS=--quick for a few minutes
@@ -120,7 +120,7 @@ preprocessors: $(READY)  # half an hour, and an otherwise idle machine; ARGS=--q
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.studies.drift $(ARGS)
 
-storage: $(READY)  # under 10 minutes; ARGS=--quick for a look, which writes nothing
+storage: $(READY)  # a quarter of an hour; ARGS=--quick for a look, which writes nothing
 	$(RUN) -m suites.studies.storage $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet $(ARGS)

@@ -13,6 +13,7 @@ PLUGINS = [
     "plugins.run.bad_input",
     "plugins.command_line.outside",
     "plugins.cells.matrix",
+    "plugins.cells.on_request",
     "plugins.run.progress",
     "plugins.cells.promises",
     "plugins.command_line.promise_list",

@@ -50,6 +50,7 @@ class LoadedEncoder:
     first: dict[str, list[Array]]  # what each tower's calls returned until they were steady: one image, one text [1, D]
     rows: dict[bytes, Array] = field(default_factory=dict)
     warned: list[str] = field(default_factory=list)  # warnings of libraries during the build
+    eager: dict[str, Encoder] = field(default_factory=dict)  # by precision: what timed vectors are compared with, a while
     changed: dict[str, str] = field(default_factory=dict)  # by tower: results that later calls changed
 
     @property
@@ -150,7 +151,7 @@ class Subjects:
                 with watch().leaving(name):
                     for image in self.dataset.images:
                         row = read(preprocessor, reference, self.dataset, image, geometry)
-                        keys.append(hashlib.sha256(row.tobytes()).digest())
+                        keys.append(hashlib.sha256(row.data).digest())
                         self._store.setdefault(keys[-1], frozen(row))
                 self._pixels[name] = Pixels(keys, self._store)
             except CannotRead as reason:

@@ -8,10 +8,10 @@ import pytest
 
 from fixtures.capability import TOWERS
 from fixtures.cells import EncoderKey
-from fixtures.errors import BadInput
 from plugins.against.side_by_side import ANSWER_S, SideBySide
 from plugins.against.sides import Choice, Code
 from plugins.cells.matrix import subject
+from plugins.cells.on_request import on_request
 from plugins.cells.promises import promise
 from plugins.golden.verified import Golden
 from plugins.report.form import Row
@@ -41,21 +41,17 @@ def asked(config: pytest.Config) -> bool:
     return bool(config.getoption("--against") or config.getoption("--against-python"))
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_configure(config: pytest.Config) -> None:
     """The suite is collected only if there is another side to compare with."""
-    if collection_path == config.rootpath / SUITE and not asked(config) and not config.getoption("--promises"):
-        return True
-    return None
+    on_request(config, SUITE, asked, "compares two versions: expected --against=REVISION, --against-python=PYTHON or both")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End the run if the other side is missing, or is an unknown revision or interpreter."""
+    """End the run if the other side is an unknown revision or interpreter."""
     chosen = [item for item in items if item.path.is_relative_to(config.rootpath / SUITE)]
-    if not chosen or config.getoption("--promises"):
+    if not chosen or not asked(config) or config.getoption("--promises"):
         return
-    if not asked(config):
-        raise BadInput(f"{SUITE} compares two versions: expected --against=REVISION, --against-python=PYTHON or both")
     with closing(Choice(config)) as choice:
         for name in dict.fromkeys(key.backend for item in chosen if isinstance(key := subject(item), EncoderKey)):
             choice.check(Code.of(name))

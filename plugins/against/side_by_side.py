@@ -24,7 +24,7 @@ from plugins.golden.verified import Golden, names_of
 from plugins.latency import fresh as timing
 from plugins.latency.limits import limits_in
 from plugins.measures.latency.decision import Limit
-from plugins.measures.latency.starts import Block, Decision, decide_by_starts, slow_calls
+from plugins.measures.latency.starts import Block, DecisionByStarts, decide_by_starts, slow_calls
 from plugins.measures.latency.tail import Tail, beside
 from plugins.measures.vectors.drift import Drift
 from plugins.subjects import Subjects
@@ -49,7 +49,7 @@ class Two:
                 opened = self.sides[0].begin()
                 if not Path(opened["file"]).resolve().is_relative_to(side.root):
                     raise RuntimeError(f"it imported the backend from {opened['file']}, expected from {side.root}")
-                worker.limit_s = limit_s
+                self.sides[0].answers_within(limit_s)
         except BaseException:
             self.end()
             raise
@@ -59,8 +59,8 @@ class Two:
         parts = [batch[i : i + BATCH] for i in range(0, len(batch), BATCH)]
         found = []
         for side in self.sides:
-            opened = side.opened[-1] if side.alive else side.begin()
-            encoder = WorkerEncoder(side.worker, opened["max_batch"])
+            opened = side.opened[-1] if side.process else side.begin()
+            encoder = WorkerEncoder(side.started, opened["max_batch"])
             found.append(np.concatenate([encoder.encode(part, tower) for part in parts]))
         return found[0], found[1]
 
@@ -81,6 +81,7 @@ class Two:
     def end(self) -> None:
         """End both workers."""
         for side in self.sides:
+            side.leave()
             side.worker.end()
 
 
@@ -88,7 +89,7 @@ class Two:
 class Latencies:
     """What both sides' calls show: the middle, and slow calls of ours beside the other's."""
 
-    middle: Decision
+    middle: DecisionByStarts
     tails: list[Tail]
 
     @property

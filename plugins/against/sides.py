@@ -8,9 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from fixtures import IMPORTED_FROM, INSTALLED, PLACE, ROOT
@@ -44,23 +42,6 @@ class Code:
         return cls(f"{kind.__module__}:{kind.__qualname__}", root, file.relative_to(root))
 
 
-class SideWorker(Worker):
-    """A worker whose errors say which side it is."""
-
-    what: str
-
-    def ask(self, operation: str, *arguments: Any, batch: np.ndarray | None = None) -> Any:
-        """Start the worker."""
-        try:
-            return super().ask(operation, *arguments, batch=batch)
-        except Unavailable as reason:
-            raise Unavailable(f"{self.what}: {reason}") from reason
-        except RuntimeError as error:
-            if self.what in str(error):
-                raise
-            raise RuntimeError(f"{self.what}: {error}") from error
-
-
 @dataclass(frozen=True)
 class Side:
     """One side: an interpreter and the folders that it imports from."""
@@ -71,14 +52,14 @@ class Side:
     root: Path  # where the backend must come from
     folder: Path  # where it runs; searched last, as in the run itself
 
-    def start(self, name: str, code: Code) -> SideWorker:
+    def start(self, name: str, code: Code) -> Worker:
         """Start a worker. Its builds are cached per code version, which the cache key of a build does not include."""
         digest = hashlib.sha256()
         for file in sorted(_sources((*self.paths, self.folder), code)):
             digest.update(file.read_bytes())
         cache = CACHE.resolve() / f"against-{digest.hexdigest()[:16]}"
         environment = {"CLIP_CONFORMANCE_CACHE": str(cache)}
-        worker = SideWorker(f"{name} in {self.what}", self.python, self.paths, self.folder, environment, [self.folder])
+        worker = Worker(f"{name} in {self.what}", self.python, self.paths, self.folder, environment, [self.folder])
         worker.what = self.what
         return worker
 

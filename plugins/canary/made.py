@@ -4,7 +4,7 @@ import numpy as np
 
 from fixtures.capability import Array
 from fixtures.datasets.made import encoded
-from fixtures.preprocessors._shared import MEAN, STD
+from fixtures.preprocessors._shared import to_8_bits
 from plugins.subjects import Subjects
 
 BLOCKS = 16  # a side
@@ -19,13 +19,13 @@ def mirrored(pixels: Array) -> list[bytes]:
     """
     from PIL import Image
 
-    picture = np.clip((pixels.transpose(1, 2, 0) * STD + MEAN) * 255, 0, 255)
+    picture = to_8_bits(pixels)
     size = len(picture)
     at = np.arange(size) * BLOCKS // size
     centres = (2 * np.arange(BLOCKS) + 1) * size // (2 * BLOCKS)
     small = picture[np.ix_(centres, centres)]
     small[0] = small.mean(axis=(0, 1))
-    blocks = small.astype(np.uint8)[np.ix_(at, at)]
+    blocks = small[np.ix_(at, at)]
     return [encoded(Image.fromarray(np.ascontiguousarray(each)), "PNG", optimize=True) for each in (blocks, blocks[:, ::-1])]
 
 

@@ -4,14 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fixtures.capability import Array, Preprocessor, installed
 from fixtures.datasets import Trait, traits_of
 from fixtures.datasets.made import made
 from fixtures.images import decoded, opened
 from fixtures.storage.cache import cached
 from fixtures.truth import REFERENCE
+from plugins.cells.pixels import checked
 from plugins.cells.shared import frozen
 from plugins.subjects import Subjects
 
@@ -60,8 +59,7 @@ def made_pixels(subjects: Subjects, preprocessor: Preprocessor) -> list[tuple[Ma
 
     def pixels(file: MadeFile) -> Array | Exception:
         try:
-            found = frozen(np.array(preprocessor(file.path, geometry), np.float32))
-            return found if found.shape == file.wanted.shape else ValueError(f"pixels of shape {found.shape}")
+            return frozen(checked(preprocessor(file.path, geometry), preprocessor, geometry))
         except Exception as error:
             return error
 

@@ -45,10 +45,14 @@ def raw(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, i
 
 def read(preprocessor: Preprocessor, reference: Preprocessor, dataset: Dataset, image: str, geometry: Geometry) -> Array:
     """A copy of the preprocessor's pixels, float32 [3, R, R]; raises as `raw` does, and CannotRead for another shape."""
-    found, wanted = raw(preprocessor, reference, dataset, image, geometry), (3, geometry.size, geometry.size)
+    found = raw(preprocessor, reference, dataset, image, geometry)
+    return checked(found, preprocessor, geometry, f" for image {dataset.path(image)}")
+
+
+def checked(found: object, preprocessor: Preprocessor, geometry: Geometry, of: str = "") -> Array:
+    """A copy of what a preprocessor gives, float32 [3, R, R]; raises CannotRead, which says `of` what, for another form."""
+    wanted = (3, geometry.size, geometry.size)
     if not isinstance(found, np.ndarray) or found.shape != wanted or found.dtype.kind not in "fiu":
-        shape = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-        raise CannotRead(
-            f"{preprocessor.name} gives {shape} for image {dataset.path(image)}: expected float32 of shape {wanted}"
-        )
+        form = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise CannotRead(f"{preprocessor.name} gives {form}{of}: expected float32 of shape {wanted}")
     return np.array(found, np.float32, order="C")

@@ -17,6 +17,7 @@ from fixtures.datasets import Dataset
 from fixtures.errors import Unavailable
 from fixtures.machine.versions import require_usable
 from fixtures.registry import backends, preprocessors
+from fixtures.spaced import spaced
 from fixtures.truth import REFERENCE
 from plugins.cells.given_back import CannotRun
 from plugins.cells.matrix import subject
@@ -122,8 +123,8 @@ def _runs(key: EncoderKey) -> bool:
 def spread(dataset: Dataset) -> list[int]:
     """Rows of SIZE images: all odd ones, the rest evenly spaced scenes, but no fewer than FEWEST_SCENES."""
     scenes = len(dataset.scenes)
-    wanted = min(scenes, max(SIZE - len(dataset.odd), FEWEST_SCENES))
-    return [*(i * scenes // wanted for i in range(wanted)), *range(scenes, len(dataset.images))]
+    wanted = max(SIZE - len(dataset.odd), FEWEST_SCENES)
+    return [*spaced(scenes, wanted, last=False), *range(scenes, len(dataset.images))]
 
 
 def whole_s(subjects: Subjects, key: EncoderKey) -> float:

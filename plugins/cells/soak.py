@@ -1,10 +1,9 @@
 """`--soak SECONDS`: calls each encoder for that long, and says how rare a fault it would have found."""
 
-from pathlib import Path
-
 import pytest
 
 from fixtures.capability import TOWERS
+from plugins.cells.on_request import on_request
 from plugins.report.layout import columns
 from plugins.report.rows import RESULTS
 
@@ -29,11 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("clip-conformance").addoption("--soak", type=seconds, metavar="SECONDS", help=text)
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_configure(config: pytest.Config) -> None:
     """The soak is collected only if a time is given."""
-    if collection_path == config.rootpath / SUITE and not config.getoption("--soak") and not config.getoption("--promises"):
-        return True
-    return None
+    on_request(config, SUITE, lambda config: bool(config.getoption("--soak")), "calls encoders for a time: add --soak=SECONDS")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

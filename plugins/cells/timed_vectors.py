@@ -3,7 +3,7 @@
 import numpy as np
 
 from fixtures import truth
-from fixtures.capability import Array, Tower
+from fixtures.capability import TOWERS, Array, Tower
 from fixtures.cells import EncoderKey
 from plugins.cells.new_inputs import Batch
 from plugins.golden.verified import Golden
@@ -22,14 +22,20 @@ def timed_vectors(
     size on whatever processor, that is said already: there L1 asks only whether a vector is another one while it is timed.
     """
     inputs: Batch = np.concatenate(batches)  # type: ignore[assignment]  # all pixels or all tokens
+    loaded = subjects.encoder(key)
+
+    def eager(precision: str) -> Array:
+        if precision not in loaded.eager:
+            loaded.eager[precision] = truth.eager(subjects.model, precision)
+        return truth.one_by_one(loaded.eager[precision], inputs, tower)
+
     if "E2" in key.known_failures(tower):
-        encoder = subjects.encoder(key).formed
-        whose, wanted = "the encoder's own, not timed", np.concatenate([encoder.encode(batch, tower) for batch in batches])
+        whose, wanted = "the encoder's own, not timed", truth.one_by_one(loaded.formed, inputs, tower)
     else:
-        whose, wanted = "torch eager fp32's", truth.reference(subjects.model, inputs, tower, iter)
-    own = np.zeros(len(inputs))
-    if key.base != "fp32":
-        own = cosine_distance(truth.at_precision(subjects.model, key.base, inputs, tower), wanted)
+        whose, wanted = "torch eager fp32's", eager("fp32")
+    own = np.zeros(len(inputs)) if key.base == "fp32" else cosine_distance(eager(key.base), wanted)
+    if tower == TOWERS[-1]:
+        loaded.eager.clear()  # which takes as much memory as the encoder
     names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
     limits = golden.on(key.device).limits_of(key.base, tower, COSINE, own)
     return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)

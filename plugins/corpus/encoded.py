@@ -17,6 +17,7 @@ from fixtures.machine.versions import require_usable
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
 from plugins.cells.form import formed
+from plugins.cells.pixels import checked
 from plugins.corpus.plan import TOWER, Plan, subjects_of
 from plugins.corpus.sources import Source
 from plugins.measures.vectors.recall import Ints
@@ -137,20 +138,14 @@ class Encoders:
         """By preprocessor; each decodes from a file, as it does in service."""
         file.write_bytes(content)
         found: Pixels = {}
-        wanted = (3, self.geometry.size, self.geometry.size)
         for preprocessor in self.preprocessors:
             try:
                 with QUIET:
-                    pixels = preprocessor(str(file), self.geometry)
+                    found[preprocessor.name] = checked(preprocessor(str(file), self.geometry), preprocessor, self.geometry)
             except Exception as error:  # decoders raise anything on a damaged file
                 found[preprocessor.name] = (
                     " ".join(str(error).replace(str(file), "it").split())[:LONGEST] or type(error).__name__
                 )
-                continue
-            if not isinstance(pixels, np.ndarray) or pixels.shape != wanted:
-                found[preprocessor.name] = f"{preprocessor.name} gives no pixels of shape {wanted}"
-                continue
-            found[preprocessor.name] = np.array(pixels, np.float32, order="C")
         return found
 
 

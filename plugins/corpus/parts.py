@@ -8,10 +8,11 @@ import numpy as np
 
 from fixtures.errors import BadInput
 from fixtures.progress import ProgressLine
+from fixtures.spaced import spaced
 from fixtures.storage.atomic import write_bytes
 from plugins.corpus.engine import Engine
 from plugins.corpus.found import Found, Queries
-from plugins.corpus.plan import Plan, ranges, spaced
+from plugins.corpus.plan import Plan, ranges
 from plugins.corpus.sources import Source
 from plugins.corpus.work import Compare, Encode, Task
 
@@ -37,7 +38,7 @@ def compared(plan: Plan, source: Source, out: Path, size: int, count: int, engin
 
 def _queries(plan: Plan, source: Source, out: Path, size: int, count: int, engine: Engine) -> Queries:
     """A fixed sample, evenly spaced: it does not depend on how parts are cut or who computes them."""
-    places = spaced(count, len(source))
+    places = spaced(len(source), count)
     tasks: list[Task] = [
         {"number": number, "start": start, "source": source.chosen(places[start:stop])}
         for number, start, stop in ranges(len(places), size)

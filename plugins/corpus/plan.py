@@ -7,8 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fixtures.capability import Tower
 from fixtures.cells import Cell
 from fixtures.errors import BadInput
@@ -101,11 +99,6 @@ def begin(out: Path, found: dict[str, Any]) -> None:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
-
-
-def spaced(count: int, of: int) -> list[int]:
-    """At most `count` of `of` places, evenly spaced."""
-    return [int(place) for place in np.linspace(0, of - 1, min(count, of)).round()]
 
 
 def ranges(count: int, size: int) -> Iterable[tuple[int, int, int]]:

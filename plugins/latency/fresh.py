@@ -11,6 +11,7 @@ import numpy as np
 from fixtures.capability import Array, Encoder, Tower
 from fixtures.worker.client import Worker
 from fixtures.worker.server import timed_calls
+from fixtures.worker.start import Start
 from plugins.cells.new_inputs import Batch, NewInputs
 from plugins.measures.latency.starts import LOOKS_AT, Block
 from plugins.measures.latency.steady import warm_up
@@ -20,26 +21,35 @@ WARM_UP_S = 0.5  # of a side in a start; a percentile of its calls stands for it
 
 @dataclass
 class Side:
-    """An encoder that is built anew in a new process for each start: `worker` forks, and the fork opens `cell`."""
+    """An encoder that is built anew in a new process for each start, a fork of `worker` that opens `cell`."""
 
     worker: Worker
     cell: tuple[Any, ...]  # arguments of Server.open_cell
-    alive: bool = False
+    process: Start | None = None  # of the start that goes on
     opened: list[dict[str, Any]] = field(default_factory=list)  # by start: open_cell's answer, and the first call's seconds
     looked_at: list[tuple[Batch, Array]] = field(default_factory=list)  # by start: an input and its vector
 
     def begin(self) -> dict[str, Any]:
         """Start a process. Raises Unavailable, or RuntimeError if the encoder cannot be built there."""
-        self.worker.ask("fork")
-        self.alive = True
-        self.opened.append(self.worker.ask("open_cell", *self.cell))
+        self.process = Start(self.worker)
+        self.opened.append(self.process.ask("open_cell", *self.cell))
         return self.opened[-1]
 
     def leave(self) -> None:
-        """End the process."""
-        if self.alive:
-            self.alive = False
-            self.worker.ask("leave")
+        """End the process, which may have ended or hung."""
+        if self.process:
+            self.process.end()
+        self.process = None
+
+    @property
+    def started(self) -> Start:
+        """The process of the start that goes on."""
+        assert self.process, "a side begins before it is asked"
+        return self.process
+
+    def answers_within(self, seconds: float) -> None:
+        """From here on an answer that takes longer is an error."""
+        self.worker.limit_s = self.started.limit_s = seconds
 
     def block(self, inputs: NewInputs, tower: Tower, rests: bool) -> Block:
         """Timed calls there, each on a new input; if it `rests`, it does so before several calls, never before a single one."""
@@ -48,13 +58,13 @@ class Side:
 
     def timed(self, batch: np.ndarray, tower: Tower, at_once: int = 1, rest: bool = False) -> tuple[list[float], list[float]]:
         """A call there for every `at_once` rows: the seconds of each, and those that it waited for a processor."""
-        seconds, waited = self.worker.ask("timed", tower, at_once, rest, batch=batch)
+        seconds, waited = self.started.ask("timed", tower, at_once, rest, batch=batch)
         self._last: Batch = batch[-1:]
         return seconds, waited
 
     def look(self) -> None:
         """Keep the last timed call's input and vector."""
-        self.looked_at.append((self._last, self.worker.ask("results")[-1:]))
+        self.looked_at.append((self._last, self.started.ask("results")[-1:]))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from plugins.latency.starting import Starting, slower, starting
 from plugins.latency.trend import FEWEST_RUNS, trend
 from plugins.measures.latency.decision import Limit, Verdict
 from plugins.measures.latency.level import Level
-from plugins.measures.latency.starts import Decision, Start, decide_by_starts, slow_calls
+from plugins.measures.latency.starts import DecisionByStarts, Start, decide_by_starts, slow_calls
 from plugins.measures.latency.tail import Slow, Tail
 
 Name = tuple[str, str, str]
@@ -32,7 +32,7 @@ class Outcome:
     """The result of one comparison; true unless the cell is slower than allowed."""
 
     name: Name
-    decision: Decision
+    decision: DecisionByStarts
     against: Against | None  # the baseline, if there is one
     before: list[Stored]  # all stored runs of the cell on this machine, oldest first
     slow: tuple[Slow, Slow]  # ours and the reference's

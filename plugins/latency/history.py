@@ -11,7 +11,7 @@ import numpy as np
 from fixtures.errors import BadInput
 from plugins.latency.adapter import BenchmarkSession
 from plugins.latency.machine import machine
-from plugins.measures.latency.starts import Decision, Start
+from plugins.measures.latency.starts import DecisionByStarts, Start
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
 SLOW = "slow_calls"  # in it: both sides' counts; runs that were stored before they were counted have none
@@ -22,7 +22,7 @@ ANY_MACHINE = "*/[0-9][0-9][0-9][0-9]_"
 JUDGED_GOOD = ("pass", "recorded", "refined")
 
 
-def stored_form(cell: str, tower: str, reference: str, decision: Decision, verdict: str) -> dict[str, Any]:
+def stored_form(cell: str, tower: str, reference: str, decision: DecisionByStarts, verdict: str) -> dict[str, Any]:
     """The form of a comparison in extra_info: the log ratio of each start, the level that they give, and what starting took."""
     starts, found = decision.starts, decision.found.interval(0.95)
     return {

@@ -1,14 +1,12 @@
 """Promises of sustained load: collected only in runs that compare or store latency, because they take seconds a tower."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from fixtures.capability import Tower
 from fixtures.cells import EncoderKey
-from fixtures.errors import BadInput
 from plugins.cells.new_inputs import new_inputs
+from plugins.cells.on_request import on_request
 from plugins.cells.promises import promise
 from plugins.latency.fresh import Side
 from plugins.latency.gate import GATE
@@ -23,21 +21,10 @@ LONG = 40  # texts in one, which is cut at the end of the model's context
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_configure(config: pytest.Config) -> None:
     """Collected if latency is compared or stored, and not disabled."""
-    if collection_path == config.rootpath / SUITE and not _asked(config) and not config.getoption("--promises"):
-        return True
-    return None
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End the run if the suite is named where it is not collected."""
-    named = any(item.path == config.rootpath / SUITE for item in items)
-    if named and not _asked(config) and not config.getoption("--promises"):
-        raise BadInput(
-            f"{SUITE} belongs to runs that compare or store latency: add --benchmark-compare or --benchmark-autosave"
-        )
+    missing = "belongs to runs that compare or store latency: add --benchmark-compare or --benchmark-autosave"
+    on_request(config, SUITE, _asked, missing)
 
 
 def _asked(config: pytest.Config) -> bool:

@@ -32,6 +32,8 @@ class Timings:
             import open_clip  # noqa: F401 - what takes longest to import, once for all forks
 
             self.workers = Forked("a comparison"), Forked("its reference")
+            for worker in self.workers:
+                worker.limit_s = config.getoption("--test-limit")
 
     def of(self, subjects: Subjects, key: EncoderKey, tower: Tower) -> Timing:
         """How this encoder's tower is timed."""

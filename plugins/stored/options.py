@@ -14,6 +14,7 @@ from fixtures.cells import EncoderKey
 from fixtures.errors import Unavailable
 from plugins.cells.beside import declared
 from plugins.cells.fixtures import subjects_of
+from plugins.cells.on_request import on_request
 from plugins.golden.verified import Golden, load_golden, names_of
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import METRICS, Comparison, add_angles
@@ -37,11 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--compare-vectors", type=Path, metavar="FILE", help=text)
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_configure(config: pytest.Config) -> None:
     """Stored vectors are compared only if there are any."""
-    if collection_path == config.rootpath / SUITE and not config.option.compare_vectors and not config.getoption("--promises"):
-        return True
-    return None
+    missing = "compares with stored vectors: add --compare-vectors=FILE"
+    on_request(config, SUITE, lambda config: bool(config.option.compare_vectors), missing)
 
 
 class StoredVectors:

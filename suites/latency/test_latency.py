@@ -5,6 +5,7 @@ import pytest
 
 from fixtures.capability import Preprocessor, Tower
 from fixtures.cells import Cell, EncoderKey
+from fixtures.spaced import spaced
 from plugins.cells.form import formed
 from plugins.cells.new_inputs import new_inputs
 from plugins.cells.promises import Judge
@@ -68,7 +69,7 @@ def test_encode(
     inputs_of = [batch.tobytes() for batch in batches[: len(results)]]
     others = sum(given.setdefault(vector.tobytes(), each) != each for vector, each in zip(vectors, inputs_of, strict=True))
     judge(not others, f"{others} of {len(vectors)} timed calls gave the vector of another input")
-    chosen = sorted({int(i) for i in np.linspace(0, len(vectors) - 1, LOOKED_AT)})
+    chosen = spaced(len(vectors), LOOKED_AT)
     judge(timed_vectors(subjects, golden, encoder_key, tower, [batches[i] for i in chosen], vectors[chosen]))
 
 

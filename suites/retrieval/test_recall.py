@@ -4,7 +4,7 @@ from plugins.cells.promises import Judge
 from plugins.measures.drift.answers.answers import Answers, GoldenAnswers, Vectors
 from plugins.measures.drift.answers.flips import golden_tail, may_flip
 from plugins.measures.storage.beside_golden import filled_by, in_storage
-from plugins.measures.vectors.answers import worst_answer
+from plugins.measures.vectors.answers import first_texts, worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
 from plugins.report.rows import Record
@@ -46,8 +46,9 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
         overlap, tau = neighbour_agreement(retrieval.images[1], retrieval.images[0])
         record("retrieval.image_to_image", {"overlap_at_10": overlap, "kendall_tau": tau})
     record("class", retrieval.verdict)
-    record("worst_answer", worst_answer(subjects.dataset, retrieval))
     (images, found_images), (texts, found_texts) = retrieval.images, retrieval.texts
+    then = subjects.once("golden's first texts", lambda: first_texts(images, texts, subjects.dataset))
+    record("worst_answer", worst_answer(subjects.dataset, retrieval, then))
     golden = subjects.once("answers", lambda: GoldenAnswers(Vectors(texts, images), subjects.dataset.gold_images))
     answers = Answers(golden, Vectors(found_texts, found_images))
     tail = subjects.once("tail of wrong scores", lambda: golden_tail(golden))

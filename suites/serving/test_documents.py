@@ -10,7 +10,7 @@ from plugins.cells.compared import compare_calls
 from plugins.cells.form import BrokenForm
 from plugins.cells.promises import Judge
 from plugins.golden.verified import names_of
-from plugins.measures.vectors.answers import worst_answer
+from plugins.measures.vectors.answers import first_texts, worst_answer
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import Comparison
 from plugins.measures.vectors.mixtures import retrieve
@@ -142,6 +142,7 @@ def test_class(service_key: EncoderKey, answers: Answers, subjects: Subjects, ju
     measured = {"change": everything.change, "ci95": everything.interval, "n": everything.n}
     record("retrieval.text_to_image", {**recalls(found.text_to_image["cell", "cell"]), **measured})
     record("class", found.verdict)
-    record("worst_answer", worst_answer(dataset, found))
+    then = first_texts(found.images[0], found.texts[0], dataset)
+    record("worst_answer", worst_answer(dataset, found, then))
     kept = found.verdict in ("identical", "interchangeable")
     judge(kept, f"class {found.verdict}: {found.evidence}", points=found.points_lost)

@@ -1,8 +1,12 @@
 """What all plots share: SVG text without background, readable on white and on black, the same bytes for the same figures."""
 
 import io
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from fixtures.storage.atomic import write_text
 
 GREY = "#7d8590"  # text and axes
 
@@ -21,6 +25,16 @@ def drawn(name: str, draw: Callable[[Any], Any], font_size: int = 11) -> str:
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)
     return out.getvalue()
+
+
+def written(svg: Callable[[], str], target: Path, again: str) -> bool:
+    """Write the picture; False without matplotlib, and a line that names the command which draws it afterwards."""
+    try:
+        write_text(target, svg())
+    except ImportError:
+        print(f"no picture: matplotlib is not installed: pip install matplotlib, then {again}", file=sys.stderr)
+        return False
+    return True
 
 
 def plain(panel: Any) -> None:

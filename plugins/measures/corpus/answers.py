@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from fixtures.capability import Array
 from plugins.measures.vectors.metrics import Float64, normalised
 from plugins.measures.vectors.recall import Ints
+from plugins.measures.vectors.share import share_interval
 
 Bools = NDArray[np.bool_]
 DIGITS = 12  # of a cosine that count: the last ones of a float64 product depend on where in a matrix it stands
@@ -60,7 +61,7 @@ def finds_itself(queries: Array, index: Array) -> Bools:
 
 
 class Share(TypedDict):
-    """`changed` of `n`, as a share with its 95 % Wilson interval."""
+    """`changed` of `n`, as a share with its exact 95 % interval."""
 
     changed: int
     n: int
@@ -71,7 +72,5 @@ class Share(TypedDict):
 
 def share(changed: int, n: int) -> Share:
     """The share; raises ValueError for none."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(changed, n).proportion_ci(0.95, method="wilson")
-    return {"changed": changed, "n": n, "share": changed / n, "low": float(interval.low), "high": float(interval.high)}
+    low, high = share_interval(changed, n)
+    return {"changed": changed, "n": n, "share": changed / n, "low": low, "high": high}

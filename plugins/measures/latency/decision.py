@@ -38,7 +38,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Decision:
+class DecisionByPairs:
     """A verdict with the pairs that it is based on."""
 
     verdict: Verdict
@@ -55,7 +55,7 @@ def verdict(found: Interval, slowdown: float) -> Verdict:
     return "pass" if found.high < 1 + slowdown else "inconclusive"
 
 
-def decide(ours: Block, other: Block, limit: Limit, budget_s: float, rng: np.random.Generator) -> Decision:
+def decide(ours: Block, other: Block, limit: Limit, budget_s: float, rng: np.random.Generator) -> DecisionByPairs:
     """Measure in alternation until a look is clear or the budget is spent; Limit.confidence corrects for the repeated looks."""
     pairs: list[tuple[float, float]] = []
     started = time.perf_counter()
@@ -68,4 +68,4 @@ def decide(ours: Block, other: Block, limit: Limit, budget_s: float, rng: np.ran
             answer = verdict(found, limit.slowdown)
             if answer != "inconclusive":
                 break
-    return Decision(answer, found, limit, np.array(pairs), time.perf_counter() - started)
+    return DecisionByPairs(answer, found, limit, np.array(pairs), time.perf_counter() - started)

@@ -122,7 +122,7 @@ def start(ours: Block, other: Block, seconds: float, rng: np.random.Generator) -
 
 
 @dataclass(frozen=True)
-class Decision:
+class DecisionByStarts:
     """A verdict with the starts that it is based on."""
 
     verdict: Verdict
@@ -162,7 +162,7 @@ class Decision:
 
 def decide_by_starts(
     begin: Begin, limit: Limit, known: float, budget_s: float, judged: Judged | None = None, looks: Sequence[int] = LOOKS_AT
-) -> Decision:
+) -> DecisionByStarts:
     """Start processes until a look is clear or the budget is spent; Limit.confidence corrects for the repeated looks.
 
     `known`: see Level.of. `judged` replaces `verdict` if the limit is not on the ratio itself (but on its change, for example).
@@ -177,4 +177,4 @@ def decide_by_starts(
         answer = judged(found, starts) if judged else verdict(found.interval(limit.confidence), limit.slowdown)
         if answer != "inconclusive":
             break
-    return Decision(answer, found, limit, starts)
+    return DecisionByStarts(answer, found, limit, starts)

@@ -26,6 +26,7 @@ class Filled:
 
     form: Form
     stored: Stored
+    part: Part  # the index as it is searched
     before: Found
 
     @classmethod
@@ -33,7 +34,8 @@ class Filled:
         """From unit vectors [Q, D] and [N, D], which the form is fitted to."""
         fitted = form.fit(items)
         stored = fitted.encode(items)
-        return cls(fitted, stored, _searched(fitted, stored, queries))
+        part = _part(fitted, stored)
+        return cls(fitted, stored, part, _searched(fitted, part, queries))
 
 
 def filled_by(golden: GoldenAnswers) -> dict[str, Filled]:
@@ -65,9 +67,9 @@ def _judged(index: Filled, queries: Array, items: Array, right: Bools, round_off
     joined, anew = index.stored.copy(), index.form.fit(items)
     joined[1::2] = index.form.encode(items[1::2])
     after = {
-        OLD_INDEX: _searched(index.form, index.stored, queries),
-        HALF: _searched(index.form, joined, queries),
-        ANEW: _searched(anew, anew.encode(items), queries),
+        OLD_INDEX: _searched(index.form, index.part, queries),
+        HALF: _searched(index.form, _part(index.form, joined), queries),
+        ANEW: _searched(anew, _part(anew, anew.encode(items)), queries),
     }
 
     def judged(found: Found) -> tuple[Found, Bools]:
@@ -77,6 +79,9 @@ def _judged(index: Filled, queries: Array, items: Array, right: Bools, round_off
     return {"class": change.verdict, "same_first": float(change.same(HALF).mean())}
 
 
-def _searched(form: Form, stored: Stored, queries: Array) -> Found:
-    part = Part.of(form, stored, np.arange(len(stored)))
+def _part(form: Form, stored: Stored) -> Part:
+    return Part.of(form, stored, np.arange(len(stored)))
+
+
+def _searched(form: Form, part: Part, queries: Array) -> Found:
     return search(form, part, queries, DEPTH if form.shortlist else 1)

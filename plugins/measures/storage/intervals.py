@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from plugins.measures.vectors.metrics import Float64
+from plugins.measures.vectors.share import share_interval
 
 SEED = 20261130
 
@@ -19,10 +20,8 @@ class Estimate(TypedDict):
 
 def share(held: NDArray[np.bool_]) -> Estimate:
     """Return the share of True among queries [Q], with Clopper and Pearson's exact interval."""
-    from scipy.stats import binomtest
-
-    found = binomtest(int(held.sum()), len(held)).proportion_ci(0.95, method="exact")
-    return {"value": float(held.mean()), "low": float(found.low), "high": float(found.high)}
+    low, high = share_interval(int(held.sum()), len(held))
+    return {"value": float(held.mean()), "low": low, "high": high}
 
 
 def mean(values: Float64) -> Estimate:

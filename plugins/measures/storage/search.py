@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fixtures.capability import Array
 from plugins.measures.storage.form import Form, Stored
-from plugins.measures.vectors.recall import Ints, top
+from plugins.measures.vectors.recall import Ints, first_above, top
 
 QUERIES = 512  # scored at a time: 200 MB of scores in a gallery of 10^5
 EVERY = 16  # of a wide row's scores, which bound its k-th best from below
@@ -33,11 +33,7 @@ def best(scores: NDArray[np.floating], k: int) -> Found:
         items = scores.argmax(axis=1, keepdims=True) if k == 1 else top(np.asarray(scores), k)
         return Found(items, np.take_along_axis(scores, items, axis=1))
     floor = np.partition(some, -k, axis=1)[:, -k, None]
-    rows, items = np.nonzero(scores >= floor)
-    own = scores[rows, items]
-    order = np.lexsort((items, -own, rows))
-    chosen = order[np.searchsorted(rows, np.arange(len(scores)))[:, None] + np.arange(k)]
-    return Found(np.asarray(items[chosen], np.int64), own[chosen])
+    return Found(*first_above(scores, floor, k))
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ class WorstAnswer(TypedDict):
     n: int
 
 
-def worst_answer(dataset: Dataset, retrieval: Retrieval) -> WorstAnswer:
-    """The scene with the largest drift among those whose answer changed, or among all if none did."""
-    (golden, cell), (golden_texts, texts) = retrieval.images, retrieval.texts
-    then, now = _first(golden, golden_texts, dataset), _first(cell, texts, dataset)
+def worst_answer(dataset: Dataset, retrieval: Retrieval, then: list[str]) -> WorstAnswer:
+    """The scene with the largest drift among those whose answer changed, or among all if none did; `then`: golden's answers."""
+    (golden, cell), (_, texts) = retrieval.images, retrieval.texts
+    now = first_texts(cell, texts, dataset)
     changed = np.array([a != b for a, b in zip(then, now, strict=True)])
     drift = np.nan_to_num(cosine_distance(cell, golden), nan=np.inf)
     worst = int(np.where(changed | ~changed.any(), drift, -np.inf).argmax())
@@ -35,6 +35,7 @@ def worst_answer(dataset: Dataset, retrieval: Retrieval) -> WorstAnswer:
     }
 
 
-def _first(images: Array, texts: Array, dataset: Dataset) -> list[str]:
+def first_texts(images: Array, texts: Array, dataset: Dataset) -> list[str]:
+    """The text that each scene finds first."""
     scores = np.nan_to_num(normalised(images) @ normalised(texts).T, nan=-np.inf)
     return [dataset.queries[query].text for query in scores.argmax(axis=1)]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures.capability import Array, Encoder, Tower
+from fixtures.spaced import spaced
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import METRICS, cosine_distance, normalised
 
@@ -17,7 +18,7 @@ def likely_cause(encoder: Encoder, drift: Drift, tower: Tower) -> str:
     wrong = np.flatnonzero(~_right(drift, drift.found, np.arange(len(drift.names))))
     if not len(wrong):
         return ""
-    some = wrong[np.linspace(0, len(wrong) - 1, min(FEW, len(wrong))).astype(int)]
+    some = wrong[spaced(len(wrong), FEW)]
     alone = np.concatenate([encoder.encode(drift.inputs[i : i + 1], tower).copy() for i in some])
     if _right(drift, alone, some).all():
         return _of_calls(encoder, drift, tower, some)

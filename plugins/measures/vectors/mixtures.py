@@ -9,8 +9,8 @@ import numpy as np
 
 from fixtures.capability import Array
 from fixtures.datasets import Dataset
-from plugins.measures.vectors.metrics import Float64, cosine_distance
-from plugins.measures.vectors.recall import Flips, Ints, flips, gold_ranks
+from plugins.measures.vectors.metrics import Float64, cosine_distance, normalised
+from plugins.measures.vectors.recall import Flips, Ints, flips, ranks_of
 
 Class = Literal["identical", "interchangeable", "re-index", "broken"]
 Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
@@ -78,17 +78,29 @@ def retrieve(
     golden_images: Array,
     golden_texts: Array,
     limits: tuple[Float64, Float64],
+    known: dict[Mixture, tuple[Ints, Ints]] | None = None,
 ) -> Retrieval:
-    """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of the images and the texts, one per row."""
-    of_images, of_texts = {"golden": golden_images, "cell": images}, {"golden": golden_texts, "cell": texts}
+    """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of the images and the texts, one per row.
+
+    `known` keeps golden's own ranks from one cell to the next.
+    """
+    of_images = {"golden": normalised(golden_images), "cell": normalised(images)}
+    of_texts = {"golden": normalised(golden_texts), "cell": normalised(texts)}
     described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
     gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]
-    forward = {(i, t): gold_ranks(of_texts[t], of_images[i], dataset.gold_images) for i, t in MIXTURES}
-    backward = {(i, t): gold_ranks(of_images[i][described], of_texts[t], gold_texts) for i, t in MIXTURES}
+
+    def both_ways(mixture: Mixture) -> tuple[Ints, Ints]:
+        shown, asked = of_images[mixture[0]], of_texts[mixture[1]]
+        return ranks_of(asked @ shown.T, dataset.gold_images), ranks_of(shown[described] @ asked.T, gold_texts)
+
+    known = {} if known is None else known
+    if GOLDEN not in known:
+        known[GOLDEN] = both_ways(GOLDEN)
+    ranks = {mixture: known[GOLDEN] if mixture == GOLDEN else both_ways(mixture) for mixture in MIXTURES}
     drifts = (cosine_distance(images, golden_images), cosine_distance(texts, golden_texts))
     return Retrieval(
-        forward,
-        backward,
+        {mixture: forward for mixture, (forward, _) in ranks.items()},
+        {mixture: backward for mixture, (_, backward) in ranks.items()},
         np.array([query.labels for query in dataset.queries]),
         (golden_images, images),
         (golden_texts, texts),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from plugins.measures.vectors.metrics import Float64, normalised
+from plugins.measures.vectors.share import share_interval
 
 Ints = NDArray[np.int64]
 K = (1, 5, 10)
@@ -15,8 +16,13 @@ K = (1, 5, 10)
 
 def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold: Sequence[Sequence[int]]) -> Ints:
     """Return for each query the number of wrong items that score at least as high as its best gold item [Q]; NaN ranks last."""
-    scores = normalised(queries) @ normalised(index).T
-    scores[~np.isfinite(scores)] = -np.inf
+    return ranks_of(normalised(queries) @ normalised(index).T, gold)
+
+
+def ranks_of(scores: Float64, gold: Sequence[Sequence[int]]) -> Ints:
+    """The same from cosines [Q, N], which this changes: one that is not finite becomes -inf."""
+    if not (finite := np.isfinite(scores)).all():
+        scores[~finite] = -np.inf
     right = [sorted(set(items)) for items in gold]
     sizes = [len(items) for items in right]
     rows, starts = np.repeat(np.arange(len(right)), sizes), np.cumsum([0, *sizes[:-1]])
@@ -35,9 +41,23 @@ def top(scores: Float64, k: int) -> Ints:
     own = np.take_along_axis(scores, found, axis=1)
     order = np.argsort(-own, axis=1, kind="stable")
     found = np.take_along_axis(found, order, axis=1)
-    tied = (scores >= own.min(axis=1, keepdims=True)).sum(axis=1) != k  # which of them are first is left to a whole sort
-    found[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :k]
+    last = own.min(axis=1, keepdims=True)
+    as_high = (scores >= last).sum(axis=1)
+    if (tied := as_high > k).any():
+        found[tied], _ = first_above(scores[tied], last[tied], k)
+    if (nan := as_high < k).any():
+        found[nan] = np.argsort(-scores[nan], axis=1, kind="stable")[:, :k]
     return np.asarray(found, np.int64)
+
+
+def first_above(scores: NDArray[np.floating], floor: NDArray[np.floating], k: int) -> tuple[Ints, NDArray[np.floating]]:
+    """Return the first k of each row [Q, N] and their scores, best first, equal ones in index order; at least k of each row are
+    not below its `floor` [Q, 1]."""
+    rows, items = np.nonzero(scores >= floor)
+    own = scores[rows, items]
+    order = np.lexsort((-own, rows))
+    chosen = order[np.searchsorted(rows, np.arange(len(scores)))[:, None] + np.arange(k)]
+    return np.asarray(items[chosen], np.int64), own[chosen]
 
 
 class Recalls(TypedDict):
@@ -75,13 +95,11 @@ class Flips:
 
     def interval_at(self, confidence: float) -> tuple[float, float]:
         """Return the exact conditional (McNemar) interval: Clopper-Pearson on the share of hits won among all flips."""
-        from scipy.stats import binomtest
-
         flips = self.won + self.lost
         if flips == 0:
             return (0.0, 0.0)
-        share = binomtest(self.won, flips).proportion_ci(confidence, method="exact")
-        return (100 * flips * (2 * share.low - 1) / self.n, 100 * flips * (2 * share.high - 1) / self.n)
+        low, high = share_interval(self.won, flips, confidence)
+        return (100 * flips * (2 * low - 1) / self.n, 100 * flips * (2 * high - 1) / self.n)
 
     @property
     def kept(self) -> bool:

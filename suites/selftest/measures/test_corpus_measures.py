@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from plugins.measures.corpus.answers import Firsts, finds_itself, firsts, share
 from plugins.measures.corpus.distribution import RANKS, RELATIVE_ERROR, Distribution
@@ -79,8 +80,8 @@ def test_who_finds_itself() -> None:
     assert not finds_itself(np.ones_like(VECTORS), np.ones_like(VECTORS)).any()
 
 
-def test_the_interval_is_wilsons() -> None:
-    """Its figures for 0 of 10 and 5 of 10 are in Brown, Cai and DasGupta (2001), to three digits."""
+def test_the_interval_is_exact() -> None:
+    """Each end is the share of which so many or more, or so few or fewer, come up with a probability of 2.5 %."""
     none, half = share(0, 10), share(5, 10)
-    assert (none["low"], round(none["high"], 3)) == (0.0, 0.278)
-    assert (round(half["low"], 3), round(half["high"], 3)) == (0.237, 0.763)
+    assert none["low"] == 0.0 and none["high"] == pytest.approx(1 - 0.025**0.1)
+    assert binom.sf(4, 10, half["low"]) == pytest.approx(0.025) == binom.cdf(5, 10, half["high"])

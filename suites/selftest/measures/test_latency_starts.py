@@ -14,7 +14,7 @@ from plugins.latency.slowdown import SENSITIVE, Against, change
 from plugins.latency.starting import slower, starting
 from plugins.measures.latency.decision import Limit, Verdict
 from plugins.measures.latency.level import Level
-from plugins.measures.latency.starts import LOOKS_AT, Block, Calls, Decision, Start, decide_by_starts, slow_calls
+from plugins.measures.latency.starts import LOOKS_AT, Block, Calls, DecisionByStarts, Start, decide_by_starts, slow_calls
 
 LIMITS = Limits(0.01, 0.05, 0.005, 0.01)
 
@@ -43,7 +43,7 @@ class Machine:
         self.processes += 2
         yield self.block(0.003 * (1 + slower), every, times), self.block(0.003)
 
-    def decision(self, slower: float, limit: Limit, against: Against | None = None) -> Decision:
+    def decision(self, slower: float, limit: Limit, against: Against | None = None) -> DecisionByStarts:
         """Of code that is `slower`; three blocks a start."""
         judged = against.judged if against else None
         return decide_by_starts(lambda: self.begin(slower), limit, LIMITS.between_starts, 1e-9, judged)
@@ -61,7 +61,7 @@ def never(level: Level, starts: list[Start]) -> Verdict:
     return "inconclusive"
 
 
-def stored(decision: Decision) -> Stored:
+def stored(decision: DecisionByStarts) -> Stored:
     """As a run that passed would store it."""
     return Stored("0001_x.json", "2026-01-01T00:00:00", machine(), "abc", stored_form("m", "image", "r", decision, "pass"))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plugins.measures.latency import decision, paired
-from plugins.measures.latency.decision import Decision, Limit, decide
+from plugins.measures.latency.decision import DecisionByPairs, Limit, decide
 
 RUNS = 400
 BLOCK_S = 0.015
@@ -30,7 +30,7 @@ class Machine:
         return run
 
 
-def decided(slower: float, seed: int, monkeypatch: pytest.MonkeyPatch, limit: Limit = STRICT) -> Decision:
+def decided(slower: float, seed: int, monkeypatch: pytest.MonkeyPatch, limit: Limit = STRICT) -> DecisionByPairs:
     """One decision within 2 seconds of the simulated clock."""
     machine = Machine(seed)
     monkeypatch.setattr(decision, "time", machine)

@@ -1,6 +1,7 @@
 """The canary's kit: what a service gives is judged with NumPy alone, and each planted fault is seen."""
 
 import ast
+import io
 import json
 import shutil
 import subprocess
@@ -11,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from fixtures.preprocessors._shared import normalise
 from fixtures.registry import backends
 from plugins.canary.__main__ import main
 from plugins.canary.check import Verdict, check, load
 from plugins.canary.kit import LARGEST
+from plugins.canary.made import mirrored
 from plugins.measures.vectors.metrics import cosine_distance
 from plugins.subjects import Subjects
 from suites.selftest.patience import HANG_S
@@ -68,6 +72,13 @@ def test_a_slow_service_is_asked_less(kit: Path, service: Service) -> None:
     assert fast and {"in turn", "after a refused image", "from 4 threads", "in steps of 3"} < set(fast.ways)
     assert fast.calls > 5 * slow.calls and str(fast.calls) in str(fast)
     assert not any("refused" in way for way in asked(service, kit, refused=False).ways)
+
+
+def test_pictures_of_blocks() -> None:
+    """They have the levels that the picture has in the middle of each block, but for the uppermost, and are 8-bit files."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    one, other = (np.asarray(Image.open(io.BytesIO(file))) for file in mirrored(normalise(picture)))
+    assert (one[4::4, ::4] == picture[6::4, 2::4]).all() and (other == one[:, ::-1]).all()
 
 
 def test_inputs_that_are_taken_for_one(kit: Path, service: Service) -> None:

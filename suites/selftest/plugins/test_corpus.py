@@ -5,9 +5,13 @@ import os
 import signal
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fixtures.capability import Array, Geometry
+from fixtures.preprocessors.original_clip import OriginalClip
+from fixtures.registry import preprocessors
 from plugins.corpus import work
 from plugins.corpus.cells import named
 from plugins.corpus.engine import Engine, chosen
@@ -94,6 +98,21 @@ def test_another_corpus_is_refused(whole: Path, corpus: Path, capsys: pytest.Cap
     assert run(corpus, whole, CELLS) == 0
 
 
+def test_pixels_of_another_form(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost their cell's images, and no more."""
+
+    class Words(OriginalClip):
+        name = "words"
+
+        def transform(self, decoded: Any, geometry: Geometry) -> Array:
+            return super().transform(decoded, geometry).astype(str)
+
+    monkeypatch.setitem(preprocessors(), "words", Words())
+    assert run(corpus, tmp_path / "out", "--cells=torch-eager-fp32,torch-eager-fp32-words") == 1
+    good, bad = answer(tmp_path / "out")["cells"]
+    assert (good["failed"]["count"], bad["failed"]["count"], bad["class"]) == (0, IMAGES - 1, "broken")
+
+
 def test_a_damaged_part_is_named(whole: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is never taken for a finished one."""
     part = whole / "parts" / "00000001.safetensors"
@@ -125,10 +144,11 @@ def test_bad_input(
 
 
 def test_names_of_cells() -> None:
-    """A report's id, or the same without the model, the usual device, or the usual preprocessor and device."""
-    names = ["scenes-s-torch-eager-fp32-opencv-area-cpu", "torch-eager-fp32-opencv-area", "onnxruntime-int8"]
+    """A report's id, or the same without the model, whose end may be left out; a cell that is named twice is meant once."""
+    names = ["scenes-s-torch-eager-fp32-opencv-area-cpu", "torch-eager-fp32-opencv-area", "torch-eager", "onnxruntime-int8"]
     assert [str(cell) for cell in named("scenes-s", "", names)] == [
         "scenes-s-torch-eager-fp32-opencv-area-cpu",
+        "scenes-s-torch-eager-fp32-original_clip-cpu",
         "scenes-s-onnxruntime-int8-original_clip-cpu",
     ]
 

@@ -33,7 +33,9 @@ def test_the_promise(run: Run, tiny: list[str], tmp_path: Path) -> None:
 
 
 def test_it_is_asked_for(run: Run, tiny: list[str]) -> None:
-    """No run soaks without the option, and a wrong number of seconds is one sentence."""
+    """No run soaks without the option; naming the suite alone, or a wrong number of seconds, is one sentence."""
     assert "test_soak" not in run(*ONE, *tiny, "--collect-only", "-q", "--backend=wrong-never").stdout
+    done = run("suites/embeddings/test_soak.py", *ONE, *tiny, "--backend=wrong-never")
+    assert done.returncode == 4 and "calls encoders for a time: add --soak=SECONDS" in done.stdout + done.stderr
     done = run(*ONE, *tiny, "--soak=-1")
     assert done.returncode == 4 and "--soak is '-1', expected a number of seconds above 0" in done.stdout + done.stderr

@@ -3,6 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from fixtures import truth
+from fixtures.capability import TOWERS, Encoder
+from fixtures.cells import EncoderKey
+from fixtures.models import Model
+from plugins.cells.timed_vectors import timed_vectors
+from plugins.golden.verified import load_golden
+from plugins.subjects import Subjects
 from suites.selftest.conftest import Run
 
 CELLS = ("drifts", "drifts-as-declared", "drifts-when-timed")
@@ -24,6 +34,24 @@ def test_declared_drift_is_left_to_e2(run: Run, few: list[str], tmp_path: Path) 
     assert "cosine distance of a timed vector to torch eager fp32's is " in result.stdout
     assert "cosine distance of a timed vector to the encoder's own, not timed is " in result.stdout
     assert all(rows[name]["broken_promises"] == ["L1"] for name in ("drifts", "drifts-when-timed"))
+
+
+def test_torch_eager_is_loaded_once_for_both_towers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each precision that L1 needs; nothing is held afterwards."""
+    loads, real = list[str](), truth.eager
+
+    def eager(model: Model, precision: str) -> Encoder:
+        loads.append(precision)
+        return real(model, precision)
+
+    monkeypatch.setattr(truth, "eager", eager)
+    subjects, key = Subjects(), EncoderKey("scenes-s", "torch-eager", "bf16", "cpu")
+    golden, loaded = load_golden(subjects), subjects.encoder(key)
+    for tower in TOWERS:
+        batches = subjects.rotating_inputs(tower)[:2]
+        timed = np.concatenate([loaded.encoder.encode(batch, tower) for batch in batches])
+        assert timed_vectors(subjects, golden, key, tower, batches, timed)
+    assert loads == ["fp32", "bf16"] and not loaded.eager
 
 
 def test_timed_stages_give_the_files_pixels(run: Run, dataset: Path) -> None:

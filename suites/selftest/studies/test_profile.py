@@ -10,10 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from fixtures import ROOT
+from fixtures import ROOT, truth
+from fixtures.capability import Encoder
+from plugins import subjects
 from suites.selftest.patience import HANG_S
 from suites.studies.profile import ledger as module
-from suites.studies.profile.__main__ import page
+from suites.studies.profile.__main__ import page, watch
 from suites.studies.profile.ledger import KINDS, Ledger
 
 
@@ -45,6 +47,24 @@ def test_the_innermost_counts(clock: SimpleNamespace) -> None:
     found = ledger.end()
     assert found == {"start": 3, "load": 12, "export": 16, "forward": 2, "decode": 0, "measuring": 36, "own": 65}
     assert [*found] == [*KINDS] and sum(found.values()) == clock.now - 97
+
+
+def test_models_are_loaded_too(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model itself, and torch eager where L1 compares with it: neither is the suite's own code."""
+
+    def loads(*arguments: object) -> None:
+        clock.now += 4
+
+    monkeypatch.setattr(subjects, "load_model", loads)
+    monkeypatch.setattr(truth, "eager", loads)
+    for kind, name in ((subjects.Subjects, "_load"), (Encoder, "encode")):
+        monkeypatch.setattr(kind, name, getattr(kind, name))  # and put back at the end
+    ledger = Ledger("own", since=100.0)
+    watch(ledger)
+    vars(subjects)["load_model"]("scenes-s", "")
+    with ledger.span("measuring"):
+        truth.eager(None, "fp32")  # type: ignore[arg-type]
+    assert ledger.end() == {**dict.fromkeys(KINDS, 0), "load": 8}
 
 
 def test_other_threads_count_for_nothing() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fixtures.capability import TOWERS, Array, Tower
+from fixtures.cell_names import short
 from fixtures.cells import EncoderKey
 from fixtures.errors import BadInput
 from plugins.golden.verified import Golden
@@ -20,7 +21,7 @@ from plugins.measures.vectors.metrics import angle, normalised
 from suites.selftest.planted import tiny as registered
 from suites.studies.serving import __main__ as command
 from suites.studies.serving import cold, indexing
-from suites.studies.serving.choice import DEFAULT, MORE, chosen, short
+from suites.studies.serving.choice import DEFAULT, MORE, chosen
 from suites.studies.serving.claims import CLAIMS, FEWEST, Claim, by_how_much, counted, judged
 from suites.studies.serving.documents import Documents, Lap, Pool, Subject, untimed
 from suites.studies.serving.image_server import download, image_server
@@ -313,9 +314,10 @@ def _turned(vector: Array, distance: float, rng: np.random.Generator) -> Array:
 
 
 def test_names_of_cells() -> None:
-    """As they are typed: the end may be left out; a misspelt one is refused with the nearest."""
+    """As they are typed: the end may be left out, or it is a report's id; a misspelt one is refused with the nearest."""
     assert [short(key) for key in chosen([*DEFAULT, *MORE], "m")] == [*DEFAULT, *MORE]
     assert [short(key) for key in chosen(["torch-eager", "torch-eager-fp32-original_clip-cpu"], "m")] == ["torch-eager-fp32"]
+    assert [short(key) for key in chosen(["m-torch-eager-bf16-original_clip-cpu"], "m")] == ["torch-eager-bf16"]
     planted = chosen(["suites.selftest.planted.services:RightService"], "m")
     assert [short(key) for key in planted] == ["right-fp32"]
     with pytest.raises(BadInput, match="unknown cell 'onnxruntime-fp33': did you mean 'onnxruntime-fp32'"):

@@ -117,7 +117,7 @@ def page(found: dict[str, Any]) -> str:
             table(("run", "seconds", "parts before", "parts at the kill", "processes killed", "exit"), rows),
             "The model is a small CLIP with random weights: the figures show that runs agree, not how good a cell is.",
             f"Quantiles are within {answer['quantiles_within']:.1%} of the exact ones; flips are of {answer['queries']} "
-            "queries, with the 95 % Wilson interval; golden+cell: old index, this cell's queries.",
+            "queries, with the exact 95 % interval (Clopper and Pearson); golden+cell: old index, this cell's queries.",
             "",
             table(head, cells),
         ]

@@ -5,11 +5,11 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fixtures import INSTALLED
-from fixtures.errors import BadInput
 from fixtures.models import DEFAULT
 from fixtures.progress import ProgressLine
 from fixtures.storage.atomic import write_text
@@ -19,7 +19,9 @@ from plugins.subjects import Subjects
 from suites.studies.drift import evidence
 from suites.studies.drift.audit import Step
 from suites.studies.drift.sampling import subjects_of
-from suites.studies.drift.sections import SECTIONS, Section
+from suites.studies.drift.sections import SECTIONS
+from suites.studies.ending import code_of
+from suites.studies.picture import written
 from suites.studies.quiet import quiet
 
 NAME = "drift-audit"
@@ -37,17 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     subjects = subjects_of(wanted.model, wanted.pretrained, wanted.golden)
     line = Bar()
-    try:
+
+    def study() -> int:
         target = to_be_written(wanted.golden) / "evidence" / f"{name_of(wanted.model, wanted.pretrained)}.json"
         if not wanted.redraw:
             write_text(target, evidence.text(measure(subjects, wanted.golden, line.step)))
         return show(json.loads(target.read_text(encoding="utf-8")), target)
-    except (BadInput, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted: nothing was written", file=sys.stderr)
-        return 130
+
+    try:
+        return code_of(study, "nothing was written")
     finally:
         line.finish()
 
@@ -112,7 +112,8 @@ def show(found: dict[str, Any], target: Path) -> int:
             parts.append(f"Left out: {part['left_out']}.")
             print(f"left out: {section.title}: {part['left_out']}")
         else:
-            parts += [f"![{section.title}]({picture.name})"] * _drawn(section, part, picture) + [section.markdown(part)]
+            drawn = written(partial(section.svg, part), picture, "python -m suites.studies.drift --redraw")
+            parts += [f"![{section.title}]({picture.name})"] * drawn + [section.markdown(part)]
     write_text(target.with_suffix(".md"), "\n\n".join(parts))
     missed = [row for row in found["planted"] if row["named"] != row["planted_in"]]
     for row in found["planted"]:
@@ -120,16 +121,6 @@ def show(found: dict[str, Any], target: Path) -> int:
         print(f"{verdict}: {row['defect']}, planted in {row['planted_in']}")
     print(f"written: {target.relative_to(target.parents[2])}, measured in {found['seconds']:.0f} s")
     return 1 if missed else 0
-
-
-def _drawn(section: Section, part: dict[str, Any], picture: Path) -> bool:
-    """Write the section's picture; True if it was written."""
-    try:
-        write_text(picture, section.svg(part))
-    except ImportError:
-        print("no plot: matplotlib is not installed; install it, then python -m suites.studies.drift --redraw", file=sys.stderr)
-        return False
-    return True
 
 
 if __name__ == "__main__":

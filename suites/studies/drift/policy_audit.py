@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fixtures.capability import Backend, Tower
 from fixtures.registry import backends
+from fixtures.spaced import spaced
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.drift.policies.policy import Say, find_policy, write_policy
 from plugins.measures.drift.policies.trial import Target
@@ -25,8 +24,7 @@ PART = 0.5  # of a cell's own drift: the tighter budget that it is searched for 
 def budgets(subjects: Subjects, golden: Golden, precision: str, cosine: float | None = None) -> dict[Tower, Target]:
     """Golden's pixels and texts with the precision's tolerance, and the cosine distance `cosine` if one is given."""
     texts = names_of(subjects, "text")
-    most = min(Budget(subjects.model).policy_texts or len(texts), len(texts))
-    rows = np.linspace(0, len(texts) - 1, most).astype(int)
+    rows = spaced(len(texts), Budget(subjects.model).policy_texts or len(texts))
     images = golden.image[subjects.dataset.rows(golden.pixel_names)]
     names: dict[Tower, list[str]] = {"image": list(golden.pixel_names), "text": [texts[row] for row in rows]}
     limits = {tower: {m: golden.limits(precision, tower, m, own) for m in METRICS} for tower, own in names.items()}

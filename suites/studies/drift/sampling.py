@@ -4,11 +4,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fixtures.capability import Tower
 from fixtures.models import DEFAULT as DEFAULT_MODEL
 from fixtures.models import Model
+from fixtures.spaced import spaced
 from fixtures.truth import LARGE, REFERENCE
 from plugins.subjects import Subjects
 
@@ -39,5 +38,5 @@ def subjects_of(model: str, pretrained: str, golden: Path) -> Subjects:
 def sample(subjects: Subjects, tower: Tower, count: int | None) -> Any:
     """So many evenly spaced inputs of the data set (None: all): pixels [N, 3, R, R] or tokens [N, L]."""
     total = len(subjects.dataset.images if tower == "image" else subjects.dataset.texts)
-    rows = np.linspace(0, total - 1, min(count or total, total)).astype(int).tolist()
+    rows = spaced(total, count or total)
     return subjects.pixels(REFERENCE).rows(rows) if tower == "image" else subjects.tokens[rows]

@@ -9,10 +9,12 @@ from typing import Any
 from fixtures import ROOT
 from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
+from suites.studies.ending import code_of
 from suites.studies.gate_power.campaign import measure
-from suites.studies.gate_power.ending import code_of, draw, say
+from suites.studies.gate_power.ending import say
 from suites.studies.gate_power.page import fill, markdown
 from suites.studies.gate_power.plot import svg
+from suites.studies.picture import written
 
 TRIALS, SECONDS = 100, 2.0  # make evidence; a shorter look stays in the cache
 NAME = "gate-power"
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             write_text(target, json.dumps(found, indent=1) + "\n")
         return show(json.loads(target.read_text(encoding="utf-8")), folder, as_evidence or wanted.redraw)
 
-    return code_of(study, journal)
+    return code_of(study, f"{journal} holds what was measured: the same command goes on from there")
 
 
 def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
@@ -53,7 +55,7 @@ def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
     print(table)
     if as_evidence:
         fill(ROOT / "docs" / "how-good-is-the-gate.md", table)
-    draw(lambda: svg(found), folder / f"{NAME}.svg", "suites.studies.gate_power")
+    written(lambda: svg(found), folder / f"{NAME}.svg", "python -m suites.studies.gate_power --redraw")
     return say(found["goals"], lambda goal: f"{goal['found']:.4g}", folder / f"{NAME}.json")
 
 

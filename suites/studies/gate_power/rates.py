@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from plugins.measures.vectors.share import share_interval
 from suites.studies.gate_power.trial import CONDITIONS, GATE, METHODS, PERCENTS
 
 CONFIDENCE = 0.95
@@ -25,10 +26,8 @@ def rates(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def counted(alarms: int, trials: int) -> dict[str, Any]:
     """The share of trials with an alarm, and its exact interval (Clopper and Pearson)."""
-    from scipy.stats import binomtest
-
-    exact = binomtest(alarms, trials).proportion_ci(CONFIDENCE, method="exact")
-    return {"trials": trials, "alarms": alarms, "rate": alarms / trials, "low": float(exact.low), "high": float(exact.high)}
+    low, high = share_interval(alarms, trials, CONFIDENCE)
+    return {"trials": trials, "alarms": alarms, "rate": alarms / trials, "low": low, "high": high}
 
 
 def _row(method: str, results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from fixtures import ROOT
+from plugins.measures.vectors.share import share_interval
 from plugins.report.layout import code, table
 
 Row = dict[str, Any]
@@ -96,12 +97,10 @@ def _alarms(n: int) -> str:
 
 
 def _share(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
-    from scipy.stats import binomtest
-
     found = sum(bool(r["broken"]) for r in rows)
     if not rows:
         return name, "0", "0", "-", "-"
-    low, high = binomtest(found, len(rows)).proportion_ci(CONFIDENCE)
+    low, high = share_interval(found, len(rows), CONFIDENCE)
     return name, str(found), str(len(rows)), f"{found / len(rows):.1%}", f"{low:.1%} to {high:.1%}"
 
 

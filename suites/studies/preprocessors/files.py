@@ -8,6 +8,7 @@ import numpy as np
 from fixtures.datasets import Dataset
 from fixtures.datasets.made import encoded, photograph
 from fixtures.images import decoded
+from fixtures.spaced import spaced
 from plugins.measures.vectors.recall import Ints, gold_ranks
 
 PNG, OPAQUE, JPEG, CAMERA = "2162×762 RGBA PNG", "the same, opaque", "640×425 JPEG", "12-megapixel JPEG"
@@ -46,20 +47,15 @@ def gallery(name: str, dataset: Dataset, scenes: list[int], paths: list[str]) ->
     return Gallery(name, paths, queries, [shown[number] for number in queries])
 
 
-def spread(dataset: Dataset, count: int) -> list[int]:
-    """So many scenes, evenly spaced."""
-    return sorted({int(i) for i in np.linspace(0, len(dataset.scenes) - 1, count)})
-
-
 def of_dataset(dataset: Dataset, count: int) -> Gallery:
     """Scenes as they are."""
-    scenes = spread(dataset, count)
+    scenes = spaced(len(dataset.scenes), count)
     return gallery("data set", dataset, scenes, [dataset.path(dataset.scenes[i]) for i in scenes])
 
 
 def of_photographs(dataset: Dataset, count: int, folder: Path) -> Gallery:
     """Scenes, cut to a sensor's shape, enlarged to 12 megapixels, with a sensor's noise; written to `folder`."""
-    scenes, paths = spread(dataset, count), list[str]()
+    scenes, paths = spaced(len(dataset.scenes), count), list[str]()
     for scene in scenes:
         picture = decoded(dataset.path(dataset.scenes[scene])).convert("RGB")
         width = min(picture.width, picture.height * SENSOR[0] // SENSOR[1])

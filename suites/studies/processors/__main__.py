@@ -1,7 +1,8 @@
 """`python -m suites.studies.processors` (make processors): the CPU matrix on every kind of processor that can be had or played.
 
 Writes golden/evidence/processors.json and .md after each backend. When it is interrupted, the same command goes on where it
-was; rows of other machines stay. How long it takes depends on how much has to be emulated: about an hour on 2 idle cores.
+was; rows of other machines stay. How long it takes depends on how much has to be emulated: about 7 hours on 2 cores, 5 of
+them of emulated processors.
 """
 
 import argparse

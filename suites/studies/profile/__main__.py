@@ -10,9 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
-from fixtures import ROOT
+from fixtures import ROOT, truth
 from fixtures.capability import Encoder
 from fixtures.registry import preprocessors
+from plugins import subjects
 from plugins.report.layout import table
 from plugins.subjects import LoadedEncoder, Subjects
 from suites.studies.profile.ledger import KINDS, Ledger
@@ -53,6 +54,8 @@ def watch(ledger: Ledger) -> None:
             return found
 
     Subjects._load = loading  # type: ignore[method-assign, assignment]
+    for module, name in ((subjects, "load_model"), (truth, "eager")):
+        setattr(module, name, ledger.within("load", getattr(module, name)))
     Encoder.encode = ledger.within("forward", Encoder.encode)  # type: ignore[method-assign]
 
 

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
+from fixtures.cell_names import short
 from fixtures.datasets import DEFAULT as DATASET
-from fixtures.errors import BadInput
 from fixtures.models import DEFAULT as MODEL
 from fixtures.progress import ProgressLine
-from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
 from plugins.golden.verified import load_golden
 from plugins.report.layout import columns
 from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies import evidence
+from suites.studies.ending import code_of
 from suites.studies.gate_power.load import Load
+from suites.studies.picture import written
 from suites.studies.quiet import quiet
 from suites.studies.serving import page, plot, probabilities
-from suites.studies.serving.choice import DEFAULT, MORE, QUICK, chosen, short
+from suites.studies.serving.choice import DEFAULT, MORE, QUICK, chosen
 from suites.studies.serving.page_tables import LOAD, equal_rows, load_rows, steady_rows
 from suites.studies.serving.run import FULL, SECTIONS, Kept, Run
 from suites.studies.serving.run import QUICK as QUICK_EFFORT
@@ -67,14 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every vector is right, 1 if an index holds wrong ones, a probability is off or a cell fails, 2 for bad input."""
     typed, wanted = [*(sys.argv[1:] if arguments is None else arguments)], options(arguments)
     line = ProgressLine("serving")
-    try:
+
+    def study() -> int:
         return show(measured(wanted, typed, line), wanted.golden / "evidence" / "serving.json")
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on where it was", file=sys.stderr)
-        return 130
+
+    try:
+        return code_of(study, "the same command goes on where it was")
     finally:
         line.finish()
 
@@ -138,12 +137,8 @@ def _drawn(found: dict[str, Any], picture: Path) -> str:
     """The name of the picture, or nothing where none can be drawn."""
     if not found.get("load"):
         return ""
-    try:
-        write_text(picture, plot.svg(found["load"], found["on_time_ms"]))
-    except ImportError:
-        print("no plot: matplotlib is not installed: pip install matplotlib", file=sys.stderr)
-        return ""
-    return picture.name
+    drawn = written(lambda: plot.svg(found["load"], found["on_time_ms"]), picture, "the same command")
+    return picture.name if drawn else ""
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

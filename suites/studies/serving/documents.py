@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from fixtures.capability import Array, Preprocessor, Tower
+from fixtures.cell_names import Key, short
 from fixtures.cells import Cell, EncoderKey
 from fixtures.errors import BadInput
 from fixtures.progress import ticking
 from fixtures.registry import backend
 from fixtures.services import Service
+from fixtures.spaced import spaced
 from fixtures.truth import REFERENCE
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.latency.steady import WarmUp, warm_up
 from plugins.measures.vectors.metrics import Comparison, Float64, add_angles, cosine_distance
 from plugins.serving.answers import Answers
 from plugins.subjects import Subjects
-from suites.studies.serving.choice import Key, short
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,12 +52,6 @@ class Pool:
         return [Path(subjects.dataset.path(name)) for name in self.names]
 
 
-def spread(values: Sequence[int], most: int) -> list[int]:
-    """At most so many of them, evenly spaced."""
-    count = min(most, len(values))
-    return [values[i * len(values) // count] for i in range(count)]
-
-
 def pool(subjects: Subjects, tower: Tower, most: int) -> Pool:
     """At most so many opaque scenes, or captions, evenly spaced; raises BadInput for a data set without opaque scenes."""
     data, names = subjects.dataset, names_of(subjects, tower)
@@ -66,7 +61,7 @@ def pool(subjects: Subjects, tower: Tower, most: int) -> Pool:
         able = [*range(len(data.queries))]
     if not able:
         raise BadInput(f"{data.folder} has no opaque scene: expected some to index; add photographs without transparency")
-    rows = spread(able, most)
+    rows = [able[place] for place in spaced(len(able), most, last=False)]
     sent: Documents = [data.texts[row] for row in rows]
     if tower == "image":
         sent = [Path(data.path(names[row])).read_bytes() for row in rows]

@@ -11,10 +11,11 @@ from typing_extensions import TypedDict
 from fixtures.capability import TOWERS, Array
 from fixtures.errors import Unavailable
 from fixtures.models import Model
+from fixtures.spaced import spaced
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.vectors.metrics import Float64, angle, normalised
 from plugins.subjects import Subjects
-from suites.studies.serving.documents import DIRECTION, Pool, Subject, spread
+from suites.studies.serving.documents import DIRECTION, Pool, Subject
 
 IMAGES, CAPTIONS = 3, 4  # the guide shows one image and four captions
 ROUNDING = 1e-12  # of a softmax in float64
@@ -53,7 +54,7 @@ def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Ques
     own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)]) if query.images}
     opaque = [image for image in sorted(own) if subjects.trait(data.scenes[image]) == "opaque"]
     found = []
-    for image in spread(opaque, IMAGES):
+    for image in (opaque[place] for place in spaced(len(opaque), IMAGES, last=False)):
         others = [row for row in own.values() if image not in data.queries[row].images]
         liked = np.argsort(-_cosines(golden.image[[image]], golden.text[others]), kind="stable")
         rows = [own[image], *(others[at] for at in liked[: CAPTIONS - 1])]

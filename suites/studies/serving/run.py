@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fixtures.cell_names import Key, short
 from fixtures.errors import BadInput, Unavailable
 from fixtures.models import load_model
 from fixtures.storage.lines import Lines
@@ -14,7 +15,6 @@ from plugins.cells.given_back import BuildFailed, CannotRun
 from plugins.golden.verified import Golden
 from plugins.subjects import Subjects
 from suites.studies.serving import probabilities
-from suites.studies.serving.choice import Key, short
 from suites.studies.serving.documents import Subject, pool, subject
 from suites.studies.serving.indexing import indexed
 from suites.studies.serving.load import CLIENTS, loaded

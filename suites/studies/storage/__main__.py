@@ -13,10 +13,10 @@ from fixtures.capability import installed
 from fixtures.errors import BadInput
 from fixtures.models import DEFAULT
 from fixtures.progress import ProgressLine
-from fixtures.storage.atomic import write_text
 from plugins.measures.storage.registry import forms
 from plugins.subjects import Subjects
 from suites.studies import evidence
+from suites.studies.picture import written
 from suites.studies.quiet import quiet
 from suites.studies.storage import page, plot
 from suites.studies.storage.apart import K, Reference
@@ -93,10 +93,7 @@ def measure(subjects: Subjects, scale: Scale, with_pictures: bool) -> dict[str, 
 def show(found: dict[str, Any], target: Path) -> int:
     """Write the evidence, its page and its picture; without matplotlib no picture, and a line that says so."""
     evidence.write(target, found, page.markdown(found))
-    try:
-        write_text(target.with_suffix(".svg"), plot.svg(found))
-    except ImportError:
-        print("no picture: matplotlib is not installed: make setup, then python -m suites.studies.storage --redraw")
+    written(lambda: plot.svg(found), target.with_suffix(".svg"), "python -m suites.studies.storage --redraw")
     print(f"written: {target.relative_to(target.parents[2])}, measured in {found['seconds']:.0f} s")
     return 0
 

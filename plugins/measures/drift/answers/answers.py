@@ -115,8 +115,18 @@ class Answers:
 
     def differences(self, side: str) -> Float64:
         """Return the absolute errors in the difference of two scores, for neighbours in golden's first ranks [Q * DEPTH]."""
-        moved = np.take_along_axis(self.scores(side) - self.golden.index.scores, self.golden.first, axis=1)
-        return np.asarray(np.abs(np.diff(moved, axis=1)).ravel())
+        return np.asarray(np.abs(np.diff(self.moved(side), axis=1)).ravel())
+
+    def moved(self, side: str) -> Float64:
+        """Return how much the scores of golden's first items have risen [Q, DEPTH + 1]."""
+        if side not in self._moved:
+            risen = self.scores(side) - self.golden.index.scores
+            self._moved[side] = np.take_along_axis(risen, self.golden.first, axis=1)
+        return self._moved[side]
+
+    @cached_property
+    def _moved(self) -> dict[str, Float64]:
+        return {}
 
     def _depth(self, kind: str) -> int:
         return min({"first": 1, "top5": 5, "top10": 10}[kind], len(self.golden.vectors.items) - 1)

@@ -34,8 +34,7 @@ def golden_tail(golden: GoldenAnswers) -> Tail | None:
 def of_half_margin(answers: Answers) -> Float64:
     """Return [Q]: see MayFlip; infinite for a query whose two best scores are equal."""
     golden = answers.golden
-    two = golden.first[:, :2]
-    drift = np.abs(np.take_along_axis(answers.scores(SIDE) - golden.index.scores, two, axis=1)).max(axis=1)
+    drift = np.abs(answers.moved(SIDE)[:, :2]).max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(drift == 0, 0.0, 2 * drift / golden.margins(1)))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fixtures.capability import Tower
+from fixtures.spaced import spaced
 from plugins.measures.drift.policies.search import Kept, Search
 from plugins.measures.drift.policies.trial import Target, Trial
 
@@ -47,10 +48,8 @@ def _sets(trial: Trial, search: Search) -> list[tuple[str, Kept]]:
     for kept in sorted(search.measured, key=lambda kept: (search.measured[kept], sorted(kept))):
         best.setdefault(len(kept), kept)
     sizes = [size for size in sorted(best) if best[size] not in chosen]
-    room = max(0, POINTS - len(chosen))
-    for place in range(min(room, len(sizes))):  # evenly spread over the sizes, smallest first
-        size = sizes[place * len(sizes) // min(room, len(sizes))]
-        chosen[best[size]] = f"best {size}"
+    for place in spaced(len(sizes), max(0, POINTS - len(chosen)), last=False):
+        chosen[best[sizes[place]]] = f"best {sizes[place]}"
     return [(label, kept) for kept, label in chosen.items()]
 
 

@@ -15,14 +15,16 @@ from fixtures import ROOT
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
+from suites.studies.ending import code_of
 from suites.studies.gate_power.__main__ import TRIALS
 from suites.studies.gate_power.commands.campaign import code, measure
 from suites.studies.gate_power.commands.outcome import Unexpected
 from suites.studies.gate_power.commands.page import BEGIN, END, PICTURE, doubts, markdown
 from suites.studies.gate_power.commands.plot import svg
 from suites.studies.gate_power.commands.rows import QUICK, ROWS, chosen
-from suites.studies.gate_power.ending import code_of, draw, say
+from suites.studies.gate_power.ending import say
 from suites.studies.gate_power.page import fill, share
+from suites.studies.picture import written
 
 NAME = "gate-power-commands"
 QUICK_HOURS = 9 / 60  # what is left of 10 minutes is for the end
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             write_text(target, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         return show(json.loads(target.read_text(encoding="utf-8")), folder, as_evidence)
 
-    return code_of(study, place, Unexpected)
+    return code_of(study, f"{place} holds what was measured: the same command goes on from there", Unexpected)
 
 
 def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
@@ -74,7 +76,7 @@ def show(found: dict[str, Any], folder: Path, as_evidence: bool) -> int:
     print(table)
     if as_evidence:
         fill(ROOT / "docs" / "how-good-is-the-gate.md", table, BEGIN, END, PICTURE)
-    draw(lambda: svg(found), folder / f"{NAME}.svg", "suites.studies.gate_power.commands")
+    written(lambda: svg(found), folder / f"{NAME}.svg", "python -m suites.studies.gate_power.commands --redraw")
     for doubt in doubts(found):
         print(doubt, file=sys.stderr)
 
