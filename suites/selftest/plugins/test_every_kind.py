@@ -52,7 +52,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> SimpleN
     plant = ("-p", "suites.selftest.planted.narrow_backends", f"--backend={','.join(FOUND)}", "--preprocessor=original_clip")
     said = start(folder, "suites/embeddings/test_fresh.py", "-k", "test_every_kind", *plant, *tiny).stdout
     rows = {row["backend"]: row for row in json.loads((folder / "report.json").read_text())["cells"]}
-    messages = {name: text for text in said.split("E17 broken")[1:] for name in FOUND if f"@random:0-{name}-fp32" in text}
+    messages = {
+        name: text for text in said.split("E17 broken")[1:] for name in FOUND if f"in tiny:clip@random:0-{name}-" in text
+    }
     return SimpleNamespace(rows=rows, messages=messages, said=said)
 
 
