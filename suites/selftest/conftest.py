@@ -1,5 +1,6 @@
 """Runs the suite from inside itself, in a process of its own, with a fault planted or a bad input given."""
 
+import gc
 import io
 import json
 import os
@@ -21,9 +22,34 @@ from suites.selftest.patience import HANG_S
 
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
     del os.environ[name]  # inner runs are no workers of the outer one: pytest-benchmark would measure nothing in them
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # inner runs load the same modules some hundred times: compiled once
 BRIEF = ("-k", "not test_growth and not test_every_kind and not test_threads")  # without the promises that take longest
 TINY = ("-p", "suites.selftest.planted.tiny", "--model=tiny:clip", "--pretrained=random:0")
 Run = Callable[..., subprocess.CompletedProcess[str]]
+# Files that take longest, which begin first: a worker that began one of them last would end alone.
+LONGEST = (
+    "test_against.py",
+    "test_latency_gate.py",
+    "test_report.py",
+    "test_wheel.py",
+    "test_supervisor.py",
+    "test_drift_layers.py",
+    "test_workers.py",
+    "test_environment.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; all others keep their order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spared() -> None:
+    """What was imported before a file's tests is not visited by garbage collections, of which some tests make many."""
+    gc.collect()
+    gc.freeze()
 
 
 def start(

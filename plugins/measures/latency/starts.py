@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Calls:
         """Seconds of every call without its waiting, which is that of all threads together: no more than its own time."""
         return np.asarray(np.clip(self.seconds - self.waited, 0.0, None))
 
-    @property
+    @cached_property
     def usual_s(self) -> float:
         """The figure that stands for the block."""
         return float(np.percentile(self.own, LOW))
@@ -78,7 +79,7 @@ class Start:
     ours: list[Calls]
     other: list[Calls]
 
-    @property
+    @cached_property
     def log_ratio(self) -> float:
         """Of our time to the other's, in the median pair of blocks; of calm blocks, if there are enough."""
         pairs = list(zip(self.ours, self.other, strict=True))
@@ -86,7 +87,7 @@ class Start:
         kept = calm if len(calm) >= FEWEST_CALM else pairs
         return float(np.median([np.log(ours.usual_s / other.usual_s) for ours, other in kept]))
 
-    @property
+    @cached_property
     def usual_s(self) -> tuple[float, float]:
         """Seconds of our call and of the other's, in the median block."""
         ours, other = (float(np.median([block.usual_s for block in side])) for side in (self.ours, self.other))

@@ -24,7 +24,7 @@ from suites.studies.drift.ranking import audit_answers
 from suites.studies.drift.ranking_page import markdown
 from suites.studies.drift.ranking_plot import svg
 
-PICTURES = 1800
+PICTURES, FEW_PICTURES = 1800, 300
 
 
 def test_a_tail_is_fitted_and_foretells_a_hundred_times_as_many() -> None:
@@ -76,6 +76,12 @@ def itself(subjects: Subjects, golden: Golden) -> Answers:
 def haystack(subjects: Subjects, itself: Answers) -> Haystack:
     """3,000 real pictures."""
     return Haystack.of(itself.golden, gallery(subjects, PICTURES))
+
+
+@pytest.fixture(scope="module")
+def small(subjects: Subjects, itself: Answers) -> Haystack:
+    """As many as a forecast can be made from, quickly embedded."""
+    return Haystack.of(itself.golden, gallery(subjects, FEW_PICTURES))
 
 
 def drifted(itself: Answers, angle: float, seed: int = 0) -> Answers:
@@ -157,15 +163,15 @@ def test_verdicts(itself: Answers) -> None:
     assert found["verdict"] == "re-index" and found["changed_reindexed"] == 0 and sentence(found).startswith("re-index")
 
 
-def test_page_and_picture_hold_the_figures(itself: Answers, haystack: Haystack) -> None:
+def test_page_and_picture_hold_the_figures(itself: Answers, small: Haystack) -> None:
     """What audit_ranking gives survives JSON and can be read and drawn, with and without a larger gallery."""
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
-    cell = {"backend": "mine", "precision": "fp16", **audit_answers(drifted(itself, 0.01), haystack)}
+    cell = {"backend": "mine", "precision": "fp16", **audit_answers(drifted(itself, 0.01), small)}
     found: dict[str, Any] = {
         "queries": 1300,
         "items": 650,
         "cells": [cell],
-        "gallery": check(haystack, 650),
+        "gallery": check(small, FEW_PICTURES // 2),
         "skipped": [{"backend": "yours", "precision": "fp8", "reason": "no such device"}],
         "margins": {k: np.linspace(1e-4, 0.2, 101).tolist() for k in ("1", "10")},
     }
@@ -179,11 +185,11 @@ def test_page_and_picture_hold_the_figures(itself: Answers, haystack: Haystack) 
     assert "No forecast for larger galleries: too few scenes." in markdown(found) and "<svg" in svg(found)
 
 
-def test_forecasts_grow_with_the_gallery_and_with_the_error(itself: Answers, haystack: Haystack) -> None:
+def test_forecasts_grow_with_the_gallery_and_with_the_error(itself: Answers, small: Haystack) -> None:
     """More wrong pictures and larger errors change more first answers; the range holds the figure."""
     shares = []
     for angle in (0.001, 0.01):
-        rows = forecast(haystack, drifted(itself, angle).differences("queries"), 0.01)["sizes"]
+        rows = forecast(small, drifted(itself, angle).differences("queries"), 0.01)["sizes"]
         assert all(row["low"] <= row["first"] <= row["high"] <= 1 for row in rows)
         shares.append([row["first"] for row in rows])
         assert shares[-1] == sorted(shares[-1])

@@ -19,7 +19,7 @@ from fixtures import ROOT
 from fixtures.datasets import ODD_TEXTS
 from plugins.golden.verified import SHOWN
 from plugins.report.schema import check
-from suites.selftest.conftest import small_dataset, start
+from suites.selftest.conftest import TINY, small_dataset, start
 from suites.selftest.patience import HANG_S, patience
 
 LAST = f"{ODD_TEXTS[-1][:SHOWN]!r}… ({len(ODD_TEXTS[-1])} characters)"  # of the texts
@@ -55,15 +55,17 @@ class Clone:
         for name in filter(None, git(ROOT, "ls-files", "--modified", "--others", "--exclude-standard", "-z").split("\0")):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
-        source = (ROOT / "suites" / "selftest" / "planted" / "faulty_versions.py").read_text()
+        planted = ROOT / "suites" / "selftest" / "planted"
+        shutil.copy(planted / "tiny.py", self.root / "fixtures" / "models")  # a family for workers, which load no plug-in
+        source = (planted / "faulty_versions.py").read_text()
         (self.root / PLANTED).write_text(source)
         git(self.root, "add", "--all")
         git(self.root, "commit", "--quiet", "--message=good")
         git(self.root, "tag", "base")
         (self.root / PLANTED).write_text(source.replace("FAULTY = False", "FAULTY = True"))
         options = [f"--dataset={small_dataset(folder / 'mine')}", f"--golden={folder}/golden"]
-        start(folder, "--update-golden", *options)
-        self.options = [*options, "--precision=bf16", "--device=cpu", f"--report={folder}/report.json"]
+        start(folder, "--update-golden", *TINY, *options)
+        self.options = [*options, *TINY, "--precision=bf16", "--device=cpu", f"--report={folder}/report.json"]
         (folder / "golden" / "latency.toml").write_text("slowdown = 0.3\nfalse_alarms = 0.01\nbetween_runs = 0.01\n")
         tolerances = next((folder / "golden").glob("*/tolerances.toml"))
         derived = tomllib.loads(tolerances.read_text())["bf16"]
@@ -163,7 +165,7 @@ def test_same_code_passes(compared: tuple[str, dict[str, Any]]) -> None:
         assert latency["verdict"] != "fail" and latency["allowed"] == 1.3
         assert latency["interval"][0] <= latency["ratio"] <= latency["interval"][1]
     table = printed.split(" side by side ")[1]
-    assert len([line for line in table.splitlines() if line.startswith("scenes-s-same-bf16-cpu  ")]) == 2  # towers
+    assert len([line for line in table.splitlines() if line.startswith("tiny:clip@random:0-same-bf16-cpu  ")]) == 2  # towers
 
 
 def test_drift_is_told_to_one_percent(compared: tuple[str, dict[str, Any]]) -> None:

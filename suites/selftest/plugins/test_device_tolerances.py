@@ -12,7 +12,7 @@ import pytest
 from plugins.golden.on_device import without
 from plugins.golden.verified import Golden
 from suites.selftest.conftest import start
-from suites.selftest.plugins.test_played_cuda import played_run
+from suites.selftest.planted import played_cuda as played
 
 
 def of(folder: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
@@ -27,7 +27,7 @@ def updated(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[
     folder = tmp_path_factory.mktemp("updated")
     shutil.copytree(made(tiny), folder / "golden")
     options = [*tiny[:-1], f"--golden={folder}/golden"]
-    done = played_run(folder, *options, "--update-golden")
+    done = played.run(folder, *options, "--update-golden")
     assert done.returncode == 1, done.stdout + done.stderr
     return folder, options, done.stdout
 

@@ -55,7 +55,7 @@ def test_a_gpu_that_no_cell_uses_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     assert idle_gpu.sentence(rows) == ""
 
 
-def test_such_a_run_fails(run: Any, tmp_path: Any) -> None:
+def test_such_a_run_fails(run: Any, tiny: list[str], tmp_path: Any) -> None:
     """In red, although every test passed or was skipped."""
     done = run(
         "-p",
@@ -67,11 +67,11 @@ def test_such_a_run_fails(run: Any, tmp_path: Any) -> None:
         "--precision=fp32",
         "--device=auto",
         f"--report={tmp_path}/report.json",
+        *tiny,
     )
     assert done.returncode == 1, done.stdout[-3000:]
-    assert (
-        "there is a GPU, and none of its 1 cells ran; 1 of them because: scenes-s-torch-eager-fp32-cuda: found" in done.stdout
-    )
+    cell = "tiny:clip@random:0-torch-eager-fp32-cuda"
+    assert f"there is a GPU, and none of its 1 cells ran; 1 of them because: {cell}: found" in done.stdout
 
 
 def test_the_driver_keeps_its_error() -> None:

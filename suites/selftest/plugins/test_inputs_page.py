@@ -37,7 +37,7 @@ def test_values_of_tokens() -> None:
     assert found["script"] == {"Cyrillic": 1, "Latin": 1, "Cjk": 1}
 
 
-def test_only_what_was_compared(run: Run, few: list[str], tmp_path: Path) -> None:
+def test_only_what_was_compared(run: Run, tiny: list[str], tmp_path: Path) -> None:
     """A run of one promise writes its inputs and no others."""
     page = tmp_path / "inputs.md"
     run(
@@ -47,7 +47,7 @@ def test_only_what_was_compared(run: Run, few: list[str], tmp_path: Path) -> Non
         "--preprocessor=original_clip",
         "--unsupervised",
         f"--inputs-page={page}",
-        *few,
+        *tiny,
     )
     text = page.read_text(encoding="utf-8")
     assert "## Image files (77)" in text and "## Texts" not in text and "## Pixels (0)" in text, text

@@ -1,14 +1,10 @@
 """Cells on a CUDA device that is played: every branch for CUDA of our own code, from the driver's answers to the report."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from fixtures import ROOT
-from suites.selftest.patience import HANG_S
 from suites.selftest.planted import played_cuda as played
 
 TESTS = "test_form or test_precision or test_direction or (test_encode and not alternation)"
@@ -17,16 +13,9 @@ BACKENDS = "torch-eager,torch-autocast,onnxruntime"
 NOT_THERE = {"onnxruntime-fp16", "torch-eager-tf32"}
 
 
-def played_run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """pytest on the played device, in a process of its own."""
-    options = ["--device=cuda", "--preprocessor=original_clip", f"--report={tmp_path}/report.json", *arguments]
-    command = [sys.executable, "-m", "pytest", "--unsupervised", *options]
-    return subprocess.run(command, cwd=ROOT, env=played.environment(), capture_output=True, text=True, timeout=HANG_S)
-
-
 def test_cells(tiny: list[str], tmp_path: Path) -> None:
     """They pass but where the CPU cannot do as the device does; device-only times are in the report."""
-    done = played_run(tmp_path, *tiny, f"--backend={BACKENDS}", "--precision=fp32,tf32,fp16", "-k", TESTS)
+    done = played.run(tmp_path, *tiny, f"--backend={BACKENDS}", "--precision=fp32,tf32,fp16", "-k", TESTS)
     report = json.loads((tmp_path / "report.json").read_text())
     rows = {f"{row['backend']}-{row['precision']}": row for row in report["cells"]}
     assert {row["device"] for row in rows.values()} == {"cuda"} and report["environment"]["gpu"].startswith(played.NAME)
@@ -42,7 +31,7 @@ def test_fresh_processes(tiny: list[str], tmp_path: Path) -> None:
     """Forked processes have the device too: a comparison is stored, with the GPU in its machine."""
     options = [f"--benchmark-storage=file://{tmp_path}/stored", "--benchmark-compare", "--latency-budget=0.1"]
     chosen = ["--backend=torch-eager", "--precision=fp32", "suites/latency/test_history.py", "-k", "text"]
-    done = played_run(tmp_path, *tiny, *options, *chosen)
+    done = played.run(tmp_path, *tiny, *options, *chosen)
     assert done.returncode == 0 and "no baseline for tiny:clip@random:0-torch-eager-fp32-cuda" in done.stdout, done.stdout[
         -3000:
     ]
@@ -54,6 +43,6 @@ def test_fresh_processes(tiny: list[str], tmp_path: Path) -> None:
 def test_compiled_cells(tiny: list[str], tmp_path: Path) -> None:
     """torch.compile, max-autotune, which CUDA alone offers, and torchao."""
     backends = "--backend=torch-compile,torch-compile-max-autotune,torchao"
-    done = played_run(tmp_path, *tiny, backends, "-k", "test_form or test_precision")
+    done = played.run(tmp_path, *tiny, backends, "-k", "test_form or test_precision")
     rows = json.loads((tmp_path / "report.json").read_text())["cells"]
     assert len(rows) == 7 and {row["verdict"] for row in rows} == {"pass"}, done.stdout[-3000:]
