@@ -43,7 +43,7 @@ def value(found: Any, path: Sequence[str | int]) -> float | None:
 
 
 def _statistics(found: Figures) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in ROWS:
         here = value(found, row.key)
         real = f"{row.low:.3g}" if row.low == row.high else f"{row.low:.3g} to {row.high:.3g}"
