@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift storage train scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift storage geometry train harden scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -61,6 +61,9 @@ golden: $(READY)
 
 train: $(READY)
 	$(RUN) -m fixtures.models.scenes_s.train $(ARGS)
+
+harden: $(READY)  # under 5 minutes; ARGS=--out=FOLDER, which must not be the model's own until golden data follow
+	$(RUN) -m fixtures.models.scenes_s.harden $(ARGS)
 
 scenes: $(READY)
 	$(RUN) -m fixtures.datasets.scenes.render $(ARGS)
@@ -122,6 +125,9 @@ drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0
 
 storage: $(READY)  # a quarter of an hour; ARGS=--quick for a look, which writes nothing
 	$(RUN) -m suites.studies.storage $(ARGS)
+
+geometry: $(READY)  # a minute; ARGS="--model ViT-B-32 --pretrained random:0" for another model
+	$(RUN) -m suites.studies.geometry $(ARGS)
 
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet $(ARGS)
 # What the peers are compared in has the versions that this project's own environment has.
