@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift storage geometry train harden scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift families storage geometry train harden scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -122,6 +122,9 @@ preprocessors: $(READY)  # half an hour, and an otherwise idle machine; ARGS=--q
 
 drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.studies.drift $(ARGS)
+
+families: $(READY)  # an hour or two; goes on where it was; ARGS="--only MobileCLIP2-S0" for some
+	$(RUN) -m suites.studies.families $(ARGS)
 
 storage: $(READY)  # a quarter of an hour; ARGS=--quick for a look, which writes nothing
 	$(RUN) -m suites.studies.storage $(ARGS)

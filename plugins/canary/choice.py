@@ -34,7 +34,7 @@ def images(subjects: Subjects, preprocessor: str, n: int, room: int, brightness:
 def texts(subjects: Subjects, n: int, longest_too: bool) -> list[int]:
     """At most `n` rows of Dataset.texts: the longest in tokens if asked for, two of other scripts, capitals, then the shortest,
     each of another length."""
-    words, lengths = subjects.dataset.texts, (subjects.tokens != 0).sum(axis=1).tolist()
+    words, lengths = subjects.dataset.texts, (subjects.tokens != subjects.model.frame.pad).sum(axis=1).tolist()
     usable = sorted((row for row, text in enumerate(words) if 0 < len(text) <= SAID), key=lambda row: lengths[row])
     longest = max(usable, key=lambda row: (lengths[row], -len(words[row])))
     foreign = [row for row in sorted(usable) if not words[row].isascii() and row != longest][-2:]

@@ -88,7 +88,7 @@ def _images(subjects: Subjects, golden: Golden, precision: str, preprocessor: st
     def brightness(row: int) -> float:
         return float(pixels(Path(dataset.path(dataset.images[row]))).mean())
 
-    made = made_of.mirrored(pixels(Path(dataset.path(dataset.scenes[0]))))
+    made = made_of.mirrored(pixels(Path(dataset.path(dataset.scenes[0]))), subjects.model.geometry)
     room = LARGEST - OTHERS - 2 * choice.EACH * BASE64 * golden.image.shape[1] - sum(map(len, made))
     rows = choice.images(subjects, preprocessor, choice.EACH - len(made), room, brightness)
     names = [dataset.images[row] for row in rows]

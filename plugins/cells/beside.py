@@ -58,7 +58,7 @@ def of_every_kind(subjects: Subjects, tower: Tower, whole: bool = False) -> Besi
         if tower == "image":
             return kinds.images(subjects.pixels(truth.REFERENCE).rows(range(len(dataset.scenes))))
         named = kinds.texts(dataset.texts)
-        names, rows = kinds.token_rows(model.tokenize([""])[0], model.vocabulary)
+        names, rows = kinds.token_rows(model.frame, model.vocabulary)
         chosen = list(range(len(rows))) if whole else truth.sample(model, len(rows))
         written = model.tokenize([text for _, text in named])
         return [name for name, _ in named] + [names[i] for i in chosen], np.concatenate([written, rows[chosen]])

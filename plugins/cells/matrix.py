@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.bounds import check_all_failures
 from fixtures.capability import TOWERS, Backend
-from fixtures.cells import Cell, EncoderKey
+from fixtures.cells import Cell, EncoderKey, ModelId
 from fixtures.errors import BadInput, nearest
 from fixtures.machine.devices import DEVICES, cuda_count, present
 from fixtures.models import model_id
@@ -122,7 +122,8 @@ class Selection:
 
 
 SELECTION = pytest.StashKey[Selection]()
-SUBJECTS_OF_TESTS = ("cell", "encoder_key", "service_key", "preprocessor_name")  # parameters, the largest subject first
+# Parameters, the largest subject first.
+SUBJECTS_OF_TESTS = ("cell", "encoder_key", "service_key", "preprocessor_name", "model_id")
 NONE = [pytest.param(None, id="none")]  # of a kind of which nothing is selected: its tests are left out
 
 
@@ -142,7 +143,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrise tests that take `cell`, `encoder_key`, `service_key`, `tower` or `preprocessor_name`."""
+    """Parametrise tests that take `cell`, `encoder_key`, `service_key`, `preprocessor_name`, `model_id` or `tower`."""
     config = metafunc.config
     wanted = set(metafunc.fixturenames)
     if wanted & {*SUBJECTS_OF_TESTS}:
@@ -155,8 +156,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("encoder_key", params or NONE)
         elif "service_key" in wanted:
             metafunc.parametrize("service_key", [pytest.param(k, id=str(k)) for k in selected.services] or NONE)
-        else:
+        elif "preprocessor_name" in wanted:
             metafunc.parametrize("preprocessor_name", selected.preprocessors if selected.encoders else NONE)
+        else:
+            metafunc.parametrize("model_id", [ModelId(model_of(config))])
     if "tower" in wanted:
         metafunc.parametrize("tower", TOWERS)
 
@@ -166,7 +169,7 @@ def _marks(key: EncoderKey) -> list[pytest.MarkDecorator]:
 
 
 def subject(item: pytest.Item) -> Cell | EncoderKey | str | None:
-    """A test's subject: a cell, an encoder, a preprocessor's name, or None."""
+    """A test's subject: a cell, an encoder, a preprocessor's name, the model, or None."""
     params = _params(item)
     about: Cell | EncoderKey | str | None = next((params[name] for name in SUBJECTS_OF_TESTS if params.get(name)), None)
     return about

@@ -10,10 +10,10 @@ import pytest
 from fixtures import PYTEST
 from fixtures.bounds import beyond
 from fixtures.capability import TOWERS, KnownFailure, Size
-from fixtures.cells import Cell, EncoderKey
+from fixtures.cells import Cell, EncoderKey, ModelId
 from fixtures.datasets import DEFAULT
 from fixtures.errors import BadInput
-from fixtures.models import family
+from fixtures.models import squashes
 from fixtures.registry import preprocessors
 from plugins.cells.cause import hint
 from plugins.cells.matrix import model_of, subject, tower_of
@@ -80,7 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Expect a declared failure, strictly, and only as a broken promise, never as a crash or an unreadable file. On
     another data set, promises that depend on the pictures may also hold."""
     own = config.getoption("--dataset").resolve() != DEFAULT.resolve()
-    squash = family(model_of(config)).squash
+    squash = squashes(model_of(config))
     for item in items:
         name = promise(item)[0]
         known = _known(item, squash).get(name)
@@ -93,10 +93,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _known(item: pytest.Item, squash: bool) -> Mapping[str, KnownFailure]:
     about, tower = subject(item), tower_of(item)
+    if about is None or isinstance(about, ModelId):
+        return {}
     if isinstance(about, str):
         return preprocessors()[about].failures(squash)
-    if about is None:
-        return {}
     if not tower:
         _check_towers(about.encoder if isinstance(about, Cell) else about, promise(item)[0])
     return about.known_failures() if isinstance(about, Cell) else about.known_failures(tower)

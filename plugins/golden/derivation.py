@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fixtures import truth
-from fixtures.capability import Array, Preprocessor, Tower
+from fixtures.capability import Array, Geometry, Preprocessor, Tower
 from fixtures.images import decoded
 from fixtures.progress import say
 from fixtures.registry import preprocessors
@@ -35,7 +35,6 @@ TOLERANCE_RULE = (
     f"widened by q({SAMPLE}) / q(n), where 99 of 100 times the largest of n normal errors is over q(n) standard deviations"
 )
 SURE = 0.99
-STEP = 1 / 255 / 0.26130258  # one 8-bit level in normalised units, largest channel
 BUDGET_FACTOR = 1.25
 BUDGET_RULE = (
     "limit = 1.25 x the largest difference from the reference that this definition makes on the golden opaque images, plus one "
@@ -109,6 +108,11 @@ def widening(n: int) -> float:
     return surely(SAMPLE) / surely(min(n, SAMPLE))
 
 
+def one_level(geometry: Geometry) -> float:
+    """One 8-bit level in normalised units, of the channel where it is largest."""
+    return 1 / 255 / min(geometry.std)
+
+
 def _floor(metric: str, vectors: np.ndarray) -> float:
     norm = float(np.linalg.norm(vectors, axis=1).max())
     floors: dict[str, float] = {
@@ -139,6 +143,7 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
     good = [p for p in preprocessors().values() if OPAQUE not in p.failures(subjects.model.geometry.squash)]
     good.sort(key=_outside)  # the suite's own first: no budget may be wider than theirs
     widest: dict[str, float] = {}
+    level = one_level(subjects.model.geometry)
     widest_on: dict[str, dict[str, float]] = {}  # the same on each made file
     for step in progress(range(len(good))):
         preprocessor = good[step]
@@ -157,7 +162,7 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
             continue
         lines.append(f"\n[{preprocessor.name}]")
         for name, most in measured_by.items():
-            floor = RELATIVE_FLOOR**2 / 2 if name == "cosine_distance" else STEP
+            floor = RELATIVE_FLOOR**2 / 2 if name == "cosine_distance" else level
             lines.append(_row(name, *((0.0, BUDGET_FACTOR, 0.0) if preprocessor.exact else (most, BUDGET_FACTOR, floor))))
         if not preprocessor.exact:
             lines += _exceptions(subjects, preprocessor, measured_by, widest_on)
@@ -172,6 +177,7 @@ def _exceptions(
     One from outside gets none where it is farther from the reference than any of the suite's own, which come first.
     """
     excused, lines = excused_traits(preprocessor, subjects.model.geometry), list[str]()
+    level = one_level(subjects.model.geometry)
     for file, pixels in made_pixels(subjects, preprocessor):
         if isinstance(pixels, Exception) or not excused.isdisjoint(file.traits):
             continue
@@ -182,10 +188,10 @@ def _exceptions(
             widest_on[file.name] = {metric: max(before.get(metric, 0.0), most) for metric, most in found.items()}
         elif too_far(found, {**dict.fromkeys(found, 0.0), **before}):
             continue
-        if all(found[metric] <= BUDGET_FACTOR * usual[metric] + STEP for metric in PIXEL_METRICS):
+        if all(found[metric] <= BUDGET_FACTOR * usual[metric] + level for metric in PIXEL_METRICS):
             continue
         lines.append(f'\n[{preprocessor.name}.exceptions."{file.name}"]')
-        lines += [_row(metric, most, BUDGET_FACTOR, STEP) for metric, most in found.items()]
+        lines += [_row(metric, most, BUDGET_FACTOR, level) for metric, most in found.items()]
     return lines
 
 

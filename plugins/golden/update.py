@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def _write(
     with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
         (work / "pixels").mkdir()
         for name, pixels in zip(names, kept, strict=True):
-            Image.fromarray(to_8_bits(pixels)).save(work / "pixels" / pixel_file(name), optimize=True)
+            Image.fromarray(to_8_bits(pixels, subjects.model.geometry)).save(work / "pixels" / pixel_file(name), optimize=True)
         for name, content in files.items():
             (work / name).write_bytes(content)
         everything = sorted(p for p in work.rglob("*") if p.is_file())
@@ -156,6 +157,7 @@ def _manifest(subjects: Subjects, names: list[str], command: list[str], referenc
         "weights_sha256": model.weights_sha256,
         "dataset_sha256": dataset.sha256,
         "preprocessor": REFERENCE,
+        "pictures": asdict(model.geometry),
         "tokens_sha256": hashlib.sha256(subjects.tokens.tobytes()).hexdigest(),
         "reference": reference,
         "rules": {"tolerances": TOLERANCE_RULE, "preprocessing": BUDGET_RULE},

@@ -4,7 +4,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures import PYTEST
-from fixtures.capability import Array
+from fixtures.capability import Array, Geometry
 from fixtures.datasets import DEFAULT as DEFAULT_DATASET
 from fixtures.errors import BadInput
 from fixtures.preprocessors._shared import normalise
@@ -118,6 +118,10 @@ def load_golden(subjects: Subjects) -> Golden:
     if manifest["dataset_sha256"] != dataset.sha256:
         dataset.check()  # a damaged image file is the likelier reason, and the clearer message
     _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects)
+    if "pictures" in manifest:  # golden data of before have none
+        pictures = [json.dumps(each, sort_keys=True) for each in (manifest["pictures"], asdict(model.geometry))]
+        known, used = (hashlib.sha256(each.encode()).hexdigest() for each in pictures)
+        _same("ways to prepare pictures", known, used, where, subjects)
     tokens = hashlib.sha256(subjects.tokens.tobytes()).hexdigest()
     _same("tokens of the tokeniser", manifest["tokens_sha256"], tokens, where, subjects)
     from safetensors.numpy import load_file
@@ -128,7 +132,7 @@ def load_golden(subjects: Subjects) -> Golden:
         frozen(vectors["image"]),
         frozen(vectors["text"]),
         names,
-        shared(np.stack([_pixels(where / "pixels" / pixel_file(n)) for n in names])),
+        shared(np.stack([_pixels(where / "pixels" / pixel_file(n), model.geometry) for n in names])),
         _read(where / "tolerances.toml", _toml),
         _read(where / "preprocessing.toml", _toml),
         model.geometry.squash,
@@ -168,11 +172,11 @@ def pixel_file(image: str) -> str:
     return image.replace("/", "_") + ".png"
 
 
-def _pixels(path: Path) -> Array:
+def _pixels(path: Path, geometry: Geometry) -> Array:
     from PIL import Image
 
     with Image.open(path) as image:
-        return normalise(np.asarray(image.convert("RGB")))
+        return normalise(np.asarray(image.convert("RGB")), geometry)
 
 
 def _json(path: Path) -> Any:

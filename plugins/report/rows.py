@@ -49,9 +49,10 @@ class Results:
         return [self._row(cell.encoder, cell) for cell in cells] + [self._row(key, None) for key in alone]
 
     def _row(self, encoder: EncoderKey, cell: Cell | None) -> Row:
-        about = (str(cell), str(encoder), cell.preprocessor) if cell else (str(encoder),)
+        about = (str(cell), str(encoder), cell.preprocessor, encoder.model) if cell else (str(encoder), encoder.model)
         found = [outcome for key in about for outcome in self.outcomes[key]]
-        ran = any(o in ("passed", "xfailed") for key in about[:2] for _, o, _ in self.outcomes[key])  # not its pixels alone
+        own = about[: 2 if cell else 1]  # not its pixels alone, nor its model
+        ran = any(o in ("passed", "xfailed") for key in own for _, o, _ in self.outcomes[key])
         row: dict[str, Any] = {
             "id": about[0],
             "backend": encoder.backend,

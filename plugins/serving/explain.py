@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from fixtures import truth
 from fixtures.capability import Array, Geometry, Tokens, Tower
 from fixtures.images import decoded
-from fixtures.preprocessors._shared import MEAN, STD, crop_box
+from fixtures.models.frame import Frame
+from fixtures.preprocessors._shared import crop_box, resampling
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import cosine_distance
 from plugins.subjects import Subjects
@@ -61,19 +63,14 @@ def _texts(subjects: Subjects, drift: Drift, worst: list[int]) -> dict[str, Toke
     length = tokens.shape[1]
     for most in CUTS:
         if most < length:
-            found[f"cut to {most} tokens"] = np.stack([_cut(row, most) for row in tokens])
+            found[f"cut to {most} tokens"] = np.stack([_cut(row, most, subjects.model.frame) for row in tokens])
     turned = {name: rows for name, rows in found.items() if not np.array_equal(rows, tokens)}
     return turned or {"as they are": tokens}
 
 
-def _cut(row: Tokens, most: int) -> Tokens:
-    """The row with at most so many tokens, of which the last is its end of text, the largest id."""
-    end = int(row.argmax())
-    if end < most:
-        return row
-    cut = np.zeros_like(row)
-    cut[: most - 1], cut[most - 1] = row[: most - 1], row[end]
-    return cut
+def _cut(row: Tokens, most: int, frame: Frame) -> Tokens:
+    """The row with at most so many tokens, beginning and end among them."""
+    return frame.row(frame.own(row)[: most - (frame.length - frame.room)])
 
 
 def _images(subjects: Subjects, drift: Drift, worst: list[int]) -> dict[str, Array]:
@@ -94,7 +91,9 @@ def _ways() -> dict[str, Callable[["Image.Image", Geometry], Array]]:
     return {
         "as the reference does": way(),
         "squashed to a square": way(squash=True),
+        "cropped to a square": way(squash=False),
         "padded to a square": way(first=lambda image: ImageOps.pad(image.convert("RGB"), (max(image.size),) * 2)),
+        "resized with bicubic interpolation": way(resample=Resampling.BICUBIC),
         "resized with bilinear interpolation": way(resample=Resampling.BILINEAR),
         "resized with Lanczos interpolation": way(resample=Resampling.LANCZOS),
         "resized to the nearest pixel": way(resample=Resampling.NEAREST),
@@ -108,6 +107,7 @@ def _ways() -> dict[str, Callable[["Image.Image", Geometry], Array]]:
         "on white before they are resized": way(first=on["white"]),
         "on black before they are resized": way(first=on["black"]),
         "turned as their EXIF data say": way(first=ImageOps.exif_transpose),
+        "normalised with CLIP's mean and std": way(mean=Geometry.mean, std=Geometry.std),
         "normalised with ImageNet's mean and std": way(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         "normalised with mean and std 0.5": way(mean=(0.5,) * 3, std=(0.5,) * 3),
         "scaled to 0..1 but not normalised": way(mean=(0.0,) * 3, std=(1.0,) * 3),
@@ -125,32 +125,32 @@ def prepared(
     plain: str = "",
     first: Any = None,
     last: Any = None,
-    mean: Any = MEAN,
-    std: Any = STD,
+    mean: Any = None,
+    std: Any = None,
     scale: float = 255.0,
 ) -> Array:
-    """Pixels float32 [3, R, R] as the reference makes them, but for what is `changed`."""
+    """Pixels float32 [3, R, R] as the reference makes them, but for what is given."""
     import torch
-    from PIL import Image
     from torchvision.transforms.v2 import functional as steps
 
     image = first(image) if first else image
-    geometry = geometry if squash is None else Geometry(geometry.size, squash)
+    geometry = geometry if squash is None else replace(geometry, squash=squash)
     new, (left, top) = crop_box(image.width, image.height, geometry)
     box = (left, top, left + geometry.size, top + geometry.size)
     if plain:
         tensor = torch.tensor(np.asarray(image.convert("RGB"))).permute(2, 0, 1)[None]
         if plain == "uint8":
-            whole = steps.resize(tensor, new[::-1], steps.InterpolationMode.BICUBIC, antialias=True).float()
+            whole = steps.resize(tensor, new[::-1], steps.InterpolationMode(geometry.interpolation), antialias=True).float()
         else:
             whole = torch.nn.functional.interpolate(tensor.float(), new[::-1], mode=plain, align_corners=False)
             whole = whole.round().clamp(0, 255)
         pixels = whole[0].permute(1, 2, 0).numpy()[top : box[3], left : box[2]]
     else:
-        resized = image.resize(new, Image.Resampling.BICUBIC if resample is None else resample)
+        resized = image.resize(new, resampling(geometry) if resample is None else resample)
         pixels = np.asarray(resized.crop(box).convert("RGB"), np.float32)
     pixels = last(pixels) if last else pixels
-    return np.ascontiguousarray(((pixels / scale - np.array(mean)) / np.array(std)).transpose(2, 0, 1), np.float32)
+    mean, std = np.array(mean or geometry.mean), np.array(std or geometry.std)
+    return np.ascontiguousarray(((pixels / scale - mean) / std).transpose(2, 0, 1), np.float32)
 
 
 def _on(image: "Image.Image", colour: str) -> "Image.Image":

@@ -8,7 +8,7 @@ import pytest
 from fixtures.capability import Geometry, Preprocessor
 from fixtures.datasets import Trait
 from fixtures.images import decoded
-from fixtures.preprocessors._shared import MEAN, STD, crop_box
+from fixtures.preprocessors._shared import crop_box, levels
 from plugins.cells.made import made_pixels
 from plugins.cells.promises import Judge
 from plugins.cells.traits import TRAIT_PROMISES, excused_traits
@@ -98,7 +98,7 @@ def seen_level(preprocessor: Preprocessor, shape: tuple[int, int], along: int, g
     ramp = np.rint(np.linspace(0, 255, shape[along])).astype(np.uint8)
     grey = np.broadcast_to(ramp[None, :] if along == 0 else ramp[:, None], (shape[1], shape[0]))
     image = Image.fromarray(np.repeat(grey[..., None], 3, axis=2))
-    pixels = preprocessor.transform(preprocessor.from_pil(image), geometry) * STD[:, None, None] + MEAN[:, None, None]
+    pixels = levels(preprocessor.transform(preprocessor.from_pil(image), geometry), geometry)
     return np.asarray(pixels.mean(axis=(0, 1 if along == 0 else 2)), np.float64)
 
 

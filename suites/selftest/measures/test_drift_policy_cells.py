@@ -90,7 +90,7 @@ def test_a_policy_heals_onnxruntime_too(model: Model, targets: dict[Tower, Targe
         state[f"{OVERFLOW}.{name}"] = state[f"{OVERFLOW}.{name}"].clone()
         state[f"{OVERFLOW}.{name}"][2 * WIDTH :] *= factor
     state[f"{OVERFLOW}.out_proj.weight"] = state[f"{OVERFLOW}.out_proj.weight"] / SCALE
-    other = Model("scenes-s", "", "scenes-s", state, model.resolution, model.embed_dim)
+    other = Model("scenes-s", "", "scenes-s", state, model.geometry, model.embed_dim)
     write_policy(Policy("mended", "fp16", (OVERFLOW,), other.weights_sha256), tmp_path / "mended.toml")
     policy, target = read_policy(tmp_path / "mended.toml"), targets["image"].rows(list(range(12)))
     backend = backends()["onnxruntime"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fixtures import ROOT
+from fixtures.capability import Geometry
 from fixtures.errors import BadInput
 from fixtures.models import Model
 from plugins.measures.drift.inputs import kept, worst
@@ -59,11 +60,11 @@ def test_an_embedding_that_is_not_finite_is_the_worst(model: Model) -> None:
 def test_a_grid_is_an_image() -> None:
     """Enlarged without smoothing; an image made of squares is its own nearest grid."""
     grid = np.random.default_rng(0).integers(0, 256, (worst.GRID, worst.GRID, 3), dtype=np.uint8)
-    pixels = worst.pixels_of(grid, 224)
+    pixels = worst.pixels_of(grid, Geometry(224))
     assert pixels.shape == (3, 224, 224)
     assert (pixels[:, :8, :8] == pixels[:, :1, :1]).all()
-    assert np.array_equal(worst.grid_of(pixels), grid)
-    assert worst.pixels_of(grid, 250).shape == (3, 250, 250)  # a size that squares do not divide
+    assert np.array_equal(worst.grid_of(pixels, Geometry(224)), grid)
+    assert worst.pixels_of(grid, Geometry(250)).shape == (3, 250, 250)  # a size that squares do not divide
 
 
 def test_finds_are_kept(tmp_path: Path, model: Model) -> None:

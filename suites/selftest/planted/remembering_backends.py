@@ -26,15 +26,17 @@ class Remembers(Altered):
 
     def __init__(self, good: Encoder, model: "Model") -> None:
         super().__init__(good)
+        self.geometry = model.geometry
         data, self.known = load_dataset(Path(os.environ["DATA"])), set[bytes]()
         for name in data.images:
-            self.known.add(to_8_bits(OriginalClip()(str(data.path(name)), model.geometry)).tobytes())
+            self.known.add(to_8_bits(OriginalClip()(str(data.path(name)), model.geometry), model.geometry).tobytes())
         self.known.update(row.tobytes() for row in model.tokenize(list(data.texts)))
 
     def encode(self, batch: Any, tower: Tower) -> Array:
         """One value in a hundred is another one in what it computes itself."""
         found = super().encode(batch, tower)
-        new = [i for i, row in enumerate(batch) if (to_8_bits(row) if tower == "image" else row).tobytes() not in self.known]
+        seen = [(to_8_bits(row, self.geometry) if tower == "image" else row).tobytes() for row in batch]
+        new = [i for i, each in enumerate(seen) if each not in self.known]
         found[new, ::100] *= np.float32(1.01)
         return found
 

@@ -31,7 +31,7 @@ class Tiny(Family):
                 path.write_text(json.dumps(CONFIG))
                 open_clip.add_model_config(path)
         found = families()["open_clip"].load("tiny-clip", pretrained)
-        return Model(name, pretrained, found.architecture, found.state, found.resolution, found.embed_dim)
+        return Model(name, pretrained, found.architecture, found.state, found.geometry, found.embed_dim)
 
 
 def pytest_configure() -> None:

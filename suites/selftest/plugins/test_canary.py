@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fixtures.capability import Geometry
 from fixtures.preprocessors._shared import normalise
 from fixtures.registry import backends
 from plugins.canary.__main__ import main
@@ -77,7 +78,8 @@ def test_a_slow_service_is_asked_less(kit: Path, service: Service) -> None:
 def test_pictures_of_blocks() -> None:
     """They have the levels that the picture has in the middle of each block, but for the uppermost, and are 8-bit files."""
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    one, other = (np.asarray(Image.open(io.BytesIO(file))) for file in mirrored(normalise(picture)))
+    clip = Geometry(64)
+    one, other = (np.asarray(Image.open(io.BytesIO(file))) for file in mirrored(normalise(picture, clip), clip))
     assert (one[4::4, ::4] == picture[6::4, 2::4]).all() and (other == one[:, ::-1]).all()
 
 

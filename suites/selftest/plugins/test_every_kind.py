@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from fixtures.datasets import kinds
+from fixtures.models.frame import Frame
 from suites.selftest.conftest import start
 
-EMPTY = np.array([99, 100, *[0] * 10], np.int64)  # a context of 12 tokens, ids 99 and 100 for beginning and end
+FRAME = Frame(12, (99,), (100,), 0)
 FOUND = {  # by backend: the tower that E17 judges, and a part of the worst input's name
     "sixteen_bits": ("text", "a row of "),
     "drops_zeros": ("text", "ids 49350 to 18"),  # the row that has id 0 among others
@@ -21,7 +22,7 @@ FOUND = {  # by backend: the tower that E17 judges, and a part of the worst inpu
 
 def test_every_id_and_every_length() -> None:
     """Once at least; and beginning, end and filling are where they belong."""
-    names, rows = kinds.token_rows(EMPTY, 101)
+    names, rows = kinds.token_rows(FRAME, 101)
     ends = [int((row == 100).argmax()) for row in rows]
     assert len(names) == len(rows) and set(ends) == set(range(1, 12))
     inside = {int(token) for row, end in zip(rows, ends, strict=True) for token in row[1:end]}
@@ -31,8 +32,21 @@ def test_every_id_and_every_length() -> None:
 
 def test_a_small_vocabulary_has_all_lengths() -> None:
     """Ids are used again."""
-    _, rows = kinds.token_rows(EMPTY, 5)
+    _, rows = kinds.token_rows(FRAME, 5)
     assert [int((row == 100).argmax()) for row in rows] == list(range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "frame", [Frame(12, (99,), (100,), 0), Frame(8, (), (1,), 0), Frame(8, (), (), 1), Frame(9, (2, 5), (3,), 1)], ids=str
+)
+def test_a_frame_is_read_from_two_rows(frame: Frame) -> None:
+    """CLIP's, SigLIP 2's, SigLIP's whose end is its padding, and one of three tokens; what is cut keeps its end."""
+    empty, short = frame.row([]), frame.row([7])
+    assert Frame.of(empty, short) == frame
+    assert frame.own(short).tolist() == [7] and frame.own(empty).tolist() == []
+    full = frame.row([7] * 50)
+    assert len(full) == frame.length and full.tolist()[-len(frame.end) or frame.length :] == list(frame.end)
+    assert frame.own(full).tolist() == [7] * frame.room
 
 
 def test_near_duplicates_differ() -> None:

@@ -169,5 +169,6 @@ def test_the_promises_are_found_without_importing_them(run: Run) -> None:
         "suites/retrieval",
         "suites/latency",
         "suites/serving",
+        "suites/families",
     ).stdout
     assert tuple(sorted(re.findall(r"^\| ([A-Z]\d+) \|", printed, re.M))) == promises()

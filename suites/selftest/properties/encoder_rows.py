@@ -37,7 +37,8 @@ def known(tower: Tower) -> tuple[Array | Tokens, list[str]]:
         texts = load_dataset(DEFAULT).texts[::8]
         return model().tokenize(texts), [repr(text) for text in texts]
     names = json.loads((HERE / "manifest.json").read_text())["pixel_names"]
-    return np.stack([normalise(np.asarray(Image.open(HERE / "pixels" / pixel_file(name)))) for name in names]), names
+    levels = [np.asarray(Image.open(HERE / "pixels" / pixel_file(name))) for name in names]
+    return np.stack([normalise(each, model().geometry) for each in levels]), names
 
 
 def row(tower: Tower, number: int) -> Any:
@@ -47,7 +48,7 @@ def row(tower: Tower, number: int) -> Any:
         return rows[number % len(rows)]
     random = np.random.default_rng(number)
     if tower == "image":
-        return normalise(random.integers(0, 256, (224, 224, 3), np.uint8))
+        return normalise(random.integers(0, 256, (224, 224, 3), np.uint8), model().geometry)
     words = random.integers(1, START, random.integers(0, 76))
     return np.pad(np.array([START, *words, END], np.int64), (0, 75 - len(words)))
 

@@ -17,7 +17,6 @@ from fixtures.errors import BadInput
 from plugins.golden.verified import Golden
 from plugins.measures.latency.open_loop import Answer, arrivals, drive, figures
 from plugins.measures.latency.steady import WarmUp
-from plugins.measures.vectors.metrics import angle, normalised
 from suites.selftest.planted import tiny as registered
 from suites.studies.serving import __main__ as command
 from suites.studies.serving import cold, indexing
@@ -28,7 +27,6 @@ from suites.studies.serving.image_server import download, image_server
 from suites.studies.serving.indexing import Index, measured, reader
 from suites.studies.serving.load import loaded
 from suites.studies.serving.note import compared, enclosed
-from suites.studies.serving.probabilities import bounds, softmax
 from suites.studies.serving.run import Effort, Kept
 
 COUNT, WIDTH = 12, 8
@@ -287,30 +285,6 @@ get_tokenizer = lambda name: Texts
     assert found["process"] > 0 and sum(found[part] for part in cold.PARTS) == pytest.approx(found["total"])  # type: ignore[literal-required]
     with pytest.raises(RuntimeError, match="AssertionError"):
         cold.start(Path("elsewhere"), Path("image"), ["a"], 1, "cpu")
-
-
-def test_probabilities_stay_within_their_bounds() -> None:
-    """However far image and captions turn within their tolerances; a little farther in the worst direction, they do not."""
-    rng, distances = np.random.default_rng(1), np.array([1e-4, 4e-4, 2e-4, 1e-3])
-    image, texts = normalised(rng.normal(size=(1, 16))), normalised(rng.normal(size=(4, 16)))
-    wanted = softmax(10 * (texts @ image[0]))
-    low, high = bounds(texts @ image[0], angle(distances) + angle(np.array([1e-4])), 10.0)
-    for _ in range(300):
-        moved = normalised(np.array([_turned(row, d, rng) for row, d in zip(texts, distances, strict=True)]))
-        found = softmax(10 * (moved @ _turned(image[0], 1e-4, rng)))
-        assert (low <= found).all() and (found <= high).all()
-    assert (low < wanted).all() and (wanted < high).all() and (high < 1).all()
-    own = texts @ image[0]
-    angles = np.arccos(own) + np.where(np.arange(4) == 0, -1, 1) * 1.01 * (angle(distances) + angle(np.array([1e-4])))
-    assert softmax(10 * np.cos(angles))[0] > high[0]
-
-
-def _turned(vector: Array, distance: float, rng: np.random.Generator) -> Array:
-    """A unit vector turned by exactly this cosine distance, anywhere."""
-    aside = rng.normal(size=vector.shape)
-    aside = normalised(aside - (aside @ vector) * vector)
-    by = float(angle(np.array([distance]))[0])
-    return np.asarray(np.cos(by) * vector + np.sin(by) * aside)
 
 
 def test_names_of_cells() -> None:

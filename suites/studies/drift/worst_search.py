@@ -28,7 +28,7 @@ def audit_worst(subjects: Subjects, golden: Path, step: Step) -> list[dict[str, 
         step(f"worst inputs for {precision}")
         measure = Distance(model, precision)
         usual = {tower: measure(batch, tower) for tower, batch in usual_inputs.items()}
-        worst = [grid_of(usual_inputs["image"][i]) for i in np.argsort(-usual["image"])[:STARTS]]
+        worst = [grid_of(usual_inputs["image"][i], subjects.model.geometry) for i in np.argsort(-usual["image"])[:STARTS]]
         for find in (
             search_image(measure, precision, [*images, *worst], budget.mutations),
             search_text(measure, precision, texts, words, budget.examples),

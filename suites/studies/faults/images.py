@@ -5,20 +5,22 @@ from typing import Any
 import numpy as np
 
 from fixtures.capability import Array, Geometry
-from fixtures.preprocessors._shared import MEAN, STD, crop_box, normalise
+from fixtures.preprocessors._shared import crop_box, levels, normalise
 from suites.studies.faults.plants import Fault, pixels, preprocessor
 
+CLIP = Geometry(224)  # of the model that the faults are planted in
 IMAGENET = (np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32))
+MEAN, STD = np.array(CLIP.mean, np.float32), np.array(CLIP.std, np.float32)
 HALF = (np.full(3, 0.5, np.float32), np.full(3, 0.5, np.float32))
 
 
 def _eight_bits(pixels: Array) -> Array:
     """Normalised [3, R, R] back to 0..1."""
-    return pixels * STD[:, None, None] + MEAN[:, None, None]
+    return levels(pixels, CLIP)
 
 
-def _normalised(levels: Array, mean: Array = MEAN, std: Array = STD) -> Array:
-    return (levels - mean[:, None, None]) / std[:, None, None]
+def _normalised(wanted: Array, mean: Array = MEAN, std: Array = STD) -> Array:
+    return (wanted - mean[:, None, None]) / std[:, None, None]
 
 
 def _box(image: Any, geometry: Geometry) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -29,7 +31,7 @@ def _box(image: Any, geometry: Geometry) -> tuple[tuple[int, int], tuple[int, in
 def _cropped(image: Any, geometry: Geometry, resized: Any, offset: int = 0) -> Array:
     _, (left, top) = _box(image, geometry)
     box = (left + offset, top + offset, left + offset + geometry.size, top + offset + geometry.size)
-    return normalise(np.asarray(resized.crop(box).convert("RGB")))
+    return normalise(np.asarray(resized.crop(box).convert("RGB")), geometry)
 
 
 def _squashed(image: Any, geometry: Geometry, s: float) -> Array:
@@ -40,7 +42,7 @@ def _squashed(image: Any, geometry: Geometry, s: float) -> Array:
     new = (round(width + s * (size - width)), round(height + s * (size - height)))
     resized = image.resize(new, Image.Resampling.BICUBIC)
     left, top = (new[0] - size) // 2, (new[1] - size) // 2
-    return normalise(np.asarray(resized.crop((left, top, left + size, top + size)).convert("RGB")))
+    return normalise(np.asarray(resized.crop((left, top, left + size, top + size)).convert("RGB")), geometry)
 
 
 def _tensor_resize(image: Any, geometry: Geometry, s: bool) -> Array:
@@ -59,15 +61,15 @@ def _opencv(image: Any, geometry: Geometry, s: str) -> Array:
 
     (width, height), (left, top) = _box(image, geometry)
     found = cv2.resize(np.asarray(image.convert("RGB")), (width, height), interpolation=getattr(cv2, s))
-    return normalise(found[top : top + geometry.size, left : left + geometry.size])
+    return normalise(found[top : top + geometry.size, left : left + geometry.size], geometry)
 
 
 def _levels_off(found: Array, s: float) -> Array:
     """A share `s` of all values one 8-bit level up."""
-    levels = np.rint(_eight_bits(found) * 255)
-    chosen = np.random.default_rng(0).permutation(levels.size)[: max(1, round(s * levels.size))]
-    levels.reshape(-1)[chosen] += np.where(levels.reshape(-1)[chosen] < 255, 1, -1)
-    return normalise(levels.transpose(1, 2, 0).astype(np.uint8))
+    whole = np.rint(_eight_bits(found) * 255)
+    chosen = np.random.default_rng(0).permutation(whole.size)[: max(1, round(s * whole.size))]
+    whole.reshape(-1)[chosen] += np.where(whole.reshape(-1)[chosen] < 255, 1, -1)
+    return normalise(whole.transpose(1, 2, 0).astype(np.uint8), CLIP)
 
 
 def _rescaled(found: Array, s: float) -> Array:

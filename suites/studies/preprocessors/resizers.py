@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fixtures.capability import Array, Geometry
-from fixtures.preprocessors._shared import MEAN, OPENCV, STD, normalise
+from fixtures.preprocessors._shared import OPENCV, normalise
 from suites.studies.preprocessors.decoders import HF, PYVIPS, vips
 from suites.studies.preprocessors.parts import Decoded, Part, cropped, ours, target, to_array, to_rgb
 
@@ -20,7 +20,7 @@ def _reducing(gap: float) -> Callable[[Decoded, Geometry], Array]:
     def resize(image: Decoded, geometry: Geometry) -> Array:
         new, corner = target(image, geometry)
         resized = image.resize(new, BICUBIC, reducing_gap=gap).convert("RGB")
-        return normalise(cropped(np.asarray(resized), corner, geometry))
+        return normalise(cropped(np.asarray(resized), corner, geometry), geometry)
 
     return resize
 
@@ -31,7 +31,8 @@ def _opencv(interpolation: str) -> Callable[[Decoded, Geometry], Array]:
 
         rgb = to_rgb(pixels)
         new, corner = target(rgb, geometry)
-        return normalise(cropped(np.asarray(cv2.resize(rgb, new, interpolation=getattr(cv2, interpolation))), corner, geometry))
+        resized = np.asarray(cv2.resize(rgb, new, interpolation=getattr(cv2, interpolation)))
+        return normalise(cropped(resized, corner, geometry), geometry)
 
     return resize
 
@@ -48,7 +49,7 @@ def _v2(as_uint8: bool) -> Callable[[Decoded, Geometry], Array]:
         planes = v2.functional.resize(planes, size, v2.InterpolationMode.BICUBIC, antialias=True)
         planes = v2.functional.center_crop(planes, [geometry.size])
         planes = v2.functional.to_dtype(planes, torch.float32, scale=True)
-        return np.ascontiguousarray(v2.functional.normalize(planes, MEAN.tolist(), STD.tolist()).numpy())
+        return np.ascontiguousarray(v2.functional.normalize(planes, geometry.mean, geometry.std).numpy())
 
     return resize
 
@@ -65,8 +66,8 @@ def _configuration(geometry: Geometry) -> dict[str, Any]:
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,
-        "image_mean": MEAN.tolist(),
-        "image_std": STD.tolist(),
+        "image_mean": list(geometry.mean),
+        "image_std": list(geometry.std),
         "do_convert_rgb": True,
     }
 
@@ -104,7 +105,7 @@ def _pyvips(pixels: Decoded, geometry: Geometry) -> Array:
     new, corner = target(rgb, geometry)
     image = pyvips.Image.new_from_array(rgb)
     resized = image.resize(new[0] / rgb.shape[1], vscale=new[1] / rgb.shape[0], kernel="cubic")
-    return normalise(cropped(resized.numpy(), corner, geometry))
+    return normalise(cropped(resized.numpy(), corner, geometry), geometry)
 
 
 def thumbnail(path: str, geometry: Geometry) -> Array:
@@ -113,7 +114,7 @@ def thumbnail(path: str, geometry: Geometry) -> Array:
     header = pyvips.Image.new_from_file(path)
     new, corner = target(np.empty((header.height, header.width, 0)), geometry)
     small = pyvips.Image.thumbnail(path, new[0], height=new[1], size="force", no_rotate=True).numpy()
-    return normalise(cropped(to_array(small)[..., :3], corner, geometry))
+    return normalise(cropped(to_array(small)[..., :3], corner, geometry), geometry)
 
 
 def _cv2(name: str) -> Part:

@@ -8,6 +8,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,8 @@ def measured(wanted: argparse.Namespace, typed: Sequence[str], line: ProgressLin
         found[section] = [piece for name in everyone if (piece := run.piece(section, name)) is not None]
     if found.get("probabilities"):
         asked = [question for _, _, question in probabilities.questions(subjects, golden)]
-        scale = probabilities.scale(subjects.model)
-        found["probabilities"] = {"scale": scale, "questions": asked, "rows": found["probabilities"]}
+        of_cosines = asdict(subjects.model.similarity)
+        found["probabilities"] = {**of_cosines, "questions": asked, "rows": found["probabilities"]}
     if "load" in found:
         found["load"] = [row for rows in found["load"] for row in rows]
     if "claims" in wanted.only:

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from fixtures.capability import Array
 from fixtures.cells import EncoderKey
 from fixtures.models import Model, load_model
+from fixtures.models.similarity import Similarity
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
 from plugins.measures.latency.paired import (
@@ -33,7 +34,6 @@ from suites.studies.peers.models import open_clip_folder
 from suites.studies.serving.claims import FEWEST, Row, counted, judged
 from suites.studies.serving.cold import Start, start
 from suites.studies.serving.documents import opened
-from suites.studies.serving.probabilities import softmax
 
 CONFIDENCE = 0.95
 MANY, FEW = 27, 10  # labels
@@ -86,7 +86,7 @@ class Classifier:
         """The next image's probabilities, float64 [labels]."""
         image = normalised(self.images(1))[0]
         texts = self.labels[:labels] if cached else normalised(self.texts(labels))
-        return softmax(SCALE * (texts @ image))
+        return Similarity(SCALE).probabilities(texts @ image)
 
 
 def compared(slow: Call, fast: Call, seconds: float, rng: np.random.Generator) -> Interval:
@@ -157,7 +157,7 @@ class Note:
 
     def batch(self) -> Float64:
         """The probabilities of BATCH images from one call, float64 [BATCH, MANY]."""
-        return np.stack([softmax(row) for row in SCALE * (normalised(self.service.images(BATCH)) @ self.service.labels.T)])
+        return Similarity(SCALE).probabilities(normalised(self.service.images(BATCH)) @ self.service.labels.T)
 
     def labels(self, step: Step) -> Iterator[Row]:
         """Labels each time or cached, many or few; images one by one, in a batch, or from several threads."""

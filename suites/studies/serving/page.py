@@ -44,7 +44,7 @@ all who wait. For each number of clients the rate rises until less than 90 % of 
 row has the highest rate before it, and what was answered per second at saturation. Goodput counts answers that come within
 {on_time:g} ms and are within the tolerance of golden's vector. Clients of a cell are threads of this process."""
 PROBABILITIES = """\
-Softmax of exp(logit_scale) = {scale:.1f} times the cosine of one image and {count} captions, as the Chinese-CLIP deployment
+{logits} times the cosine of one image and {count} captions, as the Chinese-CLIP deployment
 guide prints it. "Allowed" is derived: the tolerance says how far image and caption may turn, each cosine follows, and a
 probability is farthest off where its own logit has risen and all others have fallen. "Used" is the largest part of that."""
 
@@ -122,9 +122,16 @@ def claim_rows(rows: Sequence[Any]) -> Iterator[tuple[str, ...]]:
         yield *said, f"{row['value']:.4g}{unit}", interval, str(row["n"] or ""), f"**{row['verdict']}**", by_how_much(row)
 
 
+def _logits(found: Found) -> str:
+    """What becomes of a cosine; a file of an earlier version has no bias."""
+    if found.get("bias") is None:
+        return f"Softmax of exp(logit_scale) = {found['scale']:.1f}"
+    return f"Sigmoid of logit_bias = {found['bias']:.1f} plus exp(logit_scale) = {found['scale']:.1f}"
+
+
 def _probabilities(found: Found) -> Iterator[str]:
     questions, rows = found["questions"], found["rows"]
-    yield PROBABILITIES.format(scale=found["scale"], count=len(questions[0]["captions"]))
+    yield PROBABILITIES.format(logits=_logits(found), count=len(questions[0]["captions"]))
     yield table(("", *FAR), probability_rows(rows)).rstrip()
     for number, question in enumerate(questions):
         told = zip(question["captions"], question["golden"], *(row["probabilities"][number] for row in rows), strict=True)

@@ -1,6 +1,7 @@
-"""Similarity probabilities: softmax over a handful of captions, side by side per backend, and how far each may be off.
+"""Similarity probabilities of a handful of captions, side by side per backend, and how far each may be off.
 
 As the Chinese-CLIP deployment guide prints them: logits are exp(logit_scale) times the cosine of image and caption.
+A model with a bias (SigLIP) judges each pair alone.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing_extensions import TypedDict
 
 from fixtures.capability import TOWERS, Array
 from fixtures.errors import Unavailable
-from fixtures.models import Model
+from fixtures.models.similarity import Similarity
 from fixtures.spaced import spaced
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.vectors.metrics import Float64, angle, normalised
@@ -18,7 +19,7 @@ from plugins.subjects import Subjects
 from suites.studies.serving.documents import DIRECTION, Pool, Subject
 
 IMAGES, CAPTIONS = 3, 4  # the guide shows one image and four captions
-ROUNDING = 1e-12  # of a softmax in float64
+ROUNDING = 1e-12  # of a probability in float64
 
 
 class Question(TypedDict):
@@ -41,13 +42,6 @@ class Row(TypedDict):
     declared: bool  # it declares that its vectors point elsewhere than golden's
 
 
-def scale(model: Model) -> float:
-    """What cosines are multiplied by; raises Unavailable for a model without a logit scale."""
-    if "logit_scale" not in model.state:
-        raise Unavailable(f"{model.id} has no logit_scale")
-    return float(np.exp(model.state["logit_scale"].item()))
-
-
 def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Question]]:
     """Scenes with a caption, each with its own and those that golden likes best of captions that other scenes alone have."""
     data, names = subjects.dataset, names_of(subjects, "text")
@@ -59,7 +53,7 @@ def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Ques
         liked = np.argsort(-_cosines(golden.image[[image]], golden.text[others]), kind="stable")
         rows = [own[image], *(others[at] for at in liked[: CAPTIONS - 1])]
         name, texts = data.scenes[image], [data.texts[row] for row in rows]
-        said = softmax(scale(subjects.model) * _cosines(golden.image[[image]], golden.text[rows]))
+        said = subjects.model.similarity.probabilities(_cosines(golden.image[[image]], golden.text[rows]))
         picture = Pool([image], [name], [Path(data.path(name)).read_bytes()])
         question: Question = {"image": name, "captions": texts, "golden": said.tolist()}
         found.append((picture, Pool(rows, [names[row] for row in rows], texts), question))
@@ -73,9 +67,9 @@ def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
     said, differences, rooms = list[list[float]](), list[Float64](), list[Float64]()
     for images, texts, question in questions(subjects, golden):
         cosines = _cosines(subject.embed(images.documents, "image"), subject.embed(texts.documents, "text"))
-        found, wanted = softmax(scale(subjects.model) * cosines), np.array(question["golden"])
+        found, wanted = subjects.model.similarity.probabilities(cosines), np.array(question["golden"])
         turns = angle(subject.from_golden(images.names, "image")) + angle(subject.from_golden(texts.names, "text"))
-        low, high = bounds(_cosines(golden.image[images.rows], golden.text[texts.rows]), turns, scale(subjects.model))
+        low, high = bounds(_cosines(golden.image[images.rows], golden.text[texts.rows]), turns, subjects.model.similarity)
         said.append(found.tolist())
         differences.append(found - wanted)
         rooms.append(np.where(found >= wanted, high - wanted, wanted - low))
@@ -93,24 +87,18 @@ def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
     }
 
 
-def softmax(logits: Float64) -> Float64:
-    """float64 [K], which sum to 1."""
-    shifted = np.exp(logits - logits.max())
-    return np.asarray(shifted / shifted.sum())
-
-
-def bounds(cosines: Float64, turns: Float64, scale: float) -> tuple[Float64, Float64]:
+def bounds(cosines: Float64, turns: Float64, similarity: Similarity) -> tuple[Float64, Float64]:
     """The least and the greatest probability of each caption [K] if caption and image turn by `turns` [K] together.
 
     Two vectors whose angle is t, turned by angles that sum to d, have an angle between t - d and t + d. A probability is
     greatest where its own logit is as great as can be and all others are as small as can be.
     """
     angles = np.arccos(np.clip(cosines, -1.0, 1.0))
-    small, great = scale * np.cos(np.minimum(angles + turns, np.pi)), scale * np.cos(np.maximum(angles - turns, 0.0))
+    small, great = np.cos(np.minimum(angles + turns, np.pi)), np.cos(np.maximum(angles - turns, 0.0))
 
     def beside(own: Float64, others: Float64) -> Float64:
         each = (np.where(np.arange(len(own)) == k, own, others) for k in range(len(own)))
-        return np.array([softmax(logits)[k] for k, logits in enumerate(each)])
+        return np.array([similarity.probabilities(found)[k] for k, found in enumerate(each)])
 
     return beside(small, great), beside(great, small)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fixtures import truth
 from fixtures.backends._torch import TorchEncoder
-from fixtures.capability import Array, Encoder, Tower
+from fixtures.capability import Array, Encoder, Geometry, Tower
 from fixtures.preprocessors._shared import normalise, to_8_bits
 from fixtures.registry import backends
 from plugins.measures.vectors.metrics import cosine_distance
@@ -34,16 +34,16 @@ class Find:
     distance: float
 
 
-def pixels_of(grid: Grid, resolution: int) -> Array:
+def pixels_of(grid: Grid, geometry: Geometry) -> Array:
     """Return the grid enlarged without smoothing and normalised, float32 [3, R, R]."""
-    place = np.arange(resolution) * GRID // resolution
-    return normalise(grid[place][:, place])
+    place = np.arange(geometry.size) * GRID // geometry.size
+    return normalise(grid[place][:, place], geometry)
 
 
-def grid_of(pixels: Array) -> Grid:
+def grid_of(pixels: Array, geometry: Geometry) -> Grid:
     """Return a grid from float32 pixels [3, R, R], with the centre pixel of each square."""
     place = (np.arange(GRID) * 2 + 1) * pixels.shape[1] // (2 * GRID)
-    return np.asarray(to_8_bits(pixels)[place][:, place], np.uint8)
+    return np.asarray(to_8_bits(pixels, geometry)[place][:, place], np.uint8)
 
 
 def encoder_of(model: "Model", precision: str) -> Encoder:
@@ -81,7 +81,7 @@ def search_image(measure: "Distance", precision: str, start: Sequence[Grid], ste
     grids = [*start, *random]
 
     def rated(candidates: Sequence[Grid]) -> list[tuple[float, Grid]]:
-        pixels = np.stack([pixels_of(grid, measure.model.resolution) for grid in candidates])
+        pixels = np.stack([pixels_of(grid, measure.model.geometry) for grid in candidates])
         return list(zip(measure(pixels, "image").tolist(), candidates, strict=True))
 
     kept = sorted(rated(grids), key=lambda pair: -pair[0])[:POPULATION]
@@ -151,4 +151,4 @@ def inputs(model: "Model", tower: Tower, values: Sequence[Any]) -> Any:
     """Return pixels of grids [N, 3, R, R], or tokens of texts [N, L]."""
     if tower == "text":
         return model.tokenize(list(values))
-    return np.stack([pixels_of(grid, model.resolution) for grid in values])
+    return np.stack([pixels_of(grid, model.geometry) for grid in values])

@@ -79,22 +79,34 @@ def _image(module: Any) -> list[Layer]:
     ]
 
 
+def text_tower(module: Any) -> tuple[Any, str, int | None]:
+    """Return the module that holds the text tower, how it pools, and the end-of-text id of a tower that looks for it."""
+    if hasattr(module, "text"):  # CustomTextCLIP
+        return module.text, module.text.pool_type, getattr(module.text, "eos_id", None)
+    return module, module.text_pool_type, getattr(module, "text_eos_id", None)
+
+
 def _text(module: Any) -> list[Layer]:
     from open_clip.transformer import text_global_pool
 
+    text, pool_type, end = text_tower(module)
+    at = "" if text is module else "text."
+    if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
+        raise Unavailable("the text tower masks its padding or adds a token: the audit supports neither")
+
     def project(x: Any, tokens: Any) -> Any:
-        pooled = text_global_pool(x, tokens, module.text_pool_type, eos_token_id=getattr(module, "text_eos_id", None))
-        return module.text_projection(pooled) if callable(module.text_projection) else pooled @ module.text_projection
+        pooled = text_global_pool(x, tokens, pool_type, end)
+        return text.text_projection(pooled) if callable(text.text_projection) else pooled @ text.text_projection
 
     found = [
-        Layer("token_embedding", "embedding", (INPUT,), module.token_embedding),
-        Layer("positional_embedding", "embedding", ("token_embedding",), lambda x: x + module.positional_embedding),
+        Layer(f"{at}token_embedding", "embedding", (INPUT,), text.token_embedding),
+        Layer(f"{at}positional_embedding", "embedding", (f"{at}token_embedding",), lambda x: x + text.positional_embedding),
     ]
-    found += _blocks("transformer", module.transformer, found[-1].name, module.attn_mask)
+    found += _blocks(f"{at}transformer", text.transformer, found[-1].name, text.attn_mask)
     return [
         *found,
-        Layer("ln_final", "norm", (found[-1].name,), module.ln_final),
-        Layer("text_projection", "projection", ("ln_final", INPUT), project),
+        Layer(f"{at}ln_final", "norm", (found[-1].name,), text.ln_final),
+        Layer(f"{at}text_projection", "projection", (f"{at}ln_final", INPUT), project),
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures.capability import Array, Encoder, Tokens, Tower
-from plugins.measures.drift.layers.layers import INPUT, Layer, layers
+from plugins.measures.drift.layers.layers import INPUT, Layer, layers, text_tower
 
 if TYPE_CHECKING:
     import torch
@@ -113,9 +113,10 @@ def used_tokens(module: Any, tokens: "torch.Tensor") -> "torch.Tensor | None":
     """Return bool [N, T]: the tokens up to the pooled one, which determine a causal tower's result; None if all of them do."""
     import torch
 
-    if module.text_pool_type not in ("argmax", "eos"):
+    text, pool_type, last = text_tower(module)
+    if pool_type not in ("argmax", "eos") or text.attn_mask is None:
         return None
-    end = tokens.argmax(dim=-1) if module.text_pool_type == "argmax" else (tokens == module.text_eos_id).int().argmax(dim=-1)
+    end = tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == last).int().argmax(dim=-1)
     return torch.arange(tokens.shape[1])[None] <= end[:, None]
 
 

@@ -9,12 +9,15 @@ from plugins.measures.drift.layers.layers import Layer, layers
 
 def scores(module: Any, tower: Tower) -> list[Layer]:
     """Return the layers of scaled products of q and k before any mask, [N, T, heads * T], one per block."""
-    blocks = module.get_submodule("visual.transformer.resblocks" if tower == "image" else "transformer.resblocks")
     return [
-        Layer(layer.name.replace(".in_proj", ".scores"), "inner", (layer.name,), _products(blocks[layer.block]), layer.block)
+        Layer(layer.name.replace(".in_proj", ".scores"), "inner", (layer.name,), _products(_block(module, layer)), layer.block)
         for layer in layers(module, tower)
         if layer.name.endswith(".attn.in_proj")
     ]
+
+
+def _block(module: Any, layer: Layer) -> Any:
+    return module.get_submodule(layer.name.removesuffix(".attn.in_proj"))
 
 
 def _products(block: Any) -> Callable[[Any], Any]:

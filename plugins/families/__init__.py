@@ -1,0 +1,1 @@
+"""What models promise as members of their families."""
