@@ -150,6 +150,7 @@ def test_what_a_policy_keeps_is_found_in_the_model() -> None:
     )
     assert len(resolve(["LayerNorm"], known, "x")) == 21
     assert len(resolve(["softmax"], known, "x")) == 9
+    assert resolve(["residual"], known, "x") == ["transformer.residual", "visual.transformer.residual"]
     assert resolve(["block", "visual"], known, "x") == [*(f"transformer.resblocks.{i}" for i in range(3)), "visual"]
     towers: tuple[Tower, ...] = ("image", "text")
     for tower in towers:

@@ -13,7 +13,8 @@ from fixtures.storage.lines import Lines
 from suites.selftest.patience import HANG_S
 from suites.studies.policies import __main__ as program
 from suites.studies.policies import mixed, nodes, page, rounding, runs, tools
-from suites.studies.policies.runs import PLAIN, answer, beats
+from suites.studies.policies.beside import answer, beats
+from suites.studies.policies.runs import PLAIN
 
 WIDTH = 40  # of a matrix that is large enough to be given to the session beside the graph
 KEPT = ("norm", "product")
@@ -115,6 +116,7 @@ def row(tool: str, count: int, drift: float, **more: Any) -> dict[str, Any]:
         "seconds": 2.0,
         "fp32_nodes": count,
         "nodes": {"fp32": {"MatMul": count} if count else {}, "fp16": 9, "casts": 2},
+        "distances": (drift * np.linspace(0.1, 1.0, 32)).tolist(),
         "drift": {"median": drift / 4, "p99": drift / 2, "max": drift},
         "drift_on_cpu": {"median": drift / 8, "p99": drift / 8, "max": drift / 8},
         "latency": {"p50_ms": 1.5, "fp32_p50_ms": 1.0, "ratio": 1.5, "low": 1.4, "high": 1.6, "n": 20},
@@ -122,26 +124,32 @@ def row(tool: str, count: int, drift: float, **more: Any) -> dict[str, Any]:
     }
 
 
+def test_as_good_is_fewer_nodes_and_no_more_drift() -> None:
+    """Chance is no difference; a tenth more on every input is one, as is a vector that is not finite."""
+    theirs = row("theirs", 2, 2e-6)
+    assert beats(row("ours", 2, 2e-6), theirs)
+    assert not beats(row("ours", 3, 1e-6), theirs)
+    assert not beats(row("ours", 2, 2.2e-6), theirs)
+    noisy = row("ours", 2, 2e-6)
+    noisy["distances"] = [one * (1.1 if place % 2 else 0.9) for place, one in enumerate(theirs["distances"])]
+    assert beats(noisy, theirs)
+    assert not beats(row("ours", 2, np.inf), theirs)
+    assert not beats({"tool": "ours", "failed": "no answer within 9 s"}, theirs)
+
+
 def test_the_table_says_who_is_as_good() -> None:
-    """Fewer or as many nodes at lower or equal drift; a tool that gave no file has its reason."""
+    """A tool that gave no file has its reason."""
     one, two, three = tools.TOOLS
-    rows = [
-        row(PLAIN, 0, 4e-6, kept=[]),
-        row(one, 2, 2e-6),
-        row(two, 1, 1e-6),
-        {"tool": three, "failed": "no answer within 9 s"},
-    ]
-    rows.append(row("ours, within the budget", 2, 2e-6, kept=["visual.conv1"]))
-    assert beats(rows[-1], rows[1])
-    assert not beats(rows[-1], rows[2])
-    assert answer(rows, rows[1]) is rows[-1]
-    assert answer(rows, rows[2]) is None
-    tower = {"tower": "image", "inputs": 3, "tried": 2, "budget": 2e-6, "rows": rows}
+    ours = [row(PLAIN, 0, 4e-6, kept=[]), row("ours, within the budget", 2, 2e-6, kept=["visual.conv1"])]
+    theirs = [row(one, 2, 2e-6), row(two, 1, 1e-6)]
+    tower = {"tower": "image", "inputs": 3, "tried": 2, "budget": 2e-6, "answers": [answer(ours, each) for each in theirs]}
+    tower["rows"] = [*theirs, {"tool": three, "failed": "no answer within 9 s"}, *ours]
     model = {"model": "small", "parameters": 10, "towers": [tower], "date": "2026-11-30T00:00:00", "commit": "abc"}
     model["environment"] = {"cpu": "a processor", "cores": 2}
     shown = page.markdown({"command": "make policies", "versions": {"onnx": "1"}, "limit_s": 9.0, "models": [model]})
-    assert f"| small | image | {one} | 2 | 2.00e-06 | 2 | ours, within the budget | 2 | 2.00e-06 | 2 | yes |" in shown
-    assert f"| small | image | {two} | 1 | 1.00e-06 | 2 | none | – | – | – | **no** |" in shown
+    mine = "ours, within the budget | 2 | 5.00e-07, 2.00e-06 | 2 | 1.00 [1.00, 1.00] | yes"
+    assert f"| small | image | {one} | 2 | 5.00e-07, 2.00e-06 | 2 | {mine} |" in shown
+    assert f"| small | image | {two} | 1 | 2.50e-07, 1.00e-06 | 2 | none | – | – | – | – | **no** |" in shown
     assert f"| small | image | {three} | no answer within 9 s |" in shown
     assert "- ours, within the budget: 2 MatMul (`visual.conv1`)" in shown
 

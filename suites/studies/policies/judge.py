@@ -43,13 +43,14 @@ def quantiles(distances: npt.NDArray[np.float64]) -> Quantiles:
 
 def judged(subject: Subject, path: Path) -> dict[str, Any]:
     """Counts, drift, and drift where onnxruntime's CPU provider computes the file in its own way."""
-    counts = counted(bare(path).model)
+    counts, distances = counted(bare(path).model), subject.distances(path)
     own = OnnxEncoder({subject.tower: str(path)}, "cpu", None)
     stored = encoded(own.sessions[subject.tower], subject.batch)
     return {
         "nodes": counts,
         "fp32_nodes": sum(counts["fp32"].values()),
-        "drift": quantiles(subject.distances(path)),
+        "drift": quantiles(distances),
+        "distances": [float(f"{one:.4g}") for one in distances],
         "drift_on_cpu": quantiles(cosine_distance(stored, subject.wanted)),
     }
 

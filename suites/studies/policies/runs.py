@@ -1,7 +1,7 @@
 """One tower of a model: every tool converts its fp32 file, and the judge looks at each result, which is kept."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from plugins.measures.drift.policies.trial import Target
 from plugins.subjects import Subjects
 from suites.studies.drift.policy_audit import PART
 from suites.studies.drift.sampling import Budget, sample
-from suites.studies.policies import ours
+from suites.studies.policies import ours as own
+from suites.studies.policies.beside import answer, beats
 from suites.studies.policies.judge import Subject, judged, latency
 from suites.studies.policies.tools import TOOLS, convert
 
@@ -55,13 +56,19 @@ class Run:
         plain = self._row(PLAIN, lambda: {"seconds": 0.0, "kept": []})
         budget = PART * plain["drift"]["max"]
         tools = [self._row(name, partial(self._converted, name, budget)) for name in TOOLS]
-        answers = [self._row("ours, within the budget", partial(self._searched, budget))]
+        ours = [plain, self._row("ours, within the budget", partial(self._searched, budget))]
         for row in tools:
-            if "failed" not in row and not any(beats(answer, row) for answer in (plain, *answers)):
+            if "failed" not in row and not any(beats(each, row) for each in ours):
                 wanted = row["drift"]["max"]
-                answers.append(self._row(f"ours, within the drift of {row['tool']}", partial(self._searched, wanted)))
-        sizes = {"inputs": len(self.subject.batch), "tried": self.tried}
-        return {"tower": self.tower, **sizes, "budget": budget, "rows": [plain, *tools, *answers]}
+                ours.append(self._row(f"ours, within the drift of {row['tool']}", partial(self._searched, wanted)))
+        return {
+            "tower": self.tower,
+            "inputs": len(self.subject.batch),
+            "tried": self.tried,
+            "budget": budget,
+            "answers": [answer(ours, row) for row in tools if "failed" not in row],
+            "rows": [{key: value for key, value in row.items() if key != "distances"} for row in (plain, *tools, *ours[1:])],
+        }
 
     def timed(self, found: dict[str, Any]) -> dict[str, Any]:
         """The same rows with new times."""
@@ -86,17 +93,17 @@ class Run:
         if row["tool"] in TOOLS:
             return self.place.files / f"{self.tower}-{TOOLS[row['tool']].name}.onnx"
         policy = Policy("ours", "fp16", tuple(row["kept"]), self.model.weights_sha256) if row["kept"] else None
-        return ours.converted(self.model, self.tower, policy)
+        return own.converted(self.model, self.tower, policy)
 
     @cached_property
     def _worst(self) -> npt.NDArray[np.intp]:
         """Rows of the inputs that drift most when everything is in fp16, which all tools are given."""
-        drift = self.subject.distances(ours.converted(self.model, self.tower, None))
+        drift = self.subject.distances(own.converted(self.model, self.tower, None))
         return np.sort(np.argsort(-drift, kind="stable")[: self.tried])
 
     @cached_property
-    def _backend(self) -> ours.RoundingBackend:
-        return ours.RoundingBackend(self.model, [self.tower])
+    def _backend(self) -> own.RoundingBackend:
+        return own.RoundingBackend(self.model, [self.tower])
 
     def _converted(self, name: str, budget: float) -> Mapping[str, Any]:
         """Have one tool convert the file."""
@@ -112,16 +119,4 @@ class Run:
         names = [str(row) for row in range(len(self.subject.batch))]
         limits = {"cosine_distance": np.full(len(names), budget)}
         target = Target(self.subject.batch, self.subject.wanted, names, limits)
-        return ours.search(self._backend, self.model, self.tower, target, self.tried, self.place.limit_s, self.place.say)
-
-
-def beats(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """True if one row has at most as many fp32 nodes as the other, at lower or equal drift of the worst input."""
-    if "failed" in one:
-        return False
-    return bool(one["fp32_nodes"] <= other["fp32_nodes"] and one["drift"]["max"] <= other["drift"]["max"])
-
-
-def answer(rows: Iterable[Mapping[str, Any]], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The first of our rows that is at least as good as a tool's."""
-    return next((row for row in rows if row["tool"] not in TOOLS and beats(row, other)), None)
+        return own.search(self._backend, self.model, self.tower, target, self.tried, self.place.limit_s, self.place.say)
