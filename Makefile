@@ -102,7 +102,7 @@ profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" fo
 peers: $(READY) .venv-peers/.ready  # 10 minutes, and an otherwise idle machine; ARGS="--rounds 1" for a quick look
 	$(RUN) -m suites.studies.peers $(ARGS)
 
-policies: $(READY) .venv-policies/.ready  # TIME; ARGS=--quick for the default model alone; goes on where it was
+policies: $(READY) .venv-policies/.ready  # over an hour, and an otherwise idle machine; ARGS=--quick for the default model
 	$(RUN) -m suites.studies.policies $(ARGS)
 
 gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it

@@ -37,8 +37,13 @@ class Counts(TypedDict):
 def float_types(model: "ModelProto") -> dict[str, int]:
     """The element type of every tensor that is fp16 or fp32, by name; raises ValueError if ONNX cannot infer one."""
     import onnx
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
-    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    del plain.graph.value_info[:]  # converters leave notes of types that no longer hold,
+    OnnxModel(plain).topological_sort(is_deterministic=True)  # and casts behind what reads them
+    graph = onnx.shape_inference.infer_shapes(plain, strict_mode=True).graph
     infos = [*graph.input, *graph.output, *graph.value_info]
     known = {info.name: info.type.tensor_type.elem_type for info in infos}
     known |= {weight.name: weight.data_type for weight in graph.initializer}
