@@ -23,9 +23,9 @@ result is rounded to fp16 (`suites/studies/policies/rounding.py`). onnxruntime's
 stores fp16, computes in fp32, and leaves out roundings in between. The column "on this CPU" has the largest drift there, which
 says little about a GPU. For the same reason p50 says what casts cost here, not what fp16 gains."""
 OURS = """\
-**Ours** is `find_policy`, the search of `make drift` and `pytest suites/drift`, over the same graph in the judge's way. Its
-file is what a cell of `--precision policy:FILE` runs. It is asked for a policy within the budget, and, where that answer is not
-as good, within the largest drift of the tool's file. It keeps modules, each of them one node or several."""
+**Ours** is `find_policy`, the search of `make drift` and `pytest suites/drift`, over the same graph in the judge's way.
+Its file is what a cell of `--precision policy:FILE` runs. It is asked for a policy within the budget, and, where that answer
+is not as good, within three quarters of the tool's largest drift. It keeps modules, each of them one node or several."""
 REACHED = """\
 Ours is as good as a tool where one of our files has at most as many fp32 nodes, and its drift is at most the tool's: the median
 ratio over the inputs, with its 95 % interval, is below 1 or cannot be told from it. Which way single values round is chance: it
