@@ -146,7 +146,9 @@ def test_the_table_says_who_is_as_good() -> None:
     tower["rows"] = [*theirs, {"tool": three, "failed": "no answer within 9 s"}, *ours]
     model = {"model": "small", "parameters": 10, "towers": [tower], "date": "2026-11-30T00:00:00", "commit": "abc"}
     model["environment"] = {"cpu": "a processor", "cores": 2}
-    shown = page.markdown({"command": "make policies", "versions": {"onnx": "1"}, "limit_s": 9.0, "models": [model]})
+    found = {"command": "make policies", "versions": {"onnx": "1"}, "limit_s": 9.0, "models": [model], "missing": ["large"]}
+    shown = page.markdown(found)
+    assert "Not measured yet: large." in shown
     mine = "ours, within the budget | 2 | 5.00e-07, 2.00e-06 | 2 | 1.00 [1.00, 1.00] | yes"
     assert f"| small | image | {one} | 2 | 5.00e-07, 2.00e-06 | 2 | {mine} |" in shown
     assert f"| small | image | {two} | 1 | 2.50e-07, 1.00e-06 | 2 | none | – | – | – | – | **no** |" in shown

@@ -84,6 +84,7 @@ def merged(found: dict[str, Any], limit_s: float) -> dict[str, Any]:
         "versions": versions(),
         "limit_s": limit_s,
         "models": [parts[name] for name in order if name in parts],
+        "missing": [name for name in order if name not in parts],
     }
 
 

@@ -47,6 +47,7 @@ def markdown(found: Figures) -> str:
         "## Are ours as good?",
         REACHED,
         *(summary(model) for model in found["models"]),
+        *([f"Not measured yet: {', '.join(found['missing'])}."] if found["missing"] else []),
         *(part for model in found["models"] for part in _model(model)),
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
