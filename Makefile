@@ -23,7 +23,7 @@ $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers preprocessors processors versions gpu-record gpu-pack drift families storage geometry train harden scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers policies preprocessors processors versions gpu-record gpu-pack drift families storage geometry train harden scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -47,7 +47,7 @@ $(READY): requirements/$(EXTRA).lock
 	@touch $@
 
 .venv-%/.ready: requirements/%.lock
-	@echo "setting up .venv-$* from $< ($(if $(filter infinity peers,$*),3 minutes and 6 GB,half a minute))"
+	@echo "setting up .venv-$* from $< ($(if $(filter infinity peers policies,$*),3 minutes and 6 GB,half a minute))"
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/python $(INSTALL) $<
 	@touch $@
@@ -105,6 +105,9 @@ profile: $(READY) $(OWN)  # as long as an audit; ARGS="--backend onnxruntime" fo
 peers: $(READY) .venv-peers/.ready  # 10 minutes, and an otherwise idle machine; ARGS="--rounds 1" for a quick look
 	$(RUN) -m suites.studies.peers $(ARGS)
 
+policies: $(READY) .venv-policies/.ready  # over an hour, and an otherwise idle machine; ARGS=--quick for the default model
+	$(RUN) -m suites.studies.policies $(ARGS)
+
 gpu-record: $(if $(PY),,$(READY))  # about 10 minutes; PY=python3 takes that interpreter; ARGS="--device cpu --quick" rehearses it
 	$(or $(PY),$(RUN)) -m suites.studies.gpu $(ARGS)
 
@@ -135,6 +138,7 @@ geometry: $(READY)  # a minute; ARGS="--model ViT-B-32 --pretrained random:0" fo
 COMPILE = uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet $(ARGS)
 # What the peers are compared in has the versions that this project's own environment has.
 SAME = grep -oE '^(onnxruntime|open-clip-torch|pytest|pytest-benchmark|torch|torchvision)==[^ ]+' requirements/cpu.lock
+SAME_TORCH = grep -oE '^torch==[^ ]+' requirements/cpu.lock
 define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it installs, 3: a command that prints more
 	@echo "$(1).lock"; cp requirements/$(1).lock requirements/$(1).lock.new
 	@($(PYTHON) requirements/of.py $(2)$(if $(3),; $(3))) | $(COMPILE) --output-file requirements/$(1).lock.new > /dev/null
@@ -149,6 +153,7 @@ lock:  # needs uv; keeps every version that still fits, ARGS=--upgrade takes the
 	$(call compile,deepsparse,deepsparse)
 	$(call compile,infinity,infinity)
 	$(call compile,peers,peers,$(SAME))
+	$(call compile,policies,policies,$(SAME_TORCH))
 
 clean:
 	rm -rf $(VENV) $(VENV)-* .cache .pytest_cache .mypy_cache .ruff_cache .benchmarks report.json

@@ -150,10 +150,14 @@ def test_what_a_policy_keeps_is_found_in_the_model() -> None:
     )
     assert len(resolve(["LayerNorm"], known, "x")) == 21
     assert len(resolve(["softmax"], known, "x")) == 9
+    assert resolve(["residual"], known, "x") == ["transformer.residual", "visual.transformer.residual"]
     assert resolve(["block", "visual"], known, "x") == [*(f"transformer.resblocks.{i}" for i in range(3)), "visual"]
     towers: tuple[Tower, ...] = ("image", "text")
     for tower in towers:
-        assert all(pieces == outermost(pieces) for pieces in levels(known, tower))
+        light, every, *_ = pieces_of = levels(known, tower)
+        assert all(pieces == outermost(pieces) for pieces in pieces_of)
+        assert {known[path] for path in light} == {"LayerNorm", "residual", "projection"}
+        assert {*light} < {*every}
     with pytest.raises(BadInput, match=r"keeps 'visual\.ln_pos', which is no operation of this model: did you mean"):
         resolve(["visual.ln_pos"], known, "x")
     with pytest.raises(BadInput, match=r"was found for weights with SHA-256 0123.*search again"):

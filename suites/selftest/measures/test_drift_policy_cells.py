@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fixtures import ROOT
-from fixtures.backends._onnx import policy_files
+from fixtures.backends._onnx import onnx_files, policy_files
+from fixtures.backends._onnx_kept import kept_nodes
 from fixtures.backends._tensorrt import precision_of
 from fixtures.backends._tensorrt_build import Gpu, build_engine
 from fixtures.capability import Tower
@@ -18,6 +19,7 @@ from fixtures.registry import backends
 from plugins.golden.verified import load_golden
 from plugins.measures.drift.policies.policy import find_policy, write_policy
 from plugins.measures.drift.policies.trial import Target
+from plugins.measures.vectors.metrics import cosine_distance
 from plugins.subjects import Subjects
 from suites.selftest.conftest import Run
 from suites.studies.drift.policy_audit import budgets
@@ -34,7 +36,7 @@ def targets() -> dict[Tower, Target]:
     return budgets(subjects, load_golden(subjects), "fp16")
 
 
-KINDS = ("LayerNorm", "attention", "softmax", "mlp", "*.c_fc", "block", "convolution", "projection", "visual")
+KINDS = ("LayerNorm", "attention", "softmax", "mlp", "*.c_fc", "residual", "block", "convolution", "projection", "visual")
 
 
 @pytest.mark.parametrize("kept", KINDS)
@@ -44,6 +46,34 @@ def test_a_cell_keeps_its_tolerance_whatever_is_kept(model: Model, targets: dict
     for tower, target in targets.items():
         rows = target.rows([0, 1])
         assert rows.shares(encoder.encode(rows.batch, tower)).max() <= 1
+
+
+def test_sums_of_blocks_in_fp32_lower_the_drift(model: Model, targets: dict[Tower, Target]) -> None:
+    """Layers still run in fp16, and afterwards the cell is what it was."""
+    exact, target = model.module(), targets["image"].rows([0, 1, 2, 3, 4, 5])
+    low = backends()["torch-eager"].load(model, "fp16", "cpu")
+    before = cosine_distance(low.encode(target.batch, "image"), target.wanted)
+    kept = low.keeping(exact, ["visual.transformer.residual"])
+    assert kept is not None
+    with kept:
+        evidence = low.evidence(target.batch[:1], "image")
+        during = cosine_distance(low.encode(target.batch, "image"), target.wanted)
+    assert np.median(during / before) < 0.9
+    assert evidence is not None and evidence.precision == "fp16" and not evidence.beside
+    assert np.array_equal(before, cosine_distance(low.encode(target.batch, "image"), target.wanted))
+
+
+def test_sums_of_blocks_are_found_in_the_graph(model: Model) -> None:
+    """Two a block, of one tower alone."""
+    import onnx
+
+    folder, _ = onnx_files(model, "fp32")
+    for tower, path, count in (("image", "visual.transformer.residual", 12), ("text", "transformer.residual", 6)):
+        graph = onnx.load(str(folder / f"{tower}.onnx")).graph
+        found = kept_nodes(graph, [path])
+        assert [node.op_type for node in found] == ["Add"] * count
+        readers = [node.op_type for node in graph.node if {*node.input} & {name for one in found for name in one.output}]
+        assert {"LayerNormalization", "Add"} <= {*readers}
 
 
 def test_all_kept_is_fp32(model: Model, targets: dict[Tower, Target]) -> None:
@@ -79,7 +109,7 @@ def test_defects_of_one_cell_are_told_apart(model: Model, targets: dict[Tower, T
     policy, found = find_policy(faulty(list(DEFECTS)), model, "fp16", "cpu", some, "mended", seconds=0)
     assert policy is not None and policy.keep == tuple(sorted((FP8, NORM, OVERFLOW)))
     page = markdown({"searches": [{"title": "all", "budget": "golden's", **found}], "seconds": 1.0})
-    assert f"`{OVERFLOW}` (1 of 28)" in page and "not finite" in page
+    assert f"`{OVERFLOW}` (1 of 29)" in page and "not finite" in page
 
 
 @pytest.mark.long
@@ -130,7 +160,7 @@ def test_the_suite_finds_the_policy_and_passes_under_it(run: Run, few: list[str]
     broken = run(*common, "suites/drift/test_policy.py", "--precision", "fp16", f"--policy-file={target}", *few, **plant)
     assert broken.returncode == 1
     assert "D6 broken: drift stays within its budget" in broken.stdout
-    assert f"1 of the text tower's 14 operations ({FP8}) in fp32" in broken.stdout
+    assert f"1 of the text tower's 15 operations ({FP8}) in fp32" in broken.stdout
     assert read_policy(target).keep == (FP8,)
     suites = ("suites/embeddings", "suites/drift/test_policy.py")
     healed = run(

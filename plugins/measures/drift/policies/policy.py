@@ -90,7 +90,8 @@ def _tower(trial: Trial, tower: Tower, target: Target, say: Say, seconds: float,
     if found is None or answer.embeddings is None:
         return row | {"best": figures(*trial.drift(frozenset(search.operations), target, tower))}
     row |= {"kept": sorted(kept), "necessary": sorted(found.necessary), "own": figures(*target.drift(answer.embeddings))}
-    row["smallest"] = len(kept) <= 1 or (found.smallest and len(kept) == len(found.kept or ()))
+    of_all = search.operations != levels(trial.known, tower)[0]  # a light set may have more operations than a heavy one
+    row["smallest"] = len(kept) <= 1 or (of_all and found.smallest and len(kept) == len(found.kept or ()))
     if seconds and kept:
         say(f"{tower} tower, timing")
         row["own"] |= trial.latency(kept, target.batch, tower, seconds)
@@ -112,7 +113,7 @@ def _smallest(trial: Trial, tower: Tower, target: Target, low: Array, say: Say, 
     """Search on the worst inputs, check on all, and search again with the inputs on which the result failed."""
     chosen = _worst(target.shares(low), tried)
     kept, stricter = frozenset[str](), 1.0
-    for operations in levels(trial.known, tower):  # larger operations, if rounding between small ones is too much
+    for operations in levels(trial.known, tower):  # light ones; all; larger ones, if rounding between small ones is too much
         for _ in range(ROUNDS):
             search = Search(operations, _measure(trial, tower, target.rows(chosen), say, stricter))
             found = search.run(first=kept)

@@ -15,7 +15,7 @@ from fixtures.policies.operations import operations
 from fixtures.policies.policy import Policy
 from fixtures.truth import BATCH
 from plugins.measures.drift.policies.search import Kept
-from plugins.measures.latency.paired import interval, no_garbage_collection, pair, timed
+from plugins.measures.latency.paired import Interval, interval, no_garbage_collection, pair, timed
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import cosine_distance
 
@@ -86,20 +86,26 @@ class Trial:
 
     def latency(self, kept: Kept, batch: Array | Tokens, tower: Tower, seconds: float) -> dict[str, float]:
         """Time batch 1 with these operations in fp32 against none, in alternation: p50 in ms, and the interval of the ratio."""
-        low = self.low
-        ours = self.encoder(kept) if kept else low
-        blocks = [timed(lambda encoder=encoder: encoder.encode(batch[:1], tower)) for encoder in (ours, low)]  # type: ignore[misc]
-        for block in blocks:
-            block(5)
-        pairs: list[tuple[float, float]] = []
-        rng, started = np.random.default_rng(0), time.perf_counter()
-        with no_garbage_collection():
-            while len(pairs) < FEWEST_PAIRS or time.perf_counter() - started < seconds:
-                pairs.append(pair(blocks[0], blocks[1], rng, calls=1))
-        times = np.array(pairs)
-        found = interval(times, CONFIDENCE)
-        p50, low_p50 = (1e3 * np.median(times, axis=0)).tolist()
+        ours = self.encoder(kept) if kept else self.low
+        found, p50, low_p50 = alternated(ours, self.low, batch[:1], tower, seconds)
         return {"p50_ms": p50, "low_p50_ms": low_p50, "ratio": found.ratio, "low": found.low, "high": found.high, "n": found.n}
+
+
+def alternated(
+    ours: Encoder, other: Encoder, batch: Array | Tokens, tower: Tower, seconds: float
+) -> tuple[Interval, float, float]:
+    """Time two encoders in alternation: the interval of the ratio of their times, and the p50 of each in ms."""
+    blocks = [timed(lambda encoder=encoder: encoder.encode(batch, tower)) for encoder in (ours, other)]  # type: ignore[misc]
+    for block in blocks:
+        block(5)
+    pairs: list[tuple[float, float]] = []
+    rng, started = np.random.default_rng(0), time.perf_counter()
+    with no_garbage_collection():
+        while len(pairs) < FEWEST_PAIRS or time.perf_counter() - started < seconds:
+            pairs.append(pair(blocks[0], blocks[1], rng, calls=1))
+    times = np.array(pairs)
+    p50, other_p50 = (1e3 * np.median(times, axis=0)).tolist()
+    return interval(times, CONFIDENCE), p50, other_p50
 
 
 def _all(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Array:
