@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -46,10 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def spared() -> None:
+def spared() -> Iterator[None]:
     """What was imported before a file's tests is not visited by garbage collections, of which some tests make many."""
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()  # or libraries complain at the end of what was never freed
 
 
 def start(
