@@ -83,7 +83,7 @@ def _faults(pytest: Sequence[str], planted: Sequence[str], on: Sequence[str]) ->
 def _tolerances(pytest: Sequence[str], golden: Path, on: Sequence[str], some: Sequence[str]) -> Iterator[Phase]:
     """The CPU's judge all phases before; how they differ from the device's own, and which cells are judged otherwise then."""
     derived = f"--golden={golden}"
-    yield Phase("tolerances of the device", (*pytest, "--update-golden", derived, *on), 90, FAILS)  # as each update ends
+    yield Phase("tolerances of the device", (*pytest, "--update-golden", derived, *on), 180, FAILS)  # as each update ends
     cells = (*pytest, "suites/embeddings/test_encoder.py", *REFERENCE, *some, derived, *on)
     yield Phase("default model, by its own tolerances", cells, 90)
 

@@ -33,7 +33,8 @@ TOOLS = {
     "auto mixed precision": Tool(
         "amp",
         "`onnxconverter_common.auto_mixed_precision`, which onnxruntime's documentation of float16 names. It halves the list "
-        "of nodes, runs every attempt with onnxruntime's CPU provider, and asks our check: cosine distance within the budget.",
+        "of nodes, runs every attempt with onnxruntime's CPU provider, and asks our check: cosine distance within the budget. "
+        "onnxruntime's NCHWc layout pass is off: with it, onnxruntime ends the process on such graphs on some processors.",
     ),
     "auto mixed precision, rounded": Tool(
         "amp-rounding",
