@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fixtures import truth
+from fixtures.capability import TOWERS
+from fixtures.registry import families
+from plugins.golden import on_device
+from plugins.golden.derivation import measured_rows
 from plugins.golden.on_device import without
 from plugins.golden.verified import Golden
+from plugins.measures.vectors.metrics import METRICS
+from plugins.subjects import Subjects
 from suites.selftest.conftest import start
 from suites.selftest.planted import played_cuda as played
+from suites.selftest.planted.tiny import Tiny
 
 
 def of(folder: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
@@ -61,6 +69,25 @@ def test_an_update_of_the_cpu_keeps_them(updated: tuple[Path, list[str], str], t
     assert kept["fp16"]["text"]["cuda"] == before["fp16"]["text"]["cuda"] and "cuda" in manifest["devices"]
     text = (of(folder)[0] / "tolerances.toml").read_text()
     assert ".cuda" in text and ".cuda" not in without(text, "cuda") and "[fp16.text]" in without(text, "cuda")
+
+
+def test_a_large_model_is_measured_on_some_inputs(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every limit is a number all the same."""
+    shutil.copytree(made(tiny), tmp_path / "golden")
+    data = Path(tiny[-2].removeprefix("--dataset="))
+    float64, at_precision = truth.float64, truth.at_precision
+    monkeypatch.setitem(families(), "tiny", Tiny())
+    monkeypatch.setattr(on_device, "present", lambda: ["cpu", "cuda"])
+    monkeypatch.setattr(truth, "float64", lambda *given: float64(*given[:-1]))  # on the CPU
+    monkeypatch.setattr(truth, "at_precision", lambda *given: at_precision(*given[:-1]))
+    monkeypatch.setattr(truth, "LARGE", 0)
+    monkeypatch.setattr(truth, "SAMPLE", 4)
+    subjects = Subjects("tiny:clip", "random:0", data, tmp_path / "golden")
+    assert len(measured_rows(subjects, "text")[0]) < len(subjects.tokens)
+    on_device.update_on(subjects, "cuda", ["pytest"])
+    _, tolerances, _ = of(tmp_path)
+    tables = [tolerances[precision][tower]["cuda"] for precision in on_device.PRECISIONS for tower in TOWERS]
+    assert all(np.isfinite(table[metric]["limit"]) and table[metric]["limit"] > 0 for table in tables for metric in METRICS)
 
 
 def test_no_such_device(tiny: list[str], tmp_path: Path) -> None:
