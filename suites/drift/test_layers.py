@@ -65,7 +65,7 @@ def test_worst_inputs(
     batch = inputs(subjects.model, tower, [find.value for find in finds])
     exact = subjects.once(("worst", tower), lambda: truth.float64(subjects.model, batch, tower, iter))
     names = [find.name for find in finds]
-    found = cosine_distance(np.concatenate([encoder.encode(row[None], tower) for row in batch]), exact)
+    found = cosine_distance(truth.one_by_one(encoder, batch, tower), exact)
     own = np.array([find.cosine_distance[encoder_key.precision] for find in finds])
     drift = Comparison(
         "cosine_distance",

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from typing_extensions import TypedDict
 
-from fixtures.capability import TOWERS, Array, Encoder, Tokens, Tower
+from fixtures.capability import TOWERS, Array, Tokens, Tower
 from fixtures.datasets import DEFAULT, load_dataset
 from fixtures.images import decoded
 from fixtures.models import Model, load_model
 from fixtures.progress import say, ticking
 from fixtures.registry import backends, preprocessors
 from fixtures.storage.lines import Lines
-from fixtures.truth import REFERENCE
+from fixtures.truth import REFERENCE, one_by_one
 from plugins.measures.vectors.metrics import cosine_distance
 from suites.studies.families.members import MEMBERS, WEIGHTS, Member
 
@@ -73,7 +73,7 @@ def contract(model: Model, member: Member) -> dict[str, Any]:
         "other_tokens": int((theirs["text"] != inputs["text"]).sum()),
         "pixels": float(np.abs(theirs["image"] - inputs["image"]).max()),
         "vectors": {
-            tower: float(cosine_distance(own.vectors(theirs[tower], tower), _alone(reference, inputs[tower], tower)).max())
+            tower: float(cosine_distance(own.vectors(theirs[tower], tower), one_by_one(reference, inputs[tower], tower)).max())
             for tower in TOWERS
         },
     }
@@ -85,10 +85,6 @@ def _inputs(model: Model) -> Inputs:
     return {"image": np.stack(pixels), "text": model.tokenize(list(TEXTS))}
 
 
-def _alone(encoder: Encoder, batch: Array | Tokens, tower: Tower) -> Array:
-    return np.concatenate([encoder.encode(row[None], tower) for row in batch])
-
-
 def cell(model: Model, backend: str, precision: str, wanted: dict[Tower, Array]) -> dict[str, Any]:
     """Build one cell, compare its vectors with `wanted`, and time it."""
     inputs, started = _inputs(model), time.monotonic()
@@ -98,7 +94,7 @@ def cell(model: Model, backend: str, precision: str, wanted: dict[Tower, Array])
         found["build_s"] = encoder.build_s
     for tower in TOWERS:
         batch = inputs[tower]
-        vectors = _alone(encoder, batch, tower)
+        vectors = one_by_one(encoder, batch, tower)
         wanted.setdefault(tower, vectors)
         times = list(_milliseconds(lambda i, b=batch, t=tower: encoder.encode(b[i % len(b)][None], t)))  # type: ignore[misc]
         steady = times[WARM_UPS:] or times

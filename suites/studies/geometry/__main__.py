@@ -1,7 +1,6 @@
 """`python -m suites.studies.geometry` (make geometry): how vectors lie, beside real CLIP's, and large activations."""
 
 import argparse
-import math
 import re
 import sys
 from collections.abc import Sequence
@@ -103,9 +102,11 @@ def command_of(subjects: Subjects) -> str:
 
 
 def logit_scale(model: Model) -> dict[str, float]:
-    """The factor of cosines before a softmax, which weights keep as its logarithm; empty if the model has none."""
-    kept = [float(tensor) for name, tensor in model.state.items() if name.endswith("logit_scale")]
-    return {"logit_scale": math.exp(kept[0])} if kept else {}
+    """The factor of cosines before a softmax; empty if the model has none."""
+    try:
+        return {"logit_scale": model.similarity.scale}
+    except Unavailable:
+        return {}
 
 
 def _streams(subjects: Subjects, tower: Tower, count: int) -> list[Block] | str:

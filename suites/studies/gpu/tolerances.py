@@ -7,21 +7,20 @@ from typing import Any
 
 from fixtures import ROOT
 from fixtures.capability import TOWERS
+from fixtures.models import DEFAULT
 from plugins.measures.vectors.metrics import METRICS
-
-MODEL = "scenes-s"
 
 
 def copied(folder: Path) -> Path:
     """The default model's golden data, to be changed."""
-    shutil.copytree(ROOT / "golden" / MODEL, folder / MODEL)
+    shutil.copytree(ROOT / "golden" / DEFAULT, folder / DEFAULT)
     shutil.copy(ROOT / "golden" / "latency.toml", folder)
     return folder
 
 
 def rows(folder: Path, device: str) -> list[dict[str, Any]]:
     """A row for each precision and tower that has tolerances of the device: metric, the CPU's limit and the device's."""
-    found = tomllib.loads((folder / MODEL / "tolerances.toml").read_text())
+    found = tomllib.loads((folder / DEFAULT / "tolerances.toml").read_text())
     return [
         {
             "precision": precision,
