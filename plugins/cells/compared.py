@@ -11,9 +11,8 @@ from plugins.cells.sampling import Sample
 from plugins.cells.traits import TRAIT_PROMISES
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.vectors.drift import Drift
-from plugins.measures.vectors.metrics import METRICS, Comparison, add_angles
-from plugins.measures.vectors.mixtures import Mixture, Retrieval, retrieve
-from plugins.measures.vectors.recall import Ints
+from plugins.measures.vectors.metrics import METRICS, Comparison, add_angles, normalised
+from plugins.measures.vectors.mixtures import Retrieval, both_ways, retrieve
 from plugins.subjects import Subjects
 
 Inputs = dict[Tower, Array | Tokens]
@@ -83,6 +82,9 @@ def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | N
     images, texts = subjects.image_embeddings(cell), subjects.text_embeddings(cell.encoder)
     of_scenes = golden.limits("fp32", "image", "cosine_distance", subjects.dataset.scenes)
     of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text")[:q])
-    known: dict[Mixture, tuple[Ints, Ints]] = subjects.once("golden's own ranks", dict)
-    vectors, limits = (images[:n], texts[:q], golden.image[:n], golden.text[:q]), (of_scenes, of_texts)
-    return subjects.once(("retrieval", str(cell)), lambda: retrieve(subjects.dataset, *vectors, limits, known))
+    known = golden.image[:n], golden.text[:q]
+    own = subjects.once("golden's own ranks", lambda: both_ways(subjects.dataset, *map(normalised, known)))
+    limits = (of_scenes, of_texts)
+    return subjects.once(
+        ("retrieval", str(cell)), lambda: retrieve(subjects.dataset, images[:n], texts[:q], *known, limits, own)
+    )

@@ -14,6 +14,7 @@ from plugins.measures.vectors.recall import Flips, Ints, flips, ranks_of
 
 Class = Literal["identical", "interchangeable", "re-index", "broken"]
 Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
+Ranks = tuple[Ints, Ints]  # of text to image and of image to text, as gold_ranks gives them
 MIXTURES: tuple[Mixture, ...] = (("golden", "golden"), ("golden", "cell"), ("cell", "golden"), ("cell", "cell"))
 PURE: Mixture = ("cell", "cell")
 GOLDEN: Mixture = ("golden", "golden")
@@ -71,6 +72,13 @@ class Retrieval:
         )
 
 
+def both_ways(dataset: Dataset, images: Float64, texts: Float64) -> Ranks:
+    """Rank the right images of each text, and the right texts of each image that has one, by unit vectors [N, D] and [Q, D]."""
+    described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
+    gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]
+    return ranks_of(texts @ images.T, dataset.gold_images), ranks_of(images[described] @ texts.T, gold_texts)
+
+
 def retrieve(
     dataset: Dataset,
     images: Array,
@@ -78,25 +86,15 @@ def retrieve(
     golden_images: Array,
     golden_texts: Array,
     limits: tuple[Float64, Float64],
-    known: dict[Mixture, tuple[Ints, Ints]] | None = None,
+    own: Ranks | None = None,
 ) -> Retrieval:
     """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of the images and the texts, one per row.
 
-    `known` keeps golden's own ranks from one cell to the next.
+    `own` are golden's ranks from `both_ways`, if a caller keeps them from one cell to the next.
     """
     of_images = {"golden": normalised(golden_images), "cell": normalised(images)}
     of_texts = {"golden": normalised(golden_texts), "cell": normalised(texts)}
-    described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
-    gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]
-
-    def both_ways(mixture: Mixture) -> tuple[Ints, Ints]:
-        shown, asked = of_images[mixture[0]], of_texts[mixture[1]]
-        return ranks_of(asked @ shown.T, dataset.gold_images), ranks_of(shown[described] @ asked.T, gold_texts)
-
-    known = {} if known is None else known
-    if GOLDEN not in known:
-        known[GOLDEN] = both_ways(GOLDEN)
-    ranks = {mixture: known[GOLDEN] if mixture == GOLDEN else both_ways(mixture) for mixture in MIXTURES}
+    ranks = {(i, t): own if own and (i, t) == GOLDEN else both_ways(dataset, of_images[i], of_texts[t]) for i, t in MIXTURES}
     drifts = (cosine_distance(images, golden_images), cosine_distance(texts, golden_texts))
     return Retrieval(
         {mixture: forward for mixture, (forward, _) in ranks.items()},

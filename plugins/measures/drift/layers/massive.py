@@ -11,8 +11,8 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from fixtures.capability import Array, Tokens, Tower
-from plugins.measures.drift.layers.layers import INPUT, layers
-from plugins.measures.drift.layers.profile import ROWS, used_tokens
+from plugins.measures.drift.layers.layers import layers
+from plugins.measures.drift.layers.profile import outputs
 
 if TYPE_CHECKING:
     import torch
@@ -80,13 +80,6 @@ def _streams(model: "Model", batch: Array | Tokens, tower: Tower) -> Iterator[tu
     import torch
 
     module = model.module()
-    known = layers(module, tower)
-    for start in range(0, len(batch), ROWS):
-        given = torch.from_numpy(np.ascontiguousarray(batch[start : start + ROWS]))
-        used = used_tokens(module, given) if tower == "text" else None
-        values = {INPUT: given}
-        for layer in known:
-            values[layer.name] = layer.compute(*(values[name] for name in layer.inputs))
-            if layer.kind == "residual" and layer.block is not None:
-                stream = values[layer.name]
-                yield layer.block, stream, torch.ones(stream.shape[:2], dtype=torch.bool) if used is None else used
+    for layer, stream, used in outputs(module, layers(module, tower), batch, tower):
+        if layer.kind == "residual" and layer.block is not None:
+            yield layer.block, stream, torch.ones(stream.shape[:2], dtype=torch.bool) if used is None else used

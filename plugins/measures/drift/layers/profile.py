@@ -1,5 +1,6 @@
 """Measures how a cell's error grows from layer to layer, and each layer's own error, against float64 on the same inputs."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,24 @@ def profile(exact: Any, encoder: Encoder, batch: Array | Tokens, tower: Tower) -
     for row, after in zip(found_rows[-2::-1], found_rows[:0:-1], strict=True):
         row.dtype = row.dtype or after.dtype  # a hidden step gets the type of the layer around it
     return Profile(found_rows, capture.how, max(changed, default=0.0), len(batch))
+
+
+def outputs(
+    module: Any, known: Sequence[Layer], batch: Array | Tokens, tower: Tower
+) -> Iterator[tuple[Layer, "torch.Tensor", "torch.Tensor | None"]]:
+    """Compute layers in the module's own precision, a few inputs at a time; run it under torch.inference_mode.
+
+    Yield each layer, its output, and which tokens count, bool [N, T]; None if all do.
+    """
+    import torch
+
+    for start in range(0, len(batch), ROWS):
+        given = torch.from_numpy(np.ascontiguousarray(batch[start : start + ROWS]))
+        kept = used_tokens(module, given) if tower == "text" else None
+        values = {INPUT: given}
+        for layer in known:
+            values[layer.name] = layer.compute(*(values[name] for name in layer.inputs))
+            yield layer, values[layer.name], kept
 
 
 def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, tower: Tower) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixtures.capability import Array, Tokens, Tower
-from plugins.measures.drift.layers.layers import INPUT, layers
-from plugins.measures.drift.layers.profile import ROWS, used_tokens
+from plugins.measures.drift.layers.layers import layers
+from plugins.measures.drift.layers.profile import outputs
 from plugins.measures.drift.layers.scores import scores
 
 if TYPE_CHECKING:
@@ -106,13 +106,8 @@ def activation_ranges(model: "Model", batch: Array | Tokens, tower: Tower) -> It
     known = [*layers(module, tower), *scores(module, tower)]
     found = {layer.name: Range(layer.name) for layer in known}
     with torch.inference_mode():
-        for start in range(0, len(batch), ROWS):
-            given = torch.from_numpy(np.ascontiguousarray(batch[start : start + ROWS]))
-            kept = used_tokens(module, given) if tower == "text" else None
-            values = {INPUT: given}
-            for layer in known:
-                values[layer.name] = layer.compute(*(values[name] for name in layer.inputs))
-                found[layer.name].add(values[layer.name], kept)
+        for layer, output, kept in outputs(module, known, batch, tower):
+            found[layer.name].add(output, kept)
     yield from found.values()
 
 
