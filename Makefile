@@ -59,10 +59,10 @@ fix: $(READY)
 golden: $(READY)
 	$(RUN) -m pytest --update-golden $(ARGS)
 
-train: $(READY)
+train: $(READY)  # an hour and a half on 2 cores; `make harden` follows
 	$(RUN) -m fixtures.models.scenes_s.train $(ARGS)
 
-harden: $(READY)  # under 5 minutes; ARGS=--out=FOLDER, which must not be the model's own until golden data follow
+harden: $(READY)  # a minute, from the weights of `make train`; `make golden` must follow
 	$(RUN) -m fixtures.models.scenes_s.harden $(ARGS)
 
 scenes: $(READY)

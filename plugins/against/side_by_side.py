@@ -159,7 +159,7 @@ class SideBySide:
             if image
             else (self.subjects.tokens, names_of(self.subjects, "text"))
         )
-        limits = {metric: self.golden.on(key.device).limits(key.precision, tower, metric, names) for metric in METRICS}
+        limits = {metric: self.golden.on(key.device).limits(key.tolerance, tower, metric, names) for metric in METRICS}
         with self.two(key) as two:
             return Drift(inputs, *two.encode(inputs, tower), names, limits)
 

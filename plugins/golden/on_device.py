@@ -28,8 +28,7 @@ from plugins.run import environment
 from plugins.subjects import Subjects
 
 TOLERANCES, MANIFEST = "tolerances.toml", "manifest.json"
-# What the device itself computes: int8 is emulated everywhere, in fp32.
-PRECISIONS = tuple(precision for precision in truth.PRECISIONS if precision != "int8")
+PRECISIONS = tuple(precision for precision in truth.PRECISIONS if precision not in truth.EMULATED)
 HEADER = re.compile(rf"^\[[^.\]]+\.(?:image|text)\.({'|'.join(DEVICES)})[.\]]")
 
 
