@@ -88,7 +88,7 @@ def test_rounded_weights_show(model: Model) -> None:
     layer = "visual.transformer.resblocks.1.mlp.c_fc"
     errors = cell_errors(model, backends()["torch-eager"].load(fp8_weights(model, layer), "fp16", "cpu"))
     assert max(errors, key=lambda name: errors[name]) == f"{layer}.weight"
-    assert errors[f"{layer}.weight"] > 50 * np.median(list(errors.values()))
+    assert errors[f"{layer}.weight"] > 10 * np.median(list(errors.values()))
 
 
 def test_evidence_is_json() -> None:
