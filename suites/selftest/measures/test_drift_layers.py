@@ -9,7 +9,7 @@ import pytest
 from fixtures.capability import Encoder, Tower
 from fixtures.errors import Unavailable
 from fixtures.layers import Capture, Wanted
-from fixtures.models import Model
+from fixtures.models import DEFAULT, Model, load_model
 from fixtures.registry import backends
 from plugins.measures.drift.layers.findings import Finding, findings, headroom
 from plugins.measures.drift.layers.layers import layers
@@ -20,6 +20,12 @@ from suites.studies.drift import planted
 
 TOWERS: tuple[Tower, ...] = ("image", "text")
 TEXTS = ["a monkey", "a red apple and a hammer", "一只猴子", "two ships beside a watermelon, a tiger and a cow", "", "!"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """The default model's architecture with random weights: no layer of it stands out by itself."""
+    return load_model(DEFAULT, "random:0")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,7 @@ def test_a_jump_is_named_wherever_it_is(model: Model, exact: Any, batches: dict[
         assert [finding.layer for finding in findings(profile(exact, encoder, batches[side], side).rows)] == [layer]
 
 
-@pytest.mark.parametrize("norm", ["visual.ln_pre", "visual.transformer.resblocks.0.ln_1", "visual.ln_post", "ln_final"])
+@pytest.mark.parametrize("norm", ["visual.ln_pre", "visual.transformer.resblocks.1.ln_1", "visual.ln_post", "ln_final"])
 def test_a_norm_in_fp16_is_named_wherever_it_is(model: Model, exact: Any, batches: dict[str, Any], norm: str) -> None:
     """The first, the last, and one that is in no block."""
     side: Tower = "image" if norm.startswith("visual.") else "text"
@@ -115,6 +121,16 @@ def test_nothing_is_said_of_clean_cells(model: Model, exact: Any, batches: dict[
         assert findings(whole.rows) == []
         assert low < np.median(whole.rows[-1].total) < high
         assert whole.inputs == 6
+
+
+def test_where_massive_activations_come_and_go_is_named(batches: dict[str, Any]) -> None:
+    """Of the default model, whose second MLP writes them and whose last one takes them away, and in fp16 alone."""
+    hard = load_model(DEFAULT, "")
+    exact = hard.module().double()
+    for precision, blocks in (("fp16", [1, 5]), ("fp32", [])):
+        encoder = backends()["torch-eager"].load(hard, precision, "cpu")
+        named = findings(profile(exact, encoder, batches["image"], "image").rows)
+        assert [finding.layer for finding in named] == [f"visual.transformer.resblocks.{block}.mlp" for block in blocks]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
