@@ -129,7 +129,8 @@ def test_the_page_and_the_plot_show_it(kept: dict[str, Any]) -> None:
     drawn = plot.svg(kept)
     assert drawn.count('id="axes_') == 4
     assert all(colour in drawn for colour in plot.COLOURS.values())
-    assert plot.JUMP not in drawn
+    jumps = [found for cell in kept["cells"] for found in cell["findings"] if found["what"] == "jump"]
+    assert (plot.JUMP in drawn) == bool(jumps)
     layer = kept["cells"][0]["layers"][5]["name"]
     jumping = {**kept["cells"][0], "findings": [{"layer": layer, "what": "jump", "sentence": ""}]}
     assert plot.JUMP in plot.svg({**kept, "cells": [jumping, *kept["cells"][1:]]})
