@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def measure(subjects: Subjects, golden: Path, step: Step) -> dict[str, Any]:
         "schema": 1,
         "command": command_of(model.name, model.pretrained),
         "commit": environment.commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": environment.now(),
         "environment": environment.fingerprint(),
         "model": {"name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256},
     }

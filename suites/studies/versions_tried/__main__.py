@@ -74,7 +74,7 @@ def _row(one: Combination, python: Path | None, kept: Lines, before: dict[str, A
         "python": one.python,
         "asked": dict(one.pins),
         "commit": environment.commit(),
-        "date": evidence.now(),
+        "date": environment.now(),
         "cpu": processor("model name"),
     }
     for found in trial(one, python, PLACE / one.name, before):
