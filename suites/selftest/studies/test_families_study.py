@@ -51,7 +51,7 @@ def test_a_member_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_an_unknown_member(capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence with the nearest name."""
-    assert command.main(["--only", "ViT-B-16-SigLip"]) == 2
+    assert command.main(["--only", "ViT-B-16-SigLip"]) == 4
     assert "unknown member 'ViT-B-16-SigLip': did you mean 'ViT-B-16-SigLIP'" in capsys.readouterr().err
 
 
