@@ -17,7 +17,7 @@ def test_answers_that_change() -> None:
         best = COSINES[:changed].argmax(axis=1)
         found[np.arange(changed), best] = np.sort(COSINES[:changed], axis=1)[:, -2] - 1e-3  # the second is the first now
         same = same_answers(COSINES, found)
-        assert same.shares == (pytest.approx(1 - changed / 400), 1)
+        assert same.shares == pytest.approx((1 - changed / 400, 1.0))
         assert same.kept is kept
 
 
@@ -26,7 +26,7 @@ def test_the_nearest_that_change() -> None:
     found, order = COSINES.copy(), np.argsort(-COSINES, axis=1)
     found[np.arange(400), order[:, 9]] = -2
     same = same_answers(COSINES, found)
-    assert same.shares == (1, pytest.approx(0.9))
+    assert same.shares == pytest.approx((1.0, 0.9))
     assert not same.kept
     assert "100.0% of first answers and 90.0% of the nearest 10 stay" in str(same)
 
@@ -62,7 +62,7 @@ def test_a_model_that_finds_nothing_gives_no_class_away() -> None:
     misses = {
         mixture: np.full(300, 7) for mixture in (("golden", "golden"), ("golden", "cell"), ("cell", "golden"), ("cell", "cell"))
     }
-    for found, verdict in (((other_images, other_texts), "re-index"), ((images + 1e-4, texts), "interchangeable")):
+    for found, verdict in (((other_images, other_texts), "re-index"), ((images + np.float32(1e-4), texts), "interchangeable")):
         one = Retrieval(misses, misses, np.ones(300, int), (images, found[0]), (texts, found[1]), False, True)
         assert one.verdict == verdict
     assert "% of first answers" in one.evidence

@@ -164,7 +164,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     (folder / "drift-audit.json").write_text(json.dumps(found))
     assert command.main(["--redraw"]) == 1
     assert "MISSED (named another)" in capsys.readouterr().out
-    assert command.main(["--model", "ViT-B-23"]) == 2
+    assert command.main(["--model", "ViT-B-23"]) == 4
     assert "did you mean" in capsys.readouterr().err
 
 
