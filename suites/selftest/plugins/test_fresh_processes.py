@@ -56,8 +56,9 @@ def test_a_start_that_dies_or_hangs_leaves_its_worker_alive(
         worker.limit_s = 1.0
         side = Side(worker, ("wrong:Backend", ("scenes-s", ""), "fp32", "cpu"))
         for _ in range(2):
+            side.begin()
             with pytest.raises(RuntimeError, match=sentence):
-                side.begin()
+                side.built()
             group = side.started.process.pid
             side.leave()
             until = time.monotonic() + HANG_S
