@@ -27,7 +27,7 @@ PROBED = 5  # calls, whose fastest says how many make a block
 BLOCK_S, CALLS = 0.03, (3, 40)  # aim for a block of calls; the fewest and the most calls of one
 FEWEST_BLOCKS = 3  # of each side in a start
 SELF_MADE = 0.001  # the chance that ours are interrupted so much more often although both share the machine alike
-START_S = 0.15  # timed calls of a start, FEWEST_BLOCKS: what differs between starts is more than what more calls would tell
+START_S = 0.12  # of the budget, for a start: more starts tell more than more calls in each, because starts differ more
 LOOKS = (0.2, 0.4, 0.6, 1.0)  # shares of the starts after which the answer may be clear
 FEWEST_STARTS, USUAL_STARTS = 2, 6  # that are made however long they take; that a small budget has
 PATIENCE = 10  # times the budget of timed calls: no more processes are started later, where starting them takes so long
@@ -111,14 +111,21 @@ Judged = Callable[[Level, list[Start], float], Verdict]  # with the look's confi
 Begin = Callable[[], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side, warmed up
 
 
-def start(ours: Block, other: Block, seconds: float, rng: np.random.Generator) -> Start:
-    """Time blocks of both sides in alternation and random order: so many seconds of calls, and at least FEWEST_BLOCKS each."""
+def in_a_block(side: Block) -> int:
+    """How many calls make a block of this side: BLOCK_S of them, by the fastest of some."""
+    return int(np.clip(BLOCK_S / min(side(PROBED)[0]), *CALLS))
+
+
+def start(sides: tuple[Block, Block], calls: tuple[int, int], seconds: float, rng: np.random.Generator) -> Start:
+    """Time blocks of both sides in alternation and random order: so many seconds of calls, and at least FEWEST_BLOCKS each.
+
+    `calls`: in a block of each side.
+    """
     spent_s = 0.0
-    counts = [int(np.clip(BLOCK_S / min(block(PROBED)[0]), *CALLS)) for block in (ours, other)]
     found: tuple[list[Calls], list[Calls]] = ([], [])
     while len(found[0]) < FEWEST_BLOCKS or spent_s < seconds:
         for side in rng.permutation(2):
-            found[side].append(Calls.of(*(ours, other)[side](counts[side])))
+            found[side].append(Calls.of(*sides[side](calls[side])))
             spent_s += float(found[side][-1].seconds.sum())
     return Start(*found)
 
@@ -181,12 +188,13 @@ def decide_by_starts(
     `wanted` replaces the number of starts of each side.
     """
     starts: list[Start] = []
-    wanted, before = wanted or starts_in(budget_s), 0.0
+    wanted, before, calls = wanted or starts_in(budget_s), 0.0, (0, 0)
     rng, ends = np.random.default_rng(), time.perf_counter() + PATIENCE * budget_s
     for look in sorted({min(wanted, max(FEWEST_STARTS, round(share * wanted))) for share in LOOKS}):
         while len(starts) < look and (len(starts) < FEWEST_STARTS or time.perf_counter() < ends):
-            with begin() as (ours, other):
-                starts.append(start(ours, other, budget_s / wanted, rng))
+            with begin() as sides:
+                calls = calls if starts else (in_a_block(sides[0]), in_a_block(sides[1]))
+                starts.append(start(sides, calls, budget_s / wanted, rng))
         last = look == wanted or time.perf_counter() >= ends
         confidence = limit.after(1.0 if last else look / wanted, before)
         found, before = Level.of([each.log_ratio for each in starts], known), look / wanted
