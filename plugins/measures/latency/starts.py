@@ -30,7 +30,7 @@ SELF_MADE = 0.001  # the chance that ours are interrupted so much more often alt
 START_S = 0.12  # of the budget, for a start: more starts tell more than more calls in each, because starts differ more
 LOOKS = (0.2, 0.4, 0.6, 1.0)  # shares of the starts after which the answer may be clear
 FEWEST_STARTS, USUAL_STARTS = 2, 6  # that are made however long they take; that a small budget has
-PATIENCE = 10  # times the budget of timed calls: no more processes are started later, where starting them takes so long
+PATIENCE = 10.0  # times the budget of timed calls: no more processes are started later, where starting them takes so long
 
 
 @dataclass(frozen=True)
