@@ -41,14 +41,17 @@ class Two:
         code = Code.of(key.backend)
         self.what = f"{sides[0].what} against {sides[1].what}"
         self.sides: list[timing.Side] = []
+        self.code: list[dict[str, Any]] = []  # Server.code's answer, of each side
         try:
             for side in reversed(sides):  # the other side first: it may lack the backend
                 worker = side.start(str(key), code)
                 self.sides.insert(0, timing.Side(worker, (code.spec, model, key.precision, key.device)))
                 worker.ask("prepare", *IMPORTED)
-                opened = self.sides[0].begin()
-                if not Path(opened["file"]).resolve().is_relative_to(side.root):
-                    raise RuntimeError(f"it imported the backend from {opened['file']}, expected from {side.root}")
+                self.sides[0].begin()
+                self.sides[0].built()
+                self.code.insert(0, found := self.sides[0].started.ask("code", code.spec, model))
+                if not Path(found["file"]).resolve().is_relative_to(side.root):
+                    raise RuntimeError(f"it imported the backend from {found['file']}, expected from {side.root}")
                 self.sides[0].answers_within(limit_s)
         except BaseException:
             self.end()
@@ -59,8 +62,10 @@ class Two:
         parts = [batch[i : i + BATCH] for i in range(0, len(batch), BATCH)]
         found = []
         for side in self.sides:
-            opened = side.opened[-1] if side.process else side.begin()
-            encoder = WorkerEncoder(side.started, opened["max_batch"])
+            if not side.process:
+                side.begin()
+                side.built()
+            encoder = WorkerEncoder(side.started, side.opened[-1]["max_batch"])
             found.append(np.concatenate([encoder.encode(part, tower) for part in parts]))
         return found[0], found[1]
 
@@ -74,7 +79,7 @@ class Two:
 
     def differences(self) -> dict[str, str]:
         """Packages whose versions differ: "1.30.0 -> 1.31.1", the other side's first."""
-        ours, other = (side.opened[0]["versions"] for side in self.sides)
+        ours, other = (found["versions"] for found in self.code)
         names = sorted(name for name in {*ours, *other} if ours.get(name) != other.get(name))
         return {name: f"{other.get(name, 'absent')} -> {ours.get(name, 'absent')}" for name in names}
 
@@ -148,7 +153,7 @@ class SideBySide:
     def weights(self, key: EncoderKey) -> tuple[str, str]:
         """The sha256 of each side's weights."""
         with self.two(key) as two:
-            ours, other = (str(side.opened[0]["weights"]) for side in two.sides)
+            ours, other = (str(found["weights"]) for found in two.code)
             return ours, other
 
     def drift(self, key: EncoderKey, tower: Tower) -> Drift:
@@ -159,7 +164,7 @@ class SideBySide:
             if image
             else (self.subjects.tokens, names_of(self.subjects, "text"))
         )
-        limits = {metric: self.golden.on(key.device).limits(key.precision, tower, metric, names) for metric in METRICS}
+        limits = {metric: self.golden.on(key.device).limits(key.tolerance, tower, metric, names) for metric in METRICS}
         with self.two(key) as two:
             return Drift(inputs, *two.encode(inputs, tower), names, limits)
 

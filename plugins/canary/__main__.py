@@ -12,13 +12,14 @@ from fixtures.models import DEFAULT as MODEL
 from fixtures.registry import preprocessors
 from fixtures.truth import PRECISIONS, REFERENCE
 from plugins.canary.kit import write
+from plugins.command_line.program import Parser, code_of
 from plugins.golden.verified import NoBudget, load_golden
 from plugins.subjects import Subjects
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if the kit is written, 4 for bad input."""
-    parser = argparse.ArgumentParser(prog="clip-conformance canary", description=__doc__)
+    parser = Parser(prog="clip-conformance canary", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("canary"), help="a new folder [%(default)s]")
     parser.add_argument("--model", default=MODEL, help="of open_clip [%(default)s]")
     parser.add_argument("--pretrained", default="", help="its tag, or a file of weights")
@@ -27,14 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="that the service runs in [%(default)s]")
     parser.add_argument("--preprocessor", default=REFERENCE, help="that the service uses [%(default)s]")
     asked = parser.parse_args(arguments)
-    try:
-        if asked.preprocessor not in preprocessors():
-            raise BadInput(f"unknown preprocessor '{asked.preprocessor}': {nearest(asked.preprocessor, preprocessors())}")
-        subjects = Subjects(asked.model, asked.pretrained, asked.dataset, asked.golden)
-        size = write(subjects, load_golden(subjects), asked.precision, asked.preprocessor, asked.out)
-    except (BadInput, NoBudget) as error:
-        print(error, file=sys.stderr)
-        return 4
+    return code_of(lambda: _written(asked), "nothing was written", NoBudget)
+
+
+def _written(asked: argparse.Namespace) -> int:
+    if asked.preprocessor not in preprocessors():
+        raise BadInput(f"unknown preprocessor '{asked.preprocessor}': {nearest(asked.preprocessor, preprocessors())}")
+    subjects = Subjects(asked.model, asked.pretrained, asked.dataset, asked.golden)
+    size = write(subjects, load_golden(subjects), asked.precision, asked.preprocessor, asked.out)
     print(f"{asked.out}: {size / 1000:.0f} KB; its canary.py says at its top how a service calls it")
     return 0
 

@@ -82,7 +82,7 @@ def declared(key: EncoderKey, tower: Tower) -> float:
 def compared(subjects: Subjects, golden: Golden, key: EncoderKey, inputs: Beside, found: Array, what: str) -> Comparison:
     """The distances of these vectors to the reference's, with their limits."""
     limits: NDArray[np.float64] = golden.on(key.device).limits_of(
-        key.base, inputs.tower, COSINE, inputs.own_errors(subjects, key.base)
+        key.tolerance, inputs.tower, COSINE, inputs.own_errors(subjects, key.tolerance)
     )
     limits = np.maximum(limits, declared(key, inputs.tower))  # golden inputs may be as far from the reference, and so may these
     metric = f"cosine distance of a vector to torch eager fp32's of the same {what}"

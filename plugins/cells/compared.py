@@ -41,7 +41,7 @@ def drift(subjects: Subjects, golden: Golden, encoder_key: EncoderKey, tower: st
     """An encoder on golden pixels or golden tokens, without the influence of a preprocessor."""
     names = names_of(subjects, "text") if tower == "text" else list(golden.pixel_names)
     tolerances = golden.on(encoder_key.device)
-    limits = {metric: tolerances.limits(encoder_key.base, tower, metric, names) for metric in METRICS}
+    limits = {metric: tolerances.limits(encoder_key.tolerance, tower, metric, names) for metric in METRICS}
     if tower == "text":
         return Drift(subjects.tokens, subjects.text_embeddings(encoder_key), golden.text, names, limits)
     loaded, rows = subjects.encoder(encoder_key), subjects.dataset.rows(golden.pixel_names)
@@ -65,7 +65,7 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | 
         )
     names = [images[row] for row in rows]
     tolerances = golden.on(cell.encoder.device)
-    limits = {metric: tolerances.limits(cell.encoder.base, "image", metric, names) for metric in METRICS}
+    limits = {metric: tolerances.limits(cell.encoder.tolerance, "image", metric, names) for metric in METRICS}
     limits["cosine_distance"] = add_angles(limits["cosine_distance"], golden.budget(cell.preprocessor, "cosine_distance"))
     found = subjects.image_embeddings(cell, encoded)[judged]
     return Drift(found, found, golden.image[rows], names, limits)

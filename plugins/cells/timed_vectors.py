@@ -33,11 +33,11 @@ def timed_vectors(
         whose, wanted = "the encoder's own, not timed", truth.one_by_one(loaded.formed, inputs, tower)
     else:
         whose, wanted = "torch eager fp32's", eager("fp32")
-    own = np.zeros(len(inputs)) if key.base == "fp32" else cosine_distance(eager(key.base), wanted)
+    own = np.zeros(len(inputs)) if key.tolerance == "fp32" else cosine_distance(eager(key.tolerance), wanted)
     if tower == TOWERS[-1]:
         loaded.eager.clear()  # which takes as much memory as the encoder
     names = [f"new input {i} (--seed repeats it)" for i in range(len(inputs))]
-    limits = golden.on(key.device).limits_of(key.base, tower, COSINE, own)
+    limits = golden.on(key.device).limits_of(key.tolerance, tower, COSINE, own)
     return Comparison(f"cosine distance of a timed vector to {whose}", cosine_distance(timed, wanted), limits, names, COSINE)
 
 

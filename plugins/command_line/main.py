@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from fixtures import ROOT
+from plugins.command_line.program import Parser
 
 COMMANDS = {"audit": (), "environment": ("--environment",), "promises": ("--promises",), "golden": ("--update-golden",)}
 STUDIES = {
@@ -21,7 +22,7 @@ HELP = "COMMAND --help shows its options; `audit suites/embeddings` runs one sui
 
 def main() -> int:
     """Return the exit code of pytest, or of the study or the tool."""
-    parser = argparse.ArgumentParser(prog="clip-conformance", description=__doc__, epilog=HELP)
+    parser = Parser(prog="clip-conformance", description=__doc__, epilog=HELP)
     parser.add_argument("command", choices=(*COMMANDS, *STUDIES))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="options of pytest and of this suite, and paths")
     typed = parser.parse_args()

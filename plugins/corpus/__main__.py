@@ -9,10 +9,11 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from fixtures.errors import BadInput, Unavailable
+from fixtures.errors import BadInput
 from fixtures.models import DEFAULT as MODEL
 from fixtures.storage.atomic import write_text
 from fixtures.storage.locks import locked
+from plugins.command_line.program import Parser, code_of
 from plugins.corpus import engine as engines
 from plugins.corpus.answer import answer as answer_of
 from plugins.corpus.answer import good, lines
@@ -28,7 +29,7 @@ from plugins.subjects import Subjects
 
 def arguments() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(prog="clip-conformance corpus", description=__doc__)
+    parser = Parser(prog="clip-conformance corpus", description=__doc__)
     parser.add_argument("corpus", type=Path, help="a folder of images, or Parquet: id, and image (bytes) or path")
     parser.add_argument("--cells", required=True, help="BACKEND-PRECISION or a report's ids, comma-separated")
     parser.add_argument(
@@ -64,11 +65,8 @@ def _number(least: int) -> Callable[[str], int]:
 def main(typed: Sequence[str] | None = None) -> int:
     """0 if all cells' vectors may join the index, 1 if not, 4 for bad input."""
     asked = arguments().parse_args(typed)
-    try:
-        return _run(asked, shlex.join(sys.argv[1:] if typed is None else typed))
-    except (BadInput, Unavailable) as error:
-        print(error, file=sys.stderr)
-        return 4
+    command = shlex.join(sys.argv[1:] if typed is None else typed)
+    return code_of(lambda: _run(asked, command), "the same command goes on where it was")
 
 
 def _run(asked: argparse.Namespace, command: str) -> int:

@@ -9,6 +9,7 @@ from plugins.measures.corpus.answers import Firsts, Share, share
 from plugins.measures.corpus.distribution import RELATIVE_ERROR, Quantiles
 from plugins.measures.vectors.mixtures import MIXTURES, PURE, Class, Mixture, class_of
 from plugins.measures.vectors.recall import Flips
+from plugins.measures.vectors.same_answers import stay
 from plugins.report.layout import columns
 
 MIXED: Mixture = ("golden", "cell")  # the index that people have, and the cell's queries
@@ -84,9 +85,13 @@ def _cell(name: str, cell: Cell, golden: Firsts | None, compared: int) -> CellAn
     def kept(mixture: Mixture) -> bool:
         return Flips(*cell.hits[mixture], compared).kept
 
+    def same(mixture: Mixture) -> bool:
+        changed = _flips(cell, golden, mixture)
+        return changed is None or stay(changed["n"] - changed["changed"], changed["n"])
+
     row: CellAnswer = {
         "id": name,
-        "class": class_of(cell.failed.count == 0 and compared > 0, cell.beyond == 0, kept),
+        "class": class_of(cell.failed.count == 0 and compared > 0, cell.beyond == 0, kept, same),
         "beyond_round_off": cell.beyond,
         "flips": {"+".join(m): changed for m in MIXTURES if (changed := _flips(cell, golden, m))},
         "moved": _counted(cell.moved),

@@ -23,7 +23,7 @@ from plugins.subjects import Subjects
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 # int8's is larger because a batch shares its activation ranges, and the measurement is made at batch 1.
-FACTOR = {"fp32": 3.0, "tf32": 3.0, "fp16-output": 1.5, "fp16": 3.0, "bf16": 3.0, "int8": 4.0}
+FACTOR = {"fp32": 3.0, "tf32": 3.0, "fp16-output": 1.5, "fp16": 3.0, "bf16": 3.0, "int8": 4.0, "int8-rows": 4.0}
 RELATIVE_FLOOR = 2.0**-18  # 64 units in the last place of fp32: other kernels, instruction sets and thread counts
 TOLERANCE_RULE = (
     "limit = factor x largest error of torch eager at this precision (int8, tf32: emulated) against float64 over the golden "

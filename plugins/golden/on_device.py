@@ -1,11 +1,12 @@
 """`--update-golden --device cuda`: tolerances from the errors that torch eager makes on that device; the vectors stay."""
 
-import datetime
 import hashlib
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,18 @@ from fixtures.storage.replace import replacing
 from fixtures.truth import REFERENCE
 from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import measured_rows, tables
-from plugins.golden.verified import folder, load_golden
+from plugins.golden.verified import TOLERANCES, Golden, folder, load_golden, tolerances_in
 from plugins.measures.vectors.metrics import METRICS
 from plugins.run import environment
 from plugins.subjects import Subjects
 
-TOLERANCES, MANIFEST = "tolerances.toml", "manifest.json"
-# What the device itself computes: int8 is emulated everywhere, in fp32.
-PRECISIONS = tuple(precision for precision in truth.PRECISIONS if precision != "int8")
+MANIFEST = "manifest.json"
+PRECISIONS = tuple(precision for precision in truth.PRECISIONS if precision not in truth.EMULATED)
 HEADER = re.compile(rf"^\[[^.\]]+\.(?:image|text)\.({'|'.join(DEVICES)})[.\]]")
 
 
-def update_on(subjects: Subjects, device: str, command: list[str]) -> str:
-    """Derive the device's tables and write them beside the others; returns how they differ from the CPU's."""
+def update_on(subjects: Subjects, device: str, command: list[str]) -> list[str]:
+    """Derive the device's tables, write them beside the others, and return lines about how they differ from the CPU's."""
     if device not in present():
         raise BadInput(f"--update-golden --device {device}: found no such device, expected one that torch eager can run on")
     if device == "mps":
@@ -52,22 +52,20 @@ def update_on(subjects: Subjects, device: str, command: list[str]) -> str:
         exact[tower] = getattr(golden, tower).astype(np.float64)  # of the others the length alone counts, for the floor
         exact[tower][rows] = found
     derived = tables(subjects, inputs, exact, partial(counted, f"tolerances on {device}"), PRECISIONS, device)
-    before = (where / TOLERANCES).read_text()
-    about = {"command": " ".join(command), "date": _now(), "environment": environment.fingerprint()}
-    _write(where, f"{without(before, device).rstrip()}\n{derived}\n", device, about)
-    return "\n".join([f"{where}: tolerances of {device}, as limits divided by the CPU's:", *_beside(subjects, device)])
+    about = {"command": " ".join(command), "date": environment.now(), "environment": environment.fingerprint()}
+    text = f"{without(tolerances_in(where), device).rstrip()}\n{derived}\n"
+    _write(where, text, device, about)
+    updated = replace(golden, tolerances=tomllib.loads(text))
+    return [f"{where}: tolerances of {device}, as limits divided by the CPU's:", *_beside(updated, device)]
 
 
-def of_devices(subjects: Subjects) -> tuple[str, dict[str, Any]]:
-    """The tables of devices and what the manifest says of them, which an update of the CPU's keeps; empty if the weights or
-    inputs are others now."""
-    where = folder(subjects)
-    try:
-        load_golden(subjects)
-    except BadInput:
-        return "", {}
-    blocks = [block for block in _blocks((where / TOLERANCES).read_text()) if HEADER.match(block)]
-    return "\n" + "".join(blocks) if blocks else "", json.loads((where / MANIFEST).read_text()).get("devices", {})
+def of_devices(text: str) -> dict[str, str]:
+    """The tables of each device in the text of tolerances.toml, as text."""
+    found: dict[str, str] = {}
+    for block in _blocks(text):
+        if header := HEADER.match(block):
+            found[header[1]] = found.get(header[1], "") + block
+    return found
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -91,15 +89,10 @@ def _write(where: Path, tolerances: str, device: str, about: dict[str, Any]) -> 
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
 
 
-def _beside(subjects: Subjects, device: str) -> Iterator[str]:
+def _beside(cpu: Golden, device: str) -> Iterator[str]:
     """A line for each precision and tower."""
-    cpu = load_golden(subjects)
     there = cpu.on(device)
     for precision in PRECISIONS:
         for tower in ("image", "text"):
             ratios = (there.limits(precision, tower, m, [""]) / cpu.limits(precision, tower, m, [""]) for m in METRICS)
             yield f"  {precision} {tower}: " + ", ".join(f"{m} {float(r[0]):.2f}" for m, r in zip(METRICS, ratios, strict=True))
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,6 +1,5 @@
 """`--update-golden`: recomputes the golden data, prints how they differ from the old ones, writes them, and fails the run."""
 
-import datetime
 import hashlib
 import json
 import sys
@@ -24,14 +23,16 @@ from plugins.cells.fixtures import chosen
 from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import BUDGET_RULE, TOLERANCE_RULE, budgets, tolerances
 from plugins.golden.from_stored import FromStored
-from plugins.golden.on_device import of_devices, update_on
-from plugins.golden.verified import folder, load_golden, pixel_file, put_back
-from plugins.measures.vectors.metrics import METRICS, cosine_distance
+from plugins.golden.on_device import update_on
+from plugins.golden.replaced import Replaced
+from plugins.golden.verified import folder, pixel_file, put_back
+from plugins.measures.vectors.metrics import METRICS
 from plugins.run import environment
 from plugins.run.bad_input import one_sentence
 from plugins.subjects import Subjects
 
 REFERENCE_VECTORS = "torch eager, fp32, CPU, batch 1"
+REWRITTEN = "golden data were rewritten, and nothing was tested: check the diff, then run the tests"
 KEPT = 33  # so many scenes, evenly spaced, and all odd files keep their golden pixels
 
 
@@ -55,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Update the golden data instead of running tests; ends the session with exit code 1."""
+    """Update the golden data instead of running tests, and fail the session: what tested nothing must not pass."""
     config = session.config
     if not config.getoption("--update-golden"):
         return
@@ -66,14 +67,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             config.option.from_stored,
         )
         if device in ("auto", "cpu"):
-            message = update(chosen(config), command, store)
+            lines = update(chosen(config), command, store)
         else:
-            message = update_on(chosen(config), device, command)
-    pytest.exit(f"{message}\nThe golden data were rewritten, and nothing was tested: check the diff, then run the tests.", 1)
+            lines = update_on(chosen(config), device, command)
+    config.get_terminal_writer().write("\n" + "\n".join(lines) + "\n")
+    session.shouldfail = REWRITTEN
+    raise session.Failed(session.shouldfail)  # exit status 1; pytest.exit would print the name of its exception too
 
 
-def update(subjects: Subjects, command: list[str], store: Path | None = None) -> str:
-    """Compute golden data, compare them with the existing ones, and write them; `command` is recorded in the manifest.
+def update(subjects: Subjects, command: list[str], store: Path | None = None) -> list[str]:
+    """Compute golden data, write them, and return lines about what changed; `command` is recorded in the manifest.
 
     Vectors that a `store` has are taken from there. Tolerances and budgets are the named model's in any case.
     """
@@ -95,33 +98,24 @@ def update(subjects: Subjects, command: list[str], store: Path | None = None) ->
     errors = {
         f"{tower}.error.{name}": metric(vectors[tower], exact[tower]) for tower in vectors for name, metric in METRICS.items()
     }
-    on_devices, devices = of_devices(subjects)
+    before = Replaced.of(subjects)
     names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
     files = {
-        "tolerances.toml": (tolerances(subjects, inputs, exact, partial(counted, "tolerances")) + on_devices).encode(),
+        "tolerances.toml": "\n".join(
+            [tolerances(subjects, inputs, exact, partial(counted, "tolerances")), *before.tables.values()]
+        ).encode(),
         "preprocessing.toml": budgets(subjects, names, partial(counted, "preprocessors")).encode(),
     }
-    changed = _difference(subjects, vectors)
     manifest = _manifest(
         subjects, names, command, REFERENCE_VECTORS if taken is None else f"{taken}; others: {REFERENCE_VECTORS}"
     )
-    _write(where, subjects, vectors, errors, files, {**manifest, **({"devices": devices} if devices else {})})
+    _write(where, subjects, vectors, errors, files, {**manifest, **({"devices": before.devices} if before.devices else {})})
     worst = max(float(v.max()) for k, v in errors.items() if k.endswith("cosine_distance"))
-    error = "certified error of the golden vectors" if taken is None else f"{taken}, beside {model.id} in float64"
-    return f"{where}: {changed}; {error}: cosine distance at most {worst:.2g}"
-
-
-def _difference(subjects: Subjects, vectors: dict[Tower, Array]) -> str:
-    if not folder(subjects).exists():
-        return "new golden data"
-    try:
-        before = load_golden(subjects)
-    except BadInput as reason:
-        return f"nothing to compare with ({reason})"
-    return "against the previous golden data: " + ", ".join(
-        f"{tower} cosine distance at most {cosine_distance(vectors[tower], getattr(before, tower)).max():.2g}"
-        for tower in vectors
-    )
+    error = "certified error of the new vectors" if taken is None else f"{taken}, beside {model.id} in float64"
+    return [
+        f"{where}: new golden data of {len(dataset.images)} images and {len(dataset.texts)} texts",
+        *(f"  {line}" for line in [*before.beside(vectors, subjects), f"{error}: cosine distance at most {worst:.2g}"]),
+    ]
 
 
 def _write(
@@ -163,6 +157,6 @@ def _manifest(subjects: Subjects, names: list[str], command: list[str], referenc
         "rules": {"tolerances": TOLERANCE_RULE, "preprocessing": BUDGET_RULE},
         "pixel_names": names,
         "command": " ".join(command),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": environment.now(),
         "environment": environment.fingerprint(),
     }

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from plugins.subjects import Subjects
 
 COMMAND = f"{PYTEST} --update-golden"
 OPAQUE = "P3"  # who declares that it breaks gives other pixels by design
+DATA_SET = "data set"
+TOLERANCES = "tolerances.toml"
 SHOWN = 80  # characters of a text that messages show
 
 
@@ -106,37 +108,48 @@ def folder(subjects: Subjects) -> Path:
 
 def load_golden(subjects: Subjects) -> Golden:
     """Read and check golden data; raises BadInput in one sentence."""
-    where, model, dataset = folder(subjects), subjects.model, subjects.dataset  # their own errors first
+    where, model, _ = folder(subjects), subjects.model, subjects.dataset  # their own errors first
     put_back(where)
     if not (where / "manifest.json").is_file():
         raise BadInput(f"no golden data in {where}: run `{_command(subjects)}` once to make them from torch eager fp32")
     trouble = damaged(where)
     if trouble:
         raise BadInput(f"{trouble}; restore it from git or run `{_command(subjects)}`")
-    manifest = _read(where / "manifest.json", _json)
-    _same("weights", manifest["weights_sha256"], model.weights_sha256, where, subjects)
-    if manifest["dataset_sha256"] != dataset.sha256:
-        dataset.check()  # a damaged image file is the likelier reason, and the clearer message
-    _same("data set", manifest["dataset_sha256"], dataset.sha256, where, subjects)
-    if "pictures" in manifest:  # golden data of before have none
-        pictures = [json.dumps(each, sort_keys=True) for each in (manifest["pictures"], asdict(model.geometry))]
-        known, used = (hashlib.sha256(each.encode()).hexdigest() for each in pictures)
-        _same("ways to prepare pictures", known, used, where, subjects)
-    tokens = hashlib.sha256(subjects.tokens.tobytes()).hexdigest()
-    _same("tokens of the tokeniser", manifest["tokens_sha256"], tokens, where, subjects)
-    from safetensors.numpy import load_file
-
-    vectors = _read(where / "vectors.safetensors", lambda path: load_file(path))
+    manifest = manifest_in(where)
+    for what, known, used in others(manifest, subjects):
+        raise BadInput(
+            f"the {what} in use (SHA-256 {used[:12]}…) are not those that {where.name} golden was made from ({known[:12]}…): "
+            f"use those, or run `{_command(subjects)}` if the change is intended"
+        )
+    vectors = vectors_in(where)
     names = tuple(manifest["pixel_names"])
     return Golden(
         frozen(vectors["image"]),
         frozen(vectors["text"]),
         names,
         shared(np.stack([_pixels(where / "pixels" / pixel_file(n), model.geometry) for n in names])),
-        _read(where / "tolerances.toml", _toml),
+        _read(where / TOLERANCES, _toml),
         _read(where / "preprocessing.toml", _toml),
         model.geometry.squash,
     )
+
+
+def others(manifest: Mapping[str, Any], subjects: Subjects) -> Iterator[tuple[str, str, str]]:
+    """What golden data with this manifest were made from and is other now: its name, and its SHA-256 then and now."""
+    model, dataset = subjects.model, subjects.dataset
+    if manifest["weights_sha256"] != model.weights_sha256:
+        yield "weights", manifest["weights_sha256"], model.weights_sha256
+    if manifest["dataset_sha256"] != dataset.sha256:
+        dataset.check()  # a damaged image file is the likelier reason, and the clearer message
+        yield DATA_SET, manifest["dataset_sha256"], dataset.sha256
+    if "pictures" in manifest:  # golden data of before have none
+        pictures = [json.dumps(each, sort_keys=True) for each in (manifest["pictures"], asdict(model.geometry))]
+        known, used = (hashlib.sha256(each.encode()).hexdigest() for each in pictures)
+        if known != used:
+            yield "ways to prepare pictures", known, used
+    tokens = hashlib.sha256(subjects.tokens.tobytes()).hexdigest()
+    if manifest["tokens_sha256"] != tokens:
+        yield "tokens of the tokeniser", manifest["tokens_sha256"], tokens
 
 
 def put_back(where: Path) -> None:
@@ -159,7 +172,7 @@ def _whole(where: Path) -> bool:
 
 def damaged(where: Path) -> str:
     """What is wrong with a folder of golden data, as the start of a sentence; empty if every file matches its recorded hash."""
-    for name, digest in _read(where / "manifest.json", _json)["files"].items():
+    for name, digest in manifest_in(where)["files"].items():
         path = where / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             hint = "" if name.endswith(".safetensors") else " (a tolerance changed by hand needs its new hash there)"
@@ -179,8 +192,21 @@ def _pixels(path: Path, geometry: Geometry) -> Array:
         return normalise(np.asarray(image.convert("RGB")), geometry)
 
 
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text())
+def manifest_in(where: Path) -> dict[str, Any]:
+    """What golden data were made from; raises BadInput."""
+    return cast(dict[str, Any], _read(where / "manifest.json", lambda path: json.loads(path.read_text())))
+
+
+def tolerances_in(where: Path) -> str:
+    """The text of the tolerances; raises BadInput."""
+    return cast(str, _read(where / TOLERANCES, Path.read_text))
+
+
+def vectors_in(where: Path) -> dict[str, Array]:
+    """The golden vectors by tower [N, D], and their errors against float64 by name [N]; raises BadInput."""
+    from safetensors.numpy import load_file
+
+    return cast(dict[str, Array], _read(where / "vectors.safetensors", lambda path: load_file(path)))
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -192,14 +218,6 @@ def _read(path: Path, how: Any) -> Any:
         return how(path)
     except Exception as error:  # the user needs the same sentence for any parser's error
         raise BadInput(f"golden file {path} cannot be read ({error}): restore it from git") from error
-
-
-def _same(what: str, golden: str, used: str, where: Path, subjects: Subjects) -> None:
-    if golden != used:
-        raise BadInput(
-            f"the {what} in use (SHA-256 {used[:12]}…) are not those that {where.name} golden was made from ({golden[:12]}…): "
-            f"use those, or run `{_command(subjects)}` if the change is intended"
-        )
 
 
 def _command(subjects: Subjects) -> str:

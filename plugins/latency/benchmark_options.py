@@ -15,7 +15,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--latency-budget",
         type=float,
         metavar="SECONDS",
-        help="timed calls of one encoder's tower and of what it is compared with; a slow one takes the fewest blocks allowed "
+        help="timed calls of one encoder's tower and of what it is compared with, in more fresh processes where there is more "
+        "of it; a slow encoder takes the fewest blocks allowed "
         f"[{COMPARED_S} when runs or sides are compared, or runs stored, else {SHOWN_S}]",
     )
 

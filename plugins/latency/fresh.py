@@ -1,6 +1,6 @@
 """Where a comparison times its two sides: in fresh processes, or, where nothing is stored or compared, in this one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +13,7 @@ from fixtures.worker.client import Worker
 from fixtures.worker.server import timed_calls
 from fixtures.worker.start import Start
 from plugins.cells.new_inputs import Batch, NewInputs
-from plugins.measures.latency.starts import LOOKS_AT, Block
+from plugins.measures.latency.starts import Block
 from plugins.measures.latency.steady import warm_up
 
 WARM_UP_S = 0.5  # of a side in a start; a percentile of its calls stands for it, so that the last slow ones do not count
@@ -29,10 +29,14 @@ class Side:
     opened: list[dict[str, Any]] = field(default_factory=list)  # by start: open_cell's answer, and the first call's seconds
     looked_at: list[tuple[Batch, Array]] = field(default_factory=list)  # by start: an input and its vector
 
-    def begin(self) -> dict[str, Any]:
-        """Start a process. Raises Unavailable, or RuntimeError if the encoder cannot be built there."""
+    def begin(self) -> None:
+        """Start a process that builds the encoder. Raises RuntimeError if there is none."""
         self.process = Start(self.worker)
-        self.opened.append(self.process.ask("open_cell", *self.cell))
+        self._opening = self.process.begin_to("open_cell", *self.cell)
+
+    def built(self) -> dict[str, Any]:
+        """Wait for the encoder. Raises Unavailable, or RuntimeError if it cannot be built there."""
+        self.opened.append(self._opening())
         return self.opened[-1]
 
     def leave(self) -> None:
@@ -69,11 +73,15 @@ class Side:
 
 @contextmanager
 def begun(sides: tuple[Side, Side], inputs: NewInputs, tower: Tower, rests: bool = True) -> Iterator[tuple[Block, Block]]:
-    """A new process of each side, warmed up; both end with the block. Errors: see Side.begin."""
+    """A new process of each side, warmed up; both end with the block. Errors: see Side.
+
+    Both build at the same time, which takes little more than a processor each; they are warmed up one after the other.
+    """
     try:
         blocks = []
         for side in sides:
-            opened = side.begin()
+            side.begin()
+        for side, opened in zip(sides, [side.built() for side in sides], strict=True):
             block = side.block(inputs.beside(), tower, rests)
             opened["first_s"] = block(1)[0][0]
             warm_up(partial(block, 1), WARM_UP_S)
@@ -103,7 +111,7 @@ class Timing:
 
     opponent: str  # shown to users, and part of a stored run's name
     begin: Callable[[bool], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side; do blocks rest first?
-    looks: Sequence[int] = LOOKS_AT
+    starts: int | None = None  # of each side; None: what the budget holds
     sides: tuple[Side, ...] = ()  # ours and the other, where they are in processes of their own
 
     @property

@@ -62,7 +62,7 @@ class Outcome:
     def seen(self) -> float:
         """The smallest slowdown that this comparison would have found with 95 % chance; requires a baseline."""
         assert self.against
-        return self.against.seen(self.decision.found, self.decision.starts, self.decision.left)
+        return self.against.seen(self.decision)
 
     @property
     def sentence(self) -> str:
@@ -76,7 +76,7 @@ class Outcome:
     @property
     def change(self) -> str:
         """Numbers and limit in one line, the baseline in a second one; requires a baseline."""
-        return self.against.sentence(self.decision.found, self.decision.starts) if self.against else ""
+        return self.against.sentence(self.decision) if self.against else ""
 
     @cached_property
     def trend(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Outcome:
         """The form that report.json contains."""
         shown = {k: v for k, v in self._form.items() if k not in ("cell", "tower", "starts", SLOW, STARTING)}
         if self.against:
-            shown |= self.against.found(self.decision.found, self.decision.starts) | {"would_have_seen": self.seen}
+            shown |= self.against.found(self.decision) | {"would_have_seen": self.seen}
         if self.tails:
             shown["tails"] = [tail.shown for tail in self.tails]
         return shown | ({"trend": self.trend} if self.trend else {})
@@ -165,7 +165,7 @@ class Gate:
         judged = against.judged if against else _never
         budget = self.config.getoption("--latency-budget")
         decision = decide_by_starts(
-            partial(timing.begin, True), limit, self.limits.between_starts, budget, judged, timing.looks
+            partial(timing.begin, True), limit, self.limits.between_starts, budget, judged, timing.starts
         )
         outcome = Outcome(
             name,
@@ -211,7 +211,7 @@ def _refines(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
     return bool(then["low"] <= now["ratio"] <= then["high"] and now["high"] / now["low"] < then["high"] / then["low"])
 
 
-def _never(found: Level, starts: list[Start]) -> Verdict:
+def _never(found: Level, starts: list[Start], confidence: float) -> Verdict:
     return "inconclusive"  # what becomes a baseline takes the whole budget
 
 

@@ -59,6 +59,7 @@ class Timings:
             told = ticking(f"timing {key} in fresh processes")
             with watch().kept(), _built(key), told:
                 sides[0].worker.ask("prepare", *early)
+                sides[1].worker.ask("prepare")
                 with begun(sides, inputs, tower, rests) as blocks:
                     yield blocks
 
@@ -88,4 +89,4 @@ def _here(subjects: Subjects, key: EncoderKey, tower: Tower, inputs: NewInputs) 
     def begin(rests: bool) -> Iterator[tuple[Block, Block]]:
         yield here(loaded.encoder, inputs, tower), here(reference, inputs.beside(), tower)
 
-    return Timing(opponent, begin, looks=(1,))
+    return Timing(opponent, begin, starts=1)

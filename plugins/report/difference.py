@@ -10,6 +10,7 @@ from typing import Any
 from fixtures.capability import TOWERS
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
+from plugins.command_line.program import Parser, code_of
 from plugins.report.layout import columns
 
 MORE = 1.5  # factor from which a drift counts as changed: less is the order of sums on another processor
@@ -99,20 +100,20 @@ def _write(target: Path, before: Report, after: Report) -> None:
 
 def main(arguments: Sequence[str] | None = None, write: Callable[[str], object] = print) -> int:
     """0 if nothing fails that did not fail before, 1 if something does, 4 for a file that is no report."""
-    parser = argparse.ArgumentParser(prog="clip-conformance diff", description=__doc__)
+    parser = Parser(prog="clip-conformance diff", description=__doc__)
     parser.add_argument("before", type=Path, metavar="BEFORE.json")
     parser.add_argument("after", type=Path, metavar="AFTER.json")
     parser.add_argument(
         "--report-html", type=Path, metavar="FILE", help="write AFTER as a page too, which begins with what changed"
     )
     asked = parser.parse_args(arguments)
-    try:
-        before, after = read(asked.before), read(asked.after)
-        if asked.report_html:
-            _write(asked.report_html, before, after)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 4
+    return code_of(lambda: _compared(asked, write), "nothing was compared")
+
+
+def _compared(asked: argparse.Namespace, write: Callable[[str], object]) -> int:
+    before, after = read(asked.before), read(asked.after)
+    if asked.report_html:
+        _write(asked.report_html, before, after)
     found = changes(before, after)
     for heading, lines in found.items():
         write(f"{heading} ({len(lines)})")

@@ -82,6 +82,13 @@ class ImageToImage(TypedDict):
     kendall_tau: float
 
 
+class Stay(TypedDict):
+    """The share of golden's first answers, and of its ten nearest, that stay."""
+
+    first: float
+    nearest: float
+
+
 class Retrieval(TypedDict, total=False):
     """Recall by direction."""
 
@@ -201,6 +208,7 @@ class Row(Classed, Judged):
     pixels: NotRequired[Differences]
     retrieval: NotRequired[Retrieval]
     mixtures_keep_recall: NotRequired[dict[str, bool]]
+    answers_stay: NotRequired[dict[str, dict[str, Stay]]]  # by mixture, then by direction
     worst_answer: NotRequired[WorstAnswer]
     may_flip: NotRequired[MayFlip]
     in_storage: NotRequired[dict[str, InStorage]]  # by form: "int8"

@@ -1,6 +1,5 @@
 """Collects the results of all tests and writes one row for each cell: report.json, and the table at the end."""
 
-import datetime
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -26,7 +25,7 @@ class Results:
     """Outcomes and measures by subject: a cell, an encoder or a preprocessor."""
 
     def __init__(self) -> None:
-        self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.started = environment.now()
         self.cells: dict[str, Cell] = {}
         self.encoders: dict[str, EncoderKey] = {}
         self.outcomes: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # promise ("E2:text"), outcome, reason

@@ -1,10 +1,11 @@
-"""The environment of a run: everything that can change a vector or a latency, read without importing the libraries."""
+"""The environment of a run, its commit and its time: what can change a vector or a latency, without importing libraries."""
 
 import importlib.metadata
 import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import NotRequired
 
 import pytest
@@ -78,6 +79,11 @@ def gpus() -> list[str]:
 def dotted(version: tuple[int, ...]) -> str:
     """(13, 2) to "13.2"."""
     return ".".join(map(str, version))
+
+
+def now() -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def commit() -> str:

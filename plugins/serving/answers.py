@@ -109,7 +109,7 @@ class Answers:
         names = names_of(self.subjects, tower)
         rows = self.rows if tower == "image" else list(range(len(names)))
         chosen = [names[row] for row in rows]
-        limits = {metric: self.golden.limits(self.key.base, tower, metric, chosen) for metric in METRICS}
+        limits = {metric: self.golden.limits(self.key.tolerance, tower, metric, chosen) for metric in METRICS}
         if tower == "image" and self.service.preprocessing != REFERENCE:
             budget = self.golden.budget(self.service.preprocessing, "cosine_distance")
             limits["cosine_distance"] = add_angles(limits["cosine_distance"], budget)

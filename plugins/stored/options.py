@@ -110,7 +110,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     vectors = {name: np.load(file) for name, file in files.items() if file.exists()}
     if vectors:
         subjects = subjects_of(config)
-        precisions = {name: key.base for name, key in keys.items()}
+        precisions = {name: key.tolerance for name, key in keys.items()}
         with noted(config, WHAT):
             write(target, vectors, precisions, belongs_to(subjects, load_golden(subjects)))
     shutil.rmtree(_parts(config), ignore_errors=True)

@@ -66,11 +66,11 @@ def test_worst_inputs(
     exact = subjects.once(("worst", tower), lambda: truth.float64(subjects.model, batch, tower, iter))
     names = [find.name for find in finds]
     found = cosine_distance(truth.one_by_one(encoder, batch, tower), exact)
-    own = np.array([find.cosine_distance[encoder_key.precision] for find in finds])
+    own = np.array([find.cosine_distance[encoder_key.tolerance] for find in finds])
     drift = Comparison(
         "cosine_distance",
         found,
-        golden.on(encoder_key.device).limits_of(encoder_key.precision, tower, "cosine_distance", own),
+        golden.on(encoder_key.device).limits_of(encoder_key.tolerance, tower, "cosine_distance", own),
         names,
     )
     record(f"worst_inputs.{tower}", {"cosine_distance": drift.value, "limit": drift.limit, "input": names[drift.worst]})

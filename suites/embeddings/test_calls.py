@@ -95,7 +95,7 @@ def test_first_call(subjects: Subjects, golden: Golden, encoder_key: EncoderKey,
     names = [f"{name[0]}, call {call}" for call in range(1, len(first) + 1)]
     same = np.repeat(wanted, len(first), axis=0)
     limits = {
-        measure: golden.on(encoder_key.device).limits(encoder_key.base, tower, measure, name * len(first))
+        measure: golden.on(encoder_key.device).limits(encoder_key.tolerance, tower, measure, name * len(first))
         for measure in FARTHEST
     }
     drift = Drift(first, first, same, names, limits)

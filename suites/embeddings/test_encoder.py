@@ -150,7 +150,7 @@ def test_precision(
         judge(found.device == encoder_key.device, f"it runs on {found.device}, named {encoder_key.device}: {found.how}")
     if named != "fp32" and not encoder_key.policy:  # a policy is there to make the error smaller
         own, error = (
-            golden.on(encoder_key.device).measured(named, tower, "cosine_distance"),
+            golden.on(encoder_key.device).measured(encoder_key.tolerance, tower, "cosine_distance"),
             drift.comparison("cosine_distance").values.max(),
         )
         record(f"evidence.{tower}", {"error": float(error), "error_of_precision": own})

@@ -119,7 +119,7 @@ def test_document(subjects: Subjects, golden: Golden, cell: Cell, stopwatch: Sto
     pixels = [np.array(subjects.raw_pixels(cell.preprocessor, name), np.float32)[None] for name in names]
     own = [loaded.formed.encode(each, "image").copy() for each in pixels]  # alone too: a batch may have a range of its own
     rows = [i % len(names) for i in range(len(found))]
-    limits = golden.on(cell.encoder.device).limits(cell.encoder.base, "image", COSINE, [names[row] for row in rows])
+    limits = golden.on(cell.encoder.device).limits(cell.encoder.tolerance, "image", COSINE, [names[row] for row in rows])
     metric = "cosine distance of a timed document's vector to its own, not timed"
     distances = cosine_distance(found, np.concatenate(own)[rows])
     judge(Comparison(metric, distances, limits, [names[row] for row in rows], COSINE))
@@ -142,7 +142,7 @@ def test_repeats(
         np.concatenate([formed(result, 1, loaded.width, tower) for result in results]) for results in (found.first, found.again)
     )
     names = [f"new input {i} (--seed repeats it)" for i in range(len(first))]
-    limits = golden.on(encoder_key.device).limits(encoder_key.base, tower, COSINE, names)
+    limits = golden.on(encoder_key.device).limits(encoder_key.tolerance, tower, COSINE, names)
     record(f"latency_repeated.{tower}", {"ratio": found.ratio, "pairs": len(first)})
     judge(
         not found.remembered,

@@ -7,6 +7,7 @@ from plugins.measures.storage.beside_golden import filled_by, in_storage
 from plugins.measures.vectors.answers import first_texts, worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
+from plugins.measures.vectors.same_answers import SameAnswers
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
@@ -40,8 +41,14 @@ def test_image_to_text(retrieval: Retrieval, judge: Judge, record: Record) -> No
     judge(flips.kept, f"R@1 changed by {flips}", points=-flips.change)
 
 
+def answers_stay(same: tuple[SameAnswers, SameAnswers]) -> dict[str, dict[str, float]]:
+    """The report's form of how many of golden's answers stay."""
+    shares = {name: each.shares for name, each in zip(("text_to_image", "image_to_image"), same, strict=True)}
+    return {name: {"first": first, "nearest": nearest} for name, (first, nearest) in shares.items()}
+
+
 def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: Record) -> None:
-    """C2 the cell's vectors may stand beside golden's in one index: every mixture keeps golden's recall."""
+    """C2 the cell's vectors may stand beside golden's in one index: every mixture keeps golden's recall and answers."""
     if len(retrieval.images[0]) > 2:  # or there is no order of neighbours
         overlap, tau = neighbour_agreement(retrieval.images[1], retrieval.images[0])
         record("retrieval.image_to_image", {"overlap_at_10": overlap, "kendall_tau": tau})
@@ -57,7 +64,9 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
     filled = subjects.once("filled indexes", lambda: filled_by(golden))
     if found := in_storage(filled, answers, retrieval.round_off):
         record("in_storage", found)
-    mixtures = {f"{i} images, {t} texts": retrieval.kept((i, t)) for i, t in MIXTURES[1:]}
-    record("mixtures_keep_recall", mixtures)
+    mixtures = {mixture: f"{mixture[0]} images, {mixture[1]} texts" for mixture in MIXTURES[1:]}
+    record("mixtures_keep_recall", {name: retrieval.kept(mixture) for mixture, name in mixtures.items()})
+    if retrieval.finite:
+        record("answers_stay", {name: answers_stay(retrieval.same[mixture]) for mixture, name in mixtures.items()})
     kept = retrieval.verdict in ("identical", "interchangeable")
     judge(kept, f"class {retrieval.verdict}: {retrieval.evidence}", points=retrieval.points_lost)

@@ -128,7 +128,7 @@ def test_many(service_key: EncoderKey, answers: Answers, judge: Judge) -> None:
 
 
 def test_class(service_key: EncoderKey, answers: Answers, subjects: Subjects, judge: Judge, record: Record) -> None:
-    """S8 the service's vectors may stand beside golden's in one index: every mixture keeps golden's recall."""
+    """S8 the service's vectors may stand beside golden's in one index: every mixture keeps golden's recall and answers."""
     golden, dataset, queries = answers.golden, subjects.dataset, len(subjects.dataset.queries)
     images = golden.image.copy()  # where the service takes no image of a type, or has one tower, golden's stands in
     texts = answers.vectors.get("text", golden.text)

@@ -1,7 +1,6 @@
 """The header of every study's evidence, and how evidence is written: figures as JSON, and a page with the same name."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,7 @@ class Stamp(TypedDict):
 
 def stamp() -> Stamp:
     """The stamp of this checkout and this machine, now."""
-    return {"commit": environment.commit(), "date": now(), "environment": environment.fingerprint()}
-
-
-def now() -> str:
-    """ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": environment.commit(), "date": environment.now(), "environment": environment.fingerprint()}
 
 
 def write(target: Path, found: dict[str, Any], page: str) -> None:

@@ -36,6 +36,15 @@ class Limit:
         """Two-sided confidence of one look at one cell: Bonferroni over cells and looks, for each tail separately."""
         return 1 - 2 * self.false_alarms / (self.cells * LOOKS)
 
+    def after(self, share: float, before: float) -> float:
+        """Two-sided confidence of a look after this share of a comparison, where the look before it was after `before`.
+
+        Looks together raise the false alarms that are stated, by the square of the share, so that most are left for the last
+        one (Kim and DeMets, "Design and analysis of group sequential tests based on the type I error spending rate function",
+        1987). Each has its own part (Bonferroni), for each tail separately.
+        """
+        return 1 - 2 * self.false_alarms / self.cells * (share**2 - before**2)
+
 
 @dataclass(frozen=True)
 class DecisionByPairs:

@@ -27,9 +27,10 @@ PROBED = 5  # calls, whose fastest says how many make a block
 BLOCK_S, CALLS = 0.03, (3, 40)  # aim for a block of calls; the fewest and the most calls of one
 FEWEST_BLOCKS = 3  # of each side in a start
 SELF_MADE = 0.001  # the chance that ours are interrupted so much more often although both share the machine alike
-LOOKS_AT = (2, 3, 4, 6)  # starts after which the answer may be clear: LOOKS of them
-STARTS = LOOKS_AT[-1]
-PATIENCE = 10  # times the budget of timed calls: no more processes are started later, where starting them takes so long
+START_S = 0.12  # of the budget, for a start: more starts tell more than more calls in each, because starts differ more
+LOOKS = (0.2, 0.4, 0.6, 1.0)  # shares of the starts after which the answer may be clear
+FEWEST_STARTS, USUAL_STARTS = 2, 6  # that are made however long they take; that a small budget has
+PATIENCE = 10.0  # times the budget of timed calls: no more processes are started later, where starting them takes so long
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,25 @@ def slow_calls(starts: Sequence[Start]) -> tuple[Slow, Slow]:
 
 Times = tuple[Sequence[float], Sequence[float]]  # seconds of each call, seconds that each waited
 Block = Callable[[int], Times]  # so many calls
-Judged = Callable[[Level, list[Start]], Verdict]
+Judged = Callable[[Level, list[Start], float], Verdict]  # with the look's confidence
 Begin = Callable[[], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side, warmed up
 
 
-def start(ours: Block, other: Block, seconds: float, rng: np.random.Generator) -> Start:
-    """Time blocks of both sides in alternation and random order: so many seconds of calls, and at least FEWEST_BLOCKS each."""
+def in_a_block(side: Block) -> int:
+    """How many calls make a block of this side: BLOCK_S of them, by the fastest of some."""
+    return int(np.clip(BLOCK_S / min(side(PROBED)[0]), *CALLS))
+
+
+def start(sides: tuple[Block, Block], calls: tuple[int, int], seconds: float, rng: np.random.Generator) -> Start:
+    """Time blocks of both sides in alternation and random order: so many seconds of calls, and at least FEWEST_BLOCKS each.
+
+    `calls`: in a block of each side.
+    """
     spent_s = 0.0
-    counts = [int(np.clip(BLOCK_S / min(block(PROBED)[0]), *CALLS)) for block in (ours, other)]
     found: tuple[list[Calls], list[Calls]] = ([], [])
     while len(found[0]) < FEWEST_BLOCKS or spent_s < seconds:
         for side in rng.permutation(2):
-            found[side].append(Calls.of(*(ours, other)[side](counts[side])))
+            found[side].append(Calls.of(*sides[side](calls[side])))
             spent_s += float(found[side][-1].seconds.sum())
     return Start(*found)
 
@@ -130,21 +138,26 @@ class DecisionByStarts:
     found: Level
     limit: Limit
     starts: list[Start]
+    confidence: float  # two-sided, of the last look
+    wanted: int  # starts in the whole budget
 
     @property
     def interval(self) -> Interval:
         """Our time over the other side's."""
-        return self.found.interval(self.limit.confidence)
+        return self.found.interval(self.confidence)
 
     @property
-    def left(self) -> float:
-        """How many times longer the comparison would have taken if it had not been clear."""
-        return 1.0 if self.verdict == "inconclusive" else max(1.0, STARTS / len(self.starts))
+    def whole(self) -> tuple[Level, float]:
+        """What the whole budget would have found, about, and the confidence of its last look."""
+        if self.verdict == "inconclusive" or len(self.starts) >= self.wanted:
+            return self.found, self.confidence
+        return self.found.longer(self.wanted / len(self.starts)), self.limit.after(1.0, LOOKS[-2])
 
     @property
     def seen(self) -> float:
         """The smallest slowdown that the whole budget would have found with 95 % chance."""
-        return smallest_slowdown(self.found.longer(self.left).interval(self.limit.confidence), self.limit.slowdown)
+        level, confidence = self.whole
+        return smallest_slowdown(level.interval(confidence), self.limit.slowdown)
 
     def __str__(self) -> str:
         found = self.interval
@@ -161,21 +174,31 @@ class DecisionByStarts:
         return f"{processes}, {calls} calls{rest}"
 
 
+def starts_in(budget_s: float) -> int:
+    """How many starts of each side a comparison of this budget makes, if the answer is not clear before."""
+    return max(USUAL_STARTS, round(budget_s / START_S))
+
+
 def decide_by_starts(
-    begin: Begin, limit: Limit, known: float, budget_s: float, judged: Judged | None = None, looks: Sequence[int] = LOOKS_AT
+    begin: Begin, limit: Limit, known: float, budget_s: float, judged: Judged | None = None, wanted: int | None = None
 ) -> DecisionByStarts:
-    """Start processes until a look is clear or the budget is spent; Limit.confidence corrects for the repeated looks.
+    """Start processes until a look is clear or the budget is spent; Limit.after corrects for the repeated looks.
 
     `known`: see Level.of. `judged` replaces `verdict` if the limit is not on the ratio itself (but on its change, for example).
+    `wanted` replaces the number of starts of each side.
     """
     starts: list[Start] = []
+    wanted, before, calls = wanted or starts_in(budget_s), 0.0, (0, 0)
     rng, ends = np.random.default_rng(), time.perf_counter() + PATIENCE * budget_s
-    for look in looks:
-        while len(starts) < look and (len(starts) < looks[0] or time.perf_counter() < ends):
-            with begin() as (ours, other):
-                starts.append(start(ours, other, budget_s / looks[-1], rng))
-        found = Level.of([each.log_ratio for each in starts], known)
-        answer = judged(found, starts) if judged else verdict(found.interval(limit.confidence), limit.slowdown)
-        if answer != "inconclusive":
+    for look in sorted({min(wanted, max(FEWEST_STARTS, round(share * wanted))) for share in LOOKS}):
+        while len(starts) < look and (len(starts) < FEWEST_STARTS or time.perf_counter() < ends):
+            with begin() as sides:
+                calls = calls if starts else (in_a_block(sides[0]), in_a_block(sides[1]))
+                starts.append(start(sides, calls, budget_s / wanted, rng))
+        last = look == wanted or time.perf_counter() >= ends
+        confidence = limit.after(1.0 if last else look / wanted, before)
+        found, before = Level.of([each.log_ratio for each in starts], known), look / wanted
+        answer = judged(found, starts, confidence) if judged else verdict(found.interval(confidence), limit.slowdown)
+        if last or answer != "inconclusive":
             break
-    return DecisionByStarts(answer, found, limit, starts)
+    return DecisionByStarts(answer, found, limit, starts, confidence, wanted)

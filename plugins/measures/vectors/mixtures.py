@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from fixtures.capability import Array
 from fixtures.datasets import Dataset
 from plugins.measures.vectors.metrics import Float64, cosine_distance, normalised
 from plugins.measures.vectors.recall import Flips, Ints, flips, ranks_of
+from plugins.measures.vectors.same_answers import SameAnswers, same_answers
 
 Class = Literal["identical", "interchangeable", "re-index", "broken"]
 Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
@@ -20,13 +22,14 @@ PURE: Mixture = ("cell", "cell")
 GOLDEN: Mixture = ("golden", "golden")
 
 
-def class_of(finite: bool, round_off: bool, kept: Callable[[Mixture], bool]) -> Class:
-    """The strongest class that holds: all vectors finite, all within round-off, and the mixtures that keep recall."""
+def class_of(finite: bool, round_off: bool, kept: Callable[[Mixture], bool], same: Callable[[Mixture], bool]) -> Class:
+    """The strongest class that holds: all vectors finite, all within round-off, and the mixtures that keep recall and in which
+    golden's answers stay the same."""
     if not finite or not kept(PURE):
         return "broken"
     if round_off:
         return "identical"
-    return "interchangeable" if all(kept(mixture) for mixture in MIXTURES) else "re-index"
+    return "interchangeable" if all(kept(mixture) and same(mixture) for mixture in MIXTURES[1:]) else "re-index"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,20 @@ class Retrieval:
     @property
     def verdict(self) -> Class:
         """The class of the cell."""
-        return class_of(self.finite, self.round_off, self.kept)
+        return class_of(self.finite, self.round_off, self.kept, lambda mixture: all(a.kept for a in self.same[mixture]))
+
+    @cached_property
+    def same(self) -> dict[Mixture, tuple[SameAnswers, SameAnswers]]:
+        """How many of golden's answers stay in each mixture, text→image and image→image; an image does not find itself."""
+        images, texts = ({"golden": normalised(a), "cell": normalised(b)} for a, b in (self.images, self.texts))
+        of_texts, of_images = texts["golden"] @ images["golden"].T, others(images["golden"] @ images["golden"].T)
+        return {
+            (i, t): (
+                same_answers(of_texts, texts[t] @ images[i].T),
+                same_answers(of_images, others(images[t] @ images[i].T)),
+            )
+            for i, t in MIXTURES[1:]
+        }
 
     @property
     def points_lost(self) -> float:
@@ -64,12 +80,19 @@ class Retrieval:
 
     @property
     def evidence(self) -> str:
-        """The recall changes of every mixture, for the message."""
+        """The changes of recall and of golden's answers in every mixture, for the message."""
         return "; ".join(
             f"{images} images with {texts} texts: text→image {self.flips('text_to_image', (images, texts))}, "
-            f"image→text {self.flips('image_to_text', (images, texts))}"
+            f"image→text {self.flips('image_to_text', (images, texts))}, "
+            f"text→image {self.same[images, texts][0]}, image→image {self.same[images, texts][1]}"
             for images, texts in MIXTURES[1:]
         )
+
+
+def others(scores: Float64) -> Float64:
+    """Cosines [N, N] of items with each other, without each one's with itself; changed in place."""
+    np.fill_diagonal(scores, -np.inf)
+    return scores
 
 
 def both_ways(dataset: Dataset, images: Float64, texts: Float64) -> Ranks:

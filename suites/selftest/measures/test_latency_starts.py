@@ -1,52 +1,41 @@
 """Several fresh processes a side, on simulated ones: how often the gate cries wolf, what it finds, and which calls count."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from math import exp, log
 
 import numpy as np
 import pytest
 
-from plugins.latency.history import Stored, stored_form
+from plugins.latency.history import Stored
 from plugins.latency.limits import Limits
 from plugins.latency.machine import machine
-from plugins.latency.slowdown import SENSITIVE, Against, change
+from plugins.latency.slowdown import Against, change
 from plugins.latency.starting import slower, starting
 from plugins.measures.latency.decision import Limit, Verdict
 from plugins.measures.latency.level import Level
-from plugins.measures.latency.starts import LOOKS_AT, Block, Calls, DecisionByStarts, Start, decide_by_starts, slow_calls
+from plugins.measures.latency.starts import (
+    FEWEST_STARTS,
+    LOOKS,
+    USUAL_STARTS,
+    Calls,
+    DecisionByStarts,
+    Start,
+    decide_by_starts,
+    slow_calls,
+    starts_in,
+)
+from suites.studies.gate_power.simulated import Machine
+from suites.studies.gate_power.starts import never, rates, stored
 
 LIMITS = Limits(0.01, 0.05, 0.005, 0.01)
 
 
-class Machine:
-    """Processes whose level differs by `spread` from one to the next, on a machine that interrupts a share of the calls."""
-
-    def __init__(self, seed: int, spread: float = 0.01, busy: float = 0.3) -> None:
-        self.rng, self.spread, self.busy = np.random.default_rng(seed), spread, busy
-        self.processes = 0
-
-    def block(self, seconds: float, every: float = 0.0, times: float = 1.0) -> Block:
-        """One process's calls; a share `every` of them takes `times` as long by itself."""
-        level = seconds * exp(self.rng.normal(0, self.spread))
-
-        def block(calls: int) -> tuple[list[float], list[float]]:
-            own = level * np.exp(self.rng.normal(0, 0.02, calls)) * np.where(self.rng.random(calls) < every, times, 1.0)
-            waited = np.where(self.rng.random(calls) < self.busy, self.rng.uniform(0.1, 9, calls), 0.0) * level
-            return (own + waited).tolist(), waited.tolist()
-
-        return block
-
-    @contextmanager
-    def begin(self, slower: float = 0.0, every: float = 0.0, times: float = 1.0) -> Iterator[tuple[Block, Block]]:
-        """A process of each side."""
-        self.processes += 2
-        yield self.block(0.003 * (1 + slower), every, times), self.block(0.003)
-
-    def decision(self, slower: float, limit: Limit, against: Against | None = None) -> DecisionByStarts:
-        """Of code that is `slower`; three blocks a start."""
-        judged = against.judged if against else None
-        return decide_by_starts(lambda: self.begin(slower), limit, LIMITS.between_starts, 1e-9, judged)
+def decided(
+    machine: Machine, slower: float, limit: Limit, against: Against | None = None, starts: int | None = None
+) -> DecisionByStarts:
+    """The decision about code that is `slower`, with the fewest blocks a start."""
+    judged = against.judged if against else None
+    return decide_by_starts(partial(machine.begin, slower), limit, LIMITS.between_starts, 1e-9, judged, starts)
 
 
 @pytest.fixture(autouse=True)
@@ -56,19 +45,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("plugins.measures.latency.starts.FEWEST_BLOCKS", 8)
 
 
-def never(level: Level, starts: list[Start]) -> Verdict:
-    """Not clear."""
-    return "inconclusive"
-
-
-def stored(decision: DecisionByStarts) -> Stored:
-    """As a run that passed would store it."""
-    return Stored("0001_x.json", "2026-01-01T00:00:00", machine(), "abc", stored_form("m", "image", "r", decision, "pass"))
-
-
 def test_equal_code_fails_no_more_often_than_stated() -> None:
     """Nothing allowed, 5 in 100 stated, beside each other (250 trials; 22 failures or more have a chance of 1 in 100)."""
-    failed = sum(Machine(seed).decision(0.0, Limit(0.0, 0.05)).verdict == "fail" for seed in range(250))
+    failed = sum(decided(Machine(seed), 0.0, Limit(0.0, 0.05)).verdict == "fail" for seed in range(250))
     assert failed < 22, failed
 
 
@@ -76,8 +55,8 @@ def test_equal_code_fails_no_more_often_than_stated() -> None:
 def test_a_slowdown_is_found_and_a_small_one_is_not(busy: float) -> None:
     """10 % where 2 % is allowed, nearly always, however busy the machine; 1 % never."""
     limit = Limit(0.02, 0.01, cells=12)
-    assert sum(Machine(seed, busy=busy).decision(0.10, limit).verdict == "fail" for seed in range(60)) >= 57
-    assert sum(Machine(seed, busy=busy).decision(0.01, limit).verdict == "fail" for seed in range(60)) == 0
+    assert sum(decided(Machine(seed, busy=busy), 0.10, limit).verdict == "fail" for seed in range(60)) >= 57
+    assert sum(decided(Machine(seed, busy=busy), 0.01, limit).verdict == "fail" for seed in range(60)) == 0
 
 
 def test_two_runs_of_equal_code_agree() -> None:
@@ -87,18 +66,49 @@ def test_two_runs_of_equal_code_agree() -> None:
         offset = exp(rng.normal(0, LIMITS.between_runs))
         then = decide_by_starts(Machine(seed).begin, Limit(0.0), 0.01, 1e-9, never)
         against = Against(stored(then), limit, LIMITS)
-        failed += Machine(seed + 1000).decision(offset - 1, limit, against).verdict == "fail"
-        found += Machine(seed + 2000).decision(1.2 * offset - 1, limit, against).verdict == "fail"
+        failed += decided(Machine(seed + 1000), offset - 1, limit, against).verdict == "fail"
+        found += decided(Machine(seed + 2000), 1.2 * offset - 1, limit, against).verdict == "fail"
     assert failed < 18 and found >= 196, (failed, found)
 
 
 def test_a_clear_answer_takes_few_processes() -> None:
     """Twice as slow is clear at the first look; what is on the limit takes all of them."""
     clear, unclear = Machine(0), Machine(1)
-    assert clear.decision(2.0, Limit(0.05)).verdict == "fail" and clear.processes == 2 * LOOKS_AT[0]
-    assert unclear.decision(0.05, Limit(0.05)).verdict == "inconclusive"
+    assert decided(clear, 2.0, Limit(0.05)).verdict == "fail" and clear.processes == 2 * FEWEST_STARTS
+    assert decided(unclear, 0.05, Limit(0.05)).verdict == "inconclusive"
     exact = decide_by_starts(unclear.begin, Limit(0.05), 0.01, 1e-9, never)
-    assert len(exact.starts) == LOOKS_AT[-1] and exact.left == 1.0
+    assert len(exact.starts) == USUAL_STARTS and exact.whole == (exact.found, exact.confidence)
+    assert len(decided(clear, 2.0, Limit(0.05), starts=40).starts) == round(40 * LOOKS[0])
+
+
+def test_looks_share_the_false_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their parts add up to what is stated; where the time is over early, the look that is the last has all that is left."""
+    limit, spent = Limit(0.05, 0.01, cells=3), list[float]()
+
+    def judged(level: Level, starts: list[Start], confidence: float) -> Verdict:
+        spent.append((1 - confidence) / 2)
+        return "inconclusive"
+
+    for number in (1, 2, USUAL_STARTS, 20, 41):
+        spent.clear()
+        decide_by_starts(Machine(0).begin, limit, 0.01, 1e-9, judged, number)
+        assert sum(spent) == pytest.approx(0.01 / 3) and spent == sorted(spent)
+    spent.clear()
+    monkeypatch.setattr("plugins.measures.latency.starts.PATIENCE", 0.0)
+    assert len(decide_by_starts(Machine(0).begin, limit, 0.01, 3.0, judged).starts) == FEWEST_STARTS
+    assert spent == [pytest.approx(0.01 / 3)]
+
+
+def test_a_longer_budget_makes_more_starts() -> None:
+    """Because what differs from start to start is what limits a comparison; a short budget has the usual number."""
+    assert starts_in(12.0) == 4 * starts_in(3.0) > USUAL_STARTS == starts_in(0.25)
+
+
+@pytest.mark.parametrize(("spread", "least"), [(0.01, 34), (0.02, 25)])
+def test_the_usual_budget_finds_ten_per_cent(spread: float, least: int) -> None:
+    """Where 5 % is allowed, in 40 runs of the study's simulation; and no alarm over equal code."""
+    equal, _, slow = rates(spread, starts_in(3.0), 40)
+    assert equal == 0 and 40 * slow >= least, (equal, slow)
 
 
 def test_what_it_would_have_seen_it_sees() -> None:
@@ -106,10 +116,10 @@ def test_what_it_would_have_seen_it_sees() -> None:
     limit, trials = Limit(0.05, 0.01), 5
     thens = [decide_by_starts(Machine(5000 + i).begin, Limit(0.0), 0.01, 1e-9, never) for i in range(20)]
     stored_runs = [Against(stored(then), limit, LIMITS) for then in thens]
-    equal = [(then, Machine(seed).decision(0.0, limit, then)) for seed, then in enumerate(2 * stored_runs)]
-    slower = float(np.median([then.seen(each.found, each.starts, each.left) for then, each in equal]))
+    equal = [(then, decided(Machine(seed), 0.0, limit, then)) for seed, then in enumerate(2 * stored_runs)]
+    slower = float(np.median([then.seen(each) for then, each in equal]))
     slow = [(then, Machine(seed + 100)) for seed, then in enumerate(trials * stored_runs)]
-    found = sum(machine.decision(slower, limit, then).verdict == "fail" for then, machine in slow)
+    found = sum(decided(machine, slower, limit, then).verdict == "fail" for then, machine in slow)
     assert 0.05 < slower < 0.2 and found >= 88, (slower, found)
 
 
@@ -123,13 +133,15 @@ def test_what_is_known_beforehand_counts_like_a_few_starts() -> None:
 
 
 def test_a_change_covers_the_answer_by_ratio_and_by_time() -> None:
-    """The reference takes half as long again now, or then: only what is slower by both has its lower end above."""
+    """The reference takes half as long again now, or then: whether the cell shares that or not, nothing is clear."""
     now, then = Level.of([0.0] * 8, 0.01), Level.of([0.0] * 8, 0.01)
     plain, wider = change(now, then, 1e-6, 0.0, 0.95), change(now, then, 0.02, 0.0, 0.95)
     assert log(plain.low) == pytest.approx(-log(plain.high)) and wider.high > plain.high
-    assert change(now, then, 1e-6, 0.5, 0.95).high == pytest.approx(plain.high * exp(0.5))
-    assert change(now, then, 1e-6, 0.5, 0.95).low == pytest.approx(plain.low * exp(-0.5 * SENSITIVE))
-    assert change(now, then, 1e-6, -0.5, 0.95).low == pytest.approx(plain.low * exp(-0.5))
+    for drift in (0.05, 0.5):
+        uneven = change(now, then, 1e-6, drift, Limit(0.0, cells=2).after(1.0, LOOKS[-2]))
+        assert uneven == change(now, then, 1e-6, -drift, uneven.confidence)
+        assert log(uneven.high) == pytest.approx(-log(uneven.low)) and log(uneven.high) > drift  # nothing of it, or twice
+    assert change(now, then, 1e-6, 0.001, 0.95).high == pytest.approx(plain.high, rel=1e-3)
 
 
 def test_interrupted_calls_do_not_count() -> None:

@@ -14,13 +14,32 @@ import pytest
 from fixtures.worker.client import Worker
 from fixtures.worker.fork import Forked
 from fixtures.worker.start import Start
-from plugins.latency.fresh import Side
+from plugins.cells.new_inputs import CHUNK, NewInputs
+from plugins.latency.fresh import Side, begun
 from suites.selftest import forked
 from suites.selftest.conftest import TINY, small_dataset
 from suites.selftest.patience import HANG_S, patience
 
 DIES = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
 HANGS = "import subprocess\nsubprocess.run(['sleep', '600'])\n"
+WAITS = """
+import os, time
+from pathlib import Path
+import numpy as np
+
+class Backend:
+    precisions = ("fp32",)
+
+    def load(self, model, precision, device):
+        here = Path(__file__).parent
+        (here / f"{os.getpid()}.begun").touch()
+        while len(list(here.glob("*.begun"))) < 2:
+            time.sleep(0.01)
+        return self
+
+    def encode(self, batch, tower):
+        return np.zeros((len(batch), 4), np.float32)
+"""
 
 
 @contextmanager
@@ -56,8 +75,9 @@ def test_a_start_that_dies_or_hangs_leaves_its_worker_alive(
         worker.limit_s = 1.0
         side = Side(worker, ("wrong:Backend", ("scenes-s", ""), "fp32", "cpu"))
         for _ in range(2):
+            side.begin()
             with pytest.raises(RuntimeError, match=sentence):
-                side.begin()
+                side.built()
             group = side.started.process.pid
             side.leave()
             until = time.monotonic() + HANG_S
@@ -65,6 +85,19 @@ def test_a_start_that_dies_or_hangs_leaves_its_worker_alive(
                 assert time.monotonic() < until
                 time.sleep(0.05)
         worker.limit_s = patience(60)
+
+
+def test_both_sides_build_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them waits until the other one has begun; then both are timed."""
+    (tmp_path / "waits.py").write_text(WAITS)
+    monkeypatch.syspath_prepend(tmp_path)
+    with forking() as worker:
+        worker.limit_s = patience(60)
+        cell = ("waits:Backend", ("scenes-s", ""), "fp32", "cpu")
+        sides = Side(worker, cell), Side(worker, cell)
+        with begun(sides, NewInputs(lambda number: np.zeros((CHUNK, 3, 8, 8), np.float32)), "image") as blocks:
+            assert all(len(block(3)[0]) == 3 for block in blocks)
+        assert [len(side.opened) for side in sides] == [1, 1] and len(sides[0].looked_at) == 1
 
 
 def _alive(group: int) -> list[int]:

@@ -30,7 +30,7 @@ def gate(storage: Path, *args: str, times: int = 1, plant: str = "") -> subproce
         "suites.studies.faults.slow",
         *TINY,
         "--device=cpu",
-        "--latency-budget=2",
+        "--latency-budget=1",
         "--benchmark-quiet",
         f"--benchmark-storage={storage}",
         f"--report={storage.parent}/report.json",

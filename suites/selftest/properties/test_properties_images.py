@@ -29,6 +29,7 @@ GEOMETRIES = (
     Geometry(256, False, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bilinear"),  # MobileCLIP
     Geometry(224, rounds_down=True),  # transformers' CLIP
 )
+TOO_LONG = "too long to resize"
 DAMAGES = ("cut", "cut", "flipped", "lying", "other start")
 
 
@@ -94,12 +95,15 @@ def damaged(file: bytes, how: str, place: float, size: tuple[int, int]) -> bytes
 
 
 def test_damaged_files(tmp_path: Path) -> None:
-    """Pixels or one sentence, never anything else; of what the reference refuses, a sentence from all."""
+    """Pixels or one sentence, never anything else; of what the reference cannot decode, a sentence from all.
+
+    What is too long for it is a whole file, which a preprocessor that squashes may read.
+    """
 
     def check(picture: Picture, how: str, place: float, size: tuple[int, int]) -> None:
         path = written(tmp_path, damaged(picture.file(), how, place, size))
         said = {name: refusal(name, path, GEOMETRIES[0]) for name in preprocessors()}
-        if said["original_clip"]:
+        if said["original_clip"] and TOO_LONG not in said["original_clip"]:
             assert all(said.values()), {name: words for name, words in said.items() if not words}
 
     claimed = st.tuples(st.integers(0, 3000), st.integers(0, 3000))
@@ -146,7 +150,7 @@ def test_large_photographs_are_no_bombs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "F"])
-@pytest.mark.parametrize("size", [(700, 3), (3, 700), (401, 2), (5, 333)])
+@pytest.mark.parametrize("size", [(700, 3), (3, 700), (401, 2), (5, 333), (450, 1000), (1000, 450)])  # the last two shrink
 def test_long_pictures_are_resized_as_if_whole(mode: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """In pieces, bit for bit what one resize gives."""
     from PIL import Image
@@ -172,5 +176,5 @@ def test_the_longest_pictures(golden: Golden) -> None:
     too_long = Picture("L", "", LONGEST + 1, 1, 2, False, 1, False).image()
     for preprocessor in preprocessors().values():
         if "P2" not in preprocessor.failures(squash=False):
-            with pytest.raises(BadImage, match="too long to resize"):
+            with pytest.raises(BadImage, match=TOO_LONG):
                 preprocessor.transform(preprocessor.from_pil(too_long), GEOMETRIES[0])

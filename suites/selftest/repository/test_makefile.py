@@ -1,4 +1,4 @@
-"""`make audit BACKENDS=…` builds the environments that it must, and no others."""
+"""`make audit BACKENDS=…` builds the environments that it must, and no others; how `make golden` ends."""
 
 import shutil
 import subprocess
@@ -15,13 +15,16 @@ MATRIX = sorted(backend.environment for backend in backends().values() if isinst
 APART = sorted([*MATRIX, *(each.environment for each in services().values() if isinstance(each, InfinityHere))])
 
 
-def would_do(*args: str) -> subprocess.CompletedProcess[str]:
-    """What make would run, were nothing built yet."""
+def make(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run make to its end."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed: apt install make")
-    return subprocess.run(
-        ["make", "--dry-run", "--always-make", *args], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S
-    )
+    return subprocess.run(["make", *args], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
+
+
+def would_do(*args: str) -> subprocess.CompletedProcess[str]:
+    """What make would run, were nothing built yet."""
+    return make("--dry-run", "--always-make", *args)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,13 @@ def test_environments(wanted: str, built: list[str]) -> None:
     assert planned.returncode == 0, planned.stderr
     assert [name for name in APART if f"venv --clear .venv-{name}" in planned.stdout] == built
     assert all((ROOT / "requirements" / f"{name}.lock").is_file() for name in APART)
+
+
+@pytest.mark.parametrize(("status", "ends"), [(1, 0), (4, 2)], ids=["rewritten", "bad input"])
+def test_golden(status: int, ends: int) -> None:
+    """`make golden` succeeds where pytest rewrote the golden data, which fails pytest's run, and fails where it could not."""
+    done = make("golden", "READY=", f"RUN=sh -c 'exit {status}'")
+    assert done.returncode == ends, done.stdout + done.stderr
 
 
 def test_unknown_name() -> None:

@@ -16,7 +16,7 @@ TOWER = {"cosine_distance": 1e-12, "first_ms": 9.0, "p50_ms": 2.0, "calls": 3}
 
 
 def test_a_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its cells, of which one cannot be built, and its contract; what is in the file is not measured again."""
+    """Its cells, of which one cannot be built, and its contract; nothing is measured again, and what failed stays failed."""
     monkeypatch.setattr(member, "MEMBERS", (SMALL,))
     monkeypatch.setattr(member, "CELLS", (("torch-eager", "fp32"), ("torch-eager", "no such precision")))
     file = tmp_path / "lines.jsonl"
@@ -28,7 +28,17 @@ def test_a_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = lines[2]
     assert (found["squash"], found["mean"], found["context"], found["probabilities"]) == (True, [0.5] * 3, 64, "sigmoid")
     assert found["other_tokens"] == 0 and found["pixels"] < 1e-5 and max(found["vectors"].values()) < 1e-10
-    assert member.main("small", file) == 0 and len(Lines(file).read()) == 3
+    assert member.main("small", file) == 1 and len(Lines(file).read()) == 3
+
+
+def test_a_member_without_a_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cell is compared with itself."""
+    monkeypatch.setattr(member, "MEMBERS", (SMALL,))
+    monkeypatch.setattr(member, "CELLS", (("torch-eager", "no such precision"), ("torch-eager", "fp32")))
+    monkeypatch.setattr(member, "contract", lambda *_: {})
+    file = tmp_path / "lines.jsonl"
+    assert member.main("small", file) == 1
+    assert "no vectors of torch-eager no such precision to compare with" in Lines(file).read()[1]["failed"]
 
 
 def test_a_member_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +61,7 @@ def test_a_member_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_an_unknown_member(capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence with the nearest name."""
-    assert command.main(["--only", "ViT-B-16-SigLip"]) == 2
+    assert command.main(["--only", "ViT-B-16-SigLip"]) == 4
     assert "unknown member 'ViT-B-16-SigLip': did you mean 'ViT-B-16-SigLIP'" in capsys.readouterr().err
 
 

@@ -35,6 +35,7 @@ def test_the_plan_names_what_exists(tmp_path: Path) -> None:
         ("0", PASSES, "exit code 0", True),
         ("1", PASSES, "exit code 1", False),
         ("1", FAILS, "exit code 1", True),
+        ("4", FAILS, "exit code 4", False),
         ("1", None, "exit code 1", True),
         ("__import__('time').sleep(99)", PASSES, "stopped after 2 s", False),
         ("1", PLANTED, "exit code 1", False),

@@ -120,7 +120,7 @@ def test_page() -> None:
             "broken": dict.fromkeys(broken, ""),
         }
 
-    assert 3.8e-6 < page.round_off("fp32") < page.tolerance("fp32") < 5e-6 < page.round_off("fp16") < page.round_off("int8")
+    assert 3.8e-6 < page.round_off("fp32") < page.tolerance("fp32") < 1e-5 < page.round_off("fp16") < page.round_off("int8")
     sound: dict[str, Any] = {"draw": None, "text": "sound", "effect": 0.0, "shown": 0.0, "broken": {}}
     text = page.text(
         [row(0, 0.1, "E2", "E5"), row(1, 1e-3), row(2, 1e-7), row(3, 0.0), sound, {**sound, "broken": {"E6": ""}}], "fp32"

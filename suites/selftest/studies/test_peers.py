@@ -242,7 +242,7 @@ def test_tools_take_turns() -> None:
 def test_without_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence, and nothing is measured."""
     monkeypatch.setattr(program, "PEERS", tmp_path / "bin")
-    assert program.main([]) == 2
+    assert program.main([]) == 4
     assert "make peers sets it up" in capsys.readouterr().err
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fixtures import ROOT
-from fixtures.errors import BadInput
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser, code_of
 from plugins.subjects import Subjects
 from suites.studies import evidence
 from suites.studies.canary import page, starts
@@ -27,7 +27,7 @@ TARGET = ROOT / "golden" / "evidence" / "canary.json"
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
     """The campaign's."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.canary", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.canary", description=__doc__)
     parser.add_argument("--draws", type=int, help="of golden/evidence/mutants.json, from its first [all]")
     parser.add_argument("--fresh", type=int, default=150, help="draws of a seed of its own (default: %(default)s)")
     parser.add_argument("--starts", type=int, default=6, help="clean ones of each encoder and processor (default: %(default)s)")
@@ -39,16 +39,17 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """0 without a false alarm, 1 with one, 4 for bad input."""
-    wanted, stamp = options(arguments), evidence.stamp()
+    wanted = options(arguments)
+    return code_of(lambda: _study(wanted), "the same command goes on where it was")
+
+
+def _study(wanted: argparse.Namespace) -> int:
+    stamp = evidence.stamp()
     kept = Lines(CACHE / "canary" / f"{stamp['commit']}.jsonl")
     draws = "" if wanted.draws is None else f"--draws {wanted.draws} "
     some = f"--processors {wanted.processors} " if wanted.processors else ""
     command = f"make canary ARGS='{draws}--fresh {wanted.fresh} --starts {wanted.starts} {some}--evidence'"
-    try:
-        chosen = starts.processors(wanted.processors) if wanted.starts else []
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 4
+    chosen = starts.processors(wanted.processors) if wanted.starts else []
     found = {"schema": 2, "command": command, **stamp, **_faults(wanted, kept), "starts": _starts(chosen, wanted.starts, kept)}
     print(page.markdown(found))
     if wanted.evidence:

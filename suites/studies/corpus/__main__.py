@@ -11,8 +11,8 @@ from typing import Any
 
 from fixtures import ROOT
 from fixtures.datasets.scenes.sprites import fetch
-from fixtures.errors import BadInput
 from fixtures.progress import say
+from plugins.command_line.program import Parser, code_of
 from plugins.corpus import engine
 from plugins.report.layout import table
 from suites.studies import evidence
@@ -25,18 +25,18 @@ PART = 256
 
 def main(typed: Sequence[str] | None = None) -> int:
     """0 if every run has the same answer, 1 if not, 4 for bad input."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=20_000, help="drawn once, and kept [%(default)s]")
     parser.add_argument("--workers", type=int, default=2, help="on Ray [%(default)s]")
     parser.add_argument("--cells", default=CELLS, help="[%(default)s]")
     parser.add_argument("--cache", type=Path, default=ROOT / ".cache" / "corpus", help="[.cache/corpus]")
     parser.add_argument("--evidence", action="store_true", help="write golden/evidence/corpus.{json,md}")
     asked = parser.parse_args(typed)
-    try:
-        engine.ray()
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 4
+    return code_of(lambda: _study(asked), "nothing was written")
+
+
+def _study(asked: argparse.Namespace) -> int:
+    engine.ray()
     stamp = evidence.stamp()
     cache = asked.cache.absolute()
     folder = cache / f"scenes-{asked.scenes}"

@@ -1,10 +1,8 @@
 """`python -m suites.studies.drift`: the drift audit of one model; writes golden/evidence/drift-audit.json, .md and .svg."""
 
-import argparse
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,13 @@ from fixtures.models import DEFAULT
 from fixtures.progress import ProgressLine
 from fixtures.storage.atomic import write_text
 from plugins.command_line.options import GOLDEN, to_be_written
+from plugins.command_line.program import Parser, code_of
 from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies.drift import evidence
 from suites.studies.drift.audit import Step
 from suites.studies.drift.sampling import subjects_of
 from suites.studies.drift.sections import SECTIONS
-from suites.studies.ending import code_of
 from suites.studies.picture import written
 from suites.studies.quiet import quiet
 
@@ -30,8 +28,8 @@ DEFAULTS = "clip-conformance drift" if INSTALLED else "make drift"  # the comman
 
 @quiet()
 def main(arguments: list[str] | None = None) -> int:
-    """0 when every planted defect is named, 1 when one is not, 2 for a model that cannot be loaded, 130 if interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.drift", description=__doc__)
+    """0 when every planted defect is named, 1 when one is not, 4 for a model that cannot be loaded, 130 if interrupted."""
+    parser = Parser(prog="python -m suites.studies.drift", description=__doc__)
     parser.add_argument("--model", default=DEFAULT, help="as pytest's option (default: %(default)s)")
     parser.add_argument("--pretrained", default="", help="as pytest's option: a tag, a checkpoint file, or random:SEED")
     parser.add_argument("--golden", type=Path, default=GOLDEN, help="as pytest's option; what is found goes there too")
@@ -91,7 +89,7 @@ def measure(subjects: Subjects, golden: Path, step: Step) -> dict[str, Any]:
         "schema": 1,
         "command": command_of(model.name, model.pretrained),
         "commit": environment.commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": environment.now(),
         "environment": environment.fingerprint(),
         "model": {"name": model.name, "pretrained": model.pretrained, "weights_sha256": model.weights_sha256},
     }

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from fixtures import truth
 from plugins.measures.drift.inputs import kept
 from plugins.measures.drift.inputs.worst import PRECISIONS, Distance, Find, grid_of, search_image, search_text
 from plugins.subjects import Subjects
 from suites.studies.drift.audit import Step
 from suites.studies.drift.sampling import TOWERS, Budget, sample
 
-COMPARED = 64  # inputs of the data set that a find is shown beside
-STARTS = 6  # the worst images of these, as grids, are where the search starts
+COMPARED = 64  # images of the data set that a find is shown beside; of texts it is all, which are quick
+STARTS = 6  # the worst of these, images as grids, are where the search starts
 
 
 def audit_worst(subjects: Subjects, golden: Path, step: Step) -> list[dict[str, Any]]:
@@ -20,18 +21,20 @@ def audit_worst(subjects: Subjects, golden: Path, step: Step) -> list[dict[str, 
     model, budget, where = subjects.model, Budget(subjects.model), kept.folder(golden, subjects.model.id)
     before, finds = kept.read(where, model), []
     images = [find.value for find in before if not isinstance(find.value, str)]
-    usual_inputs = {tower: sample(subjects, tower, COMPARED) for tower in TOWERS}
+    texts_of = truth.sample(model, len(subjects.dataset.texts))
+    usual_inputs = {"image": sample(subjects, "image", COMPARED), "text": subjects.tokens[texts_of]}
     texts = [find.value for find in before if isinstance(find.value, str)]
     words = sorted({word for text in subjects.dataset.texts for word in text.split()})
     rows = []
     for precision in PRECISIONS:
         step(f"worst inputs for {precision}")
         measure = Distance(model, precision)
-        usual = {tower: measure(batch, tower) for tower, batch in usual_inputs.items()}
+        usual = {tower: measure(usual_inputs[tower], tower) for tower in TOWERS}
+        worst_texts = [subjects.dataset.texts[texts_of[i]] for i in np.argsort(-usual["text"])[:STARTS]]
         worst = [grid_of(usual_inputs["image"][i], subjects.model.geometry) for i in np.argsort(-usual["image"])[:STARTS]]
         for find in (
             search_image(measure, precision, [*images, *worst], budget.mutations),
-            search_text(measure, precision, texts, words, budget.examples),
+            search_text(measure, precision, [*texts, *worst_texts], words, budget.examples),
         ):
             known = usual[find.tower]
             finds.append(find)

@@ -19,9 +19,9 @@ from fixtures.progress import say
 from fixtures.registry import pick
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser, code_of
 from plugins.run import environment
 from suites.studies import evidence
-from suites.studies.ending import code_of
 from suites.studies.families import page
 from suites.studies.families.members import MEMBERS
 
@@ -30,14 +30,14 @@ TARGET = ROOT / "golden" / "evidence" / "families.json"
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Of the measurement."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.families", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.families", description=__doc__)
     parser.add_argument("--only", default="", help="names of members, comma-separated (default: all)")
     parser.add_argument("--evidence", action="store_true", help="write golden/evidence/families.json and .md")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything is measured, 1 if a cell or a member failed, 2 for an unknown name."""
+    """0 when everything is measured, 1 if a cell or a member failed, 4 for an unknown name."""
     wanted = options(arguments)
     return code_of(lambda: _study(wanted), "the same command goes on where it was")
 

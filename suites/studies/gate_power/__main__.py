@@ -9,7 +9,7 @@ from typing import Any
 from fixtures import ROOT
 from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
-from suites.studies.ending import code_of
+from plugins.command_line.program import Parser, code_of
 from suites.studies.gate_power.campaign import measure
 from suites.studies.gate_power.ending import say
 from suites.studies.gate_power.page import fill, markdown
@@ -21,7 +21,7 @@ NAME = "gate-power"
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.gate_power", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.gate_power", description=__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS, help="of each slowdown and condition (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="that each side may measure (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all random orders (default: %(default)s)")
@@ -33,7 +33,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if every goal is reached, 1 if one is missed, 2 if the journal does not fit, 130 if interrupted."""
+    """0 if every goal is reached, 1 if one is missed, 4 if the journal does not fit, 130 if interrupted."""
     wanted = options(arguments)
     as_evidence = wanted.trials >= TRIALS and wanted.seconds >= SECONDS
     folder = ROOT / "golden" / "evidence" if as_evidence or wanted.redraw else CACHE / NAME

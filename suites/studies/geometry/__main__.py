@@ -16,6 +16,7 @@ from fixtures.models import DEFAULT, Model, model_id
 from fixtures.progress import ProgressLine
 from fixtures.truth import LARGE, REFERENCE
 from plugins.cells.given_back import BuildFailed, CannotRun
+from plugins.command_line.program import Parser, code_of
 from plugins.measures.drift.layers.massive import Block, massive
 from plugins.measures.vectors.geometry import across, cone
 from plugins.subjects import Subjects
@@ -31,17 +32,17 @@ FEWEST = 3  # vectors that have a second neighbour
 @quiet()
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything is measured or has its reason, 4 for bad input."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.geometry", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.geometry", description=__doc__)
     parser.add_argument("--model", default=DEFAULT, help="as pytest's option (default: %(default)s)")
     parser.add_argument("--pretrained", default="", help="as pytest's option: a tag, a checkpoint file, or random:SEED")
     parser.add_argument("--dataset", type=Path, default=DEFAULT_DATASET, help="as pytest's option")
     parser.add_argument("--evidence", type=Path, default=EVIDENCE, help="folder of the figures (default: golden/evidence)")
     wanted = parser.parse_args(arguments)
-    try:
-        found = measure(Subjects(wanted.model, wanted.pretrained, wanted.dataset))
-    except (BadInput, FileNotFoundError, BuildFailed, CannotRun) as error:
-        print(error, file=sys.stderr)
-        return 4
+    return code_of(lambda: _study(wanted), "nothing was written", BuildFailed, CannotRun)
+
+
+def _study(wanted: argparse.Namespace) -> int:
+    found = measure(Subjects(wanted.model, wanted.pretrained, wanted.dataset))
     target = wanted.evidence / f"{name_of(wanted.model, wanted.pretrained, wanted.dataset)}.json"
     shown = page.markdown(found)
     evidence.write(target, found, shown)

@@ -3,7 +3,6 @@
 With `--device cpu --quick` it is a rehearsal, whose record stays in its folder.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from fixtures import ROOT
 from fixtures.progress import say
 from fixtures.storage.atomic import write_text
+from plugins.command_line.program import Parser
 from suites.studies import evidence
 from suites.studies.few import few_scenes
 from suites.studies.gpu import page, phases, tolerances
@@ -21,7 +21,7 @@ TARGET = ROOT / "golden" / "evidence" / "gpu.json"
 
 def main(arguments: list[str] | None = None) -> int:
     """0 if every phase ended as it must, 1 if not."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.gpu", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.gpu", description=__doc__)
     parser.add_argument("--device", default="cuda", help="cuda, cuda:N, mps or cpu (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("gpu-record"), help="folder of all output (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=540.0, help="for all phases together (default: %(default)s)")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fixtures import ROOT
 from fixtures.errors import BadInput
+from plugins.command_line.program import Parser, code_of
 
 LOCK = ROOT / "requirements" / "gpu.lock"
 # Beside torch, torchvision, transformers, timm, onnx, pytest, pytest-benchmark, hypothesis, opencv and pillow.
@@ -73,13 +74,17 @@ def pack(wheels: Sequence[Path], out: Path) -> list[int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Download the wheels of the lock, and pack them."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.gpu.pack", description=__doc__)
+    """Download the wheels of the lock, and pack them; 0, or 4 for bad input."""
+    parser = Parser(prog="python -m suites.studies.gpu.pack", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("gpu-pack"), help="a new folder (default: %(default)s)")
     parser.add_argument("--python", default=PYTHON, help="the version of Python there (default: %(default)s)")
     asked = parser.parse_args(arguments)
     if asked.out.exists():
         parser.error(f"{asked.out} exists: expected a new folder")
+    return code_of(lambda: _packed(asked), "the folder is not complete")
+
+
+def _packed(asked: argparse.Namespace) -> int:
     wheels = asked.out / "wheels"
     platforms = [f"--platform={platform}" for platform in PLATFORMS]
     options = ["--no-deps", "--only-binary=:all:", f"--python-version={asked.python}", *platforms, f"--dest={wheels}"]

@@ -1,6 +1,5 @@
 """How fast a device could be: the bytes and operations of one image over the rates that the device reaches, both measured."""
 
-import argparse
 import json
 import sys
 import time
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from plugins.command_line.program import Parser
 
 MODELS = (("scenes-s", ""), ("ViT-B-32", "random:0"), ("ViT-L-14", "random:0"))
 DTYPES = {"fp32": "float32", "tf32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -83,7 +84,7 @@ def table(device: str, count: int, like: str) -> dict[str, Any]:
 
 def main() -> int:
     """Write the table as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--models", type=int, default=len(MODELS), help="how many, from the smallest")
     parser.add_argument("--small", action="store_true", help="measure with a processor's sizes: for a rehearsal")

@@ -9,9 +9,11 @@ import os
 import sys
 
 from fixtures import ROOT
+from fixtures.errors import BadInput
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser, code_of
 from plugins.run import environment
 from suites.studies import evidence
 from suites.studies.mutants import page, runs
@@ -24,7 +26,7 @@ DRAWS, SOUND = 1000, 20
 
 def options(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """The campaign's own, and what goes on to pytest."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.mutants", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (default: %(default)s)")
     parser.add_argument("--precision", choices=Mutant.precisions, default="fp32", help="of the encoder (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=DRAWS, help="how many (default: %(default)s)")
@@ -36,16 +38,19 @@ def options(arguments: list[str] | None) -> tuple[argparse.Namespace, list[str]]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if every drawn fault that changes an output is found and no sound encoder is blamed; 1 if not."""
+    """0 if every drawn fault that changes an output is found and no sound encoder is blamed, 1 if not, 4 for bad input."""
     wanted, more = options(arguments)
+    return code_of(lambda: _study(wanted, more), "the same command goes on where it was")
+
+
+def _study(wanted: argparse.Namespace, more: list[str]) -> int:
     precision = wanted.precision
     if wanted.number is not None:
         rows = list(runs.every([draw(wanted.seed, wanted.number)], precision, 1, more))
         print(json.dumps(rows[0], indent=1))
         return 0 if rows[0]["broken"] or not page.is_fault(rows[0], precision) else 1
     if more:
-        print(f"{' '.join(more)}: expected with --number alone, because shares are those of all tests", file=sys.stderr)
-        return 2
+        raise BadInput(f"{' '.join(more)}: expected with --number alone, because shares are those of all tests")
     rows = measure(wanted.seed, precision, wanted.draws, wanted.sound, wanted.jobs)
     print(page.text(rows, precision))
     if wanted.evidence:

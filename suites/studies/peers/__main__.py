@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fixtures import ROOT
+from fixtures.errors import Unavailable
 from fixtures.progress import say
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser, code_of
 from plugins.run import environment
 from suites.studies import evidence
 from suites.studies.peers import page
@@ -28,7 +30,7 @@ TARGET = ROOT / "golden" / "evidence" / "peers.json"
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Of the measurement."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.peers", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="in which all tools take turns (default: %(default)s)")
     parser.add_argument("--evidence", action="store_true", help="write golden/evidence/peers.json and .md")
     found = parser.parse_args(arguments)
@@ -38,11 +40,14 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything is measured, 2 without the peers' environment; whether figures agree is for the page to say."""
+    """0 when everything is measured, 4 without the peers' environment; whether figures agree is for the page to say."""
     wanted = options(arguments)
+    return code_of(lambda: _study(wanted), "the same command goes on where it was")
+
+
+def _study(wanted: argparse.Namespace) -> int:
     if not (PEERS / "polygraphy").exists():
-        print(f"{PEERS.parent} has no Polygraphy: make peers sets it up", file=sys.stderr)
-        return 2
+        raise Unavailable(f"{PEERS.parent} has no Polygraphy: make peers sets it up")
     kept = Lines(CACHE / "peers" / f"{environment.commit()}.jsonl")
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         place = Path(folder)

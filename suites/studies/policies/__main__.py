@@ -11,11 +11,11 @@ from typing import Any
 
 from fixtures import ROOT
 from fixtures.capability import TOWERS
-from fixtures.errors import BadInput
 from fixtures.models import DEFAULT, model_id
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser, code_of
 from suites.studies import evidence
 from suites.studies.drift.sampling import subjects_of
 from suites.studies.policies import page
@@ -30,7 +30,7 @@ LIMIT_S = 900.0
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Of the study."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.policies", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.policies", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the default model alone")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds of one tool's search (default: %(default).0f)")
     again = parser.add_mutually_exclusive_group()
@@ -43,19 +43,19 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything is measured or has its reason, 4 for bad input; whether ours is as good is for the page to say."""
     wanted = options(arguments)
+    return code_of(lambda: _study(wanted), "the same command goes on where it was")
+
+
+def _study(wanted: argparse.Namespace) -> int:
     journal = Lines(CACHE / "policies" / "rows.jsonl")
     if wanted.again:
         journal.path.unlink(missing_ok=True)
-    try:
-        require_tools()
-        for model, pretrained in MODELS[: 1 if wanted.quick else None]:
-            found = measured(model, pretrained, journal, wanted.limit, again=wanted.times)
-            whole = merged(found, wanted.limit)
-            evidence.write(TARGET, whole, page.markdown(whole))
-            print(page.summary(found))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 4
+    require_tools()
+    for model, pretrained in MODELS[: 1 if wanted.quick else None]:
+        found = measured(model, pretrained, journal, wanted.limit, again=wanted.times)
+        whole = merged(found, wanted.limit)
+        evidence.write(TARGET, whole, page.markdown(whole))
+        print(page.summary(found))
     print(f"written: {TARGET.relative_to(ROOT)}")
     return 0
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fixtures import ROOT
+from plugins.command_line.program import Parser
 from suites.studies import evidence
 from suites.studies.preprocessors import page
 from suites.studies.preprocessors.run import Sizes, run
@@ -20,7 +21,7 @@ FULL, QUICK = Sizes(scenes=650, photographs=24, pairs=40), Sizes(scenes=40, phot
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Of the measurement."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.preprocessors", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.preprocessors", description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.scenes} scenes and {QUICK.photographs} photographs")
     return parser.parse_args(arguments)
 

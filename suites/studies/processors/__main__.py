@@ -11,9 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from fixtures.errors import BadInput
 from fixtures.machine.devices import processor
 from fixtures.progress import ProgressLine, say
 from fixtures.registry import backends
+from plugins.command_line.program import Parser, code_of
 from plugins.run import environment
 from suites.studies.processors import emulated, evidence, page, runs, selection
 from suites.studies.processors.kinds import Kind, column, kinds, numpy_features
@@ -21,7 +23,7 @@ from suites.studies.proof.clean import installed
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.processors", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.processors", description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="processors whose name contains it, such as AVX2 or Haswell")
     parser.add_argument("--backend", default="", metavar="NAMES", help="only these backends, comma-separated")
     parser.add_argument("--list", action="store_true", help="print what would be run, and what is done already")
@@ -42,14 +44,17 @@ def plan(every: list[Kind], here: list[str], only: str, wanted: str) -> list[tup
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if no encoder breaks what it does not declare on any of the processors; 1 if one does."""
+    """0 if no encoder breaks what it does not declare on any of the processors, 1 if one does, 4 for bad input."""
     wanted = options(arguments)
+    return code_of(lambda: _study(wanted), "the same command goes on where it was")
+
+
+def _study(wanted: argparse.Namespace) -> int:
     machine, commit = real_machine(), environment.commit()
     here = list(dict.fromkeys([*(name for name, _ in installed()), *(n for n, b in backends().items() if b.nowhere())]))
     work = plan(kinds(processor("flags"), numpy_features()), here, wanted.only, wanted.backend)
     if not work:
-        print(f"no processor is called '{wanted.only}', or none plays for '{wanted.backend}': see --list", file=sys.stderr)
-        return 2
+        raise BadInput(f"no processor is called '{wanted.only}', or none plays for '{wanted.backend}': see --list")
     found, line = evidence.read(), ProgressLine("processors")
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         chosen = selection.Selections(Path(folder))

@@ -7,6 +7,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from fixtures.errors import Unavailable
+from plugins.command_line.program import code_of
 from suites.studies.processors.emulated import ARM
 
 PYTHON = "3.11"  # Debian 12's
@@ -33,11 +35,14 @@ PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_26
 
 
 def main() -> int:
-    """0 when it is there, 1 with one sentence when Debian's packages cannot be had."""
+    """0 when it is there, 4 with one sentence when Debian's packages cannot be had."""
+    return code_of(_install, "nothing was installed")
+
+
+def _install() -> int:
     known = subprocess.run(["dpkg", "--print-foreign-architectures"], capture_output=True, text=True, check=False).stdout
     if "arm64" not in known.split():
-        print("apt knows no arm64 packages: dpkg --add-architecture arm64 && apt-get update", file=sys.stderr)
-        return 1
+        raise Unavailable("apt knows no arm64 packages: dpkg --add-architecture arm64 && apt-get update")
     ARM.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ARM.parent) as name:
         folder = Path(name)

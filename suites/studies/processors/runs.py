@@ -16,7 +16,7 @@ from fixtures.errors import Unavailable
 from fixtures.machine import devices
 from fixtures.storage.cache import ROOT as CACHE
 from plugins.report import form
-from suites.studies import evidence
+from plugins.run import environment
 from suites.studies.processors import emulated
 from suites.studies.processors.kinds import Kind
 
@@ -102,5 +102,5 @@ def told(backend: str, why: str) -> Row:
 
 def stamped(rows: Sequence[Row], column: str, selection: str, commit: str) -> list[Row]:
     """The same with where, on what, at which commit and when."""
-    date = evidence.now()
+    date = environment.now()
     return [{"processor": column, "selection": selection, **row, "commit": commit, "date": date} for row in rows]

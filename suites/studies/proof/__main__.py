@@ -12,6 +12,7 @@ from fixtures import ROOT
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser
 from plugins.run import environment
 from suites.studies import evidence
 from suites.studies.proof import clean, examples, kills, page, seeds, soaks
@@ -21,7 +22,7 @@ PARTS = ("clean", "kills", "examples", "soak", "seeds")
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.proof", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.proof", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--runs", type=int, default=100, help="clean runs (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=50, help="runs to kill (default: %(default)s)")

@@ -18,12 +18,12 @@ from fixtures.datasets import DEFAULT as DATASET
 from fixtures.models import DEFAULT as MODEL
 from fixtures.progress import ProgressLine
 from fixtures.storage.cache import ROOT as CACHE
+from plugins.command_line.program import Parser, code_of
 from plugins.golden.verified import load_golden
 from plugins.report.layout import columns
 from plugins.run import environment
 from plugins.subjects import Subjects
 from suites.studies import evidence
-from suites.studies.ending import code_of
 from suites.studies.gate_power.load import Load
 from suites.studies.picture import written
 from suites.studies.quiet import quiet
@@ -38,7 +38,7 @@ COMMAND = "make serving"
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Of the measurement."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.serving", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.serving", description=__doc__)
     parser.add_argument("-q", "--quick", action="store_true", help="a minute: fewer cells, batch sizes, clients and processes")
     parser.add_argument(
         "-c",
@@ -66,7 +66,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 @quiet()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if every vector is right, 1 if an index holds wrong ones, a probability is off or a cell fails, 2 for bad input."""
+    """0 if every vector is right, 1 if an index holds wrong ones, a probability is off or a cell fails, 4 for bad input."""
     typed, wanted = [*(sys.argv[1:] if arguments is None else arguments)], options(arguments)
     line = ProgressLine("serving")
 

@@ -99,7 +99,7 @@ class Subject(ABC):
 
     def allowed(self, names: Sequence[str], tower: Tower) -> Float64:
         """The cosine distance that two equal documents' vectors may have, float64 [N]: the precision's tolerance."""
-        return self.golden.limits(self.key.base, tower, COSINE, names)
+        return self.golden.limits(self.key.tolerance, tower, COSINE, names)
 
     def from_golden(self, names: Sequence[str], tower: Tower) -> Float64:
         """The cosine distance from golden's vectors that is allowed, float64 [N]: with the preprocessing's budget."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from fixtures import ROOT
 from fixtures.capability import installed
-from fixtures.errors import BadInput
 from fixtures.models import DEFAULT
 from fixtures.progress import ProgressLine
+from plugins.command_line.program import Parser, code_of
 from plugins.measures.storage.registry import forms
 from plugins.subjects import Subjects
 from suites.studies import evidence
@@ -33,7 +33,7 @@ LIBRARIES: tuple[Index, ...] = (*INDEXES, Qdrant())
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Of the study."""
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.storage", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.storage", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="10,000 items and two cells beside golden; writes no evidence")
     parser.add_argument("--redraw", action="store_true", help="measure nothing: page and picture of the evidence that is there")
     return parser.parse_args(arguments)
@@ -43,13 +43,13 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything is measured or has its reason, 4 for bad input."""
     wanted = options(arguments)
-    try:
-        if wanted.redraw:
-            return show(json.loads(TARGET.read_text(encoding="utf-8")), TARGET)
-        found = measure(Subjects(), QUICK if wanted.quick else FULL, with_pictures=not wanted.quick)
-    except (BadInput, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 4
+    return code_of(lambda: _study(wanted), "nothing was written")
+
+
+def _study(wanted: argparse.Namespace) -> int:
+    if wanted.redraw:
+        return show(json.loads(TARGET.read_text(encoding="utf-8")), TARGET)
+    found = measure(Subjects(), QUICK if wanted.quick else FULL, with_pictures=not wanted.quick)
     if wanted.quick:
         print(page.markdown(found))
         return 0

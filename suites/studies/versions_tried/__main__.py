@@ -12,6 +12,7 @@ from fixtures.machine.devices import processor
 from fixtures.progress import say
 from fixtures.storage.cache import ROOT as CACHE
 from fixtures.storage.lines import Lines
+from plugins.command_line.program import Parser, code_of
 from plugins.run import environment
 from suites.studies import evidence
 from suites.studies.versions_tried import page
@@ -23,7 +24,7 @@ PLACE = CACHE / "versions"
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.versions_tried", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.versions_tried", description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="combinations whose name contains it, as torch2.11")
     parser.add_argument("--again", action="store_true", help="try again what an interrupted run of this commit has tried")
     parser.add_argument("--python", action="append", default=[], metavar="3.12=PATH", help="one that is not on the path")
@@ -35,23 +36,22 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if all that were tried work, 1 if one does not, 2 for a bad request; rows that were not asked for stay as they are."""
+    """0 if all that were tried work, 1 if one does not, 4 for bad input; rows that were not asked for stay as they are."""
     wanted = options(arguments)
+    return code_of(lambda: _study(wanted), "the same command goes on where it was")
+
+
+def _study(wanted: argparse.Namespace) -> int:
     chosen = [one for one in combinations() if wanted.only in one.name]
     if not chosen:
         names = ", ".join(one.name for one in combinations())
-        print(f"no combination is called '{wanted.only}', expected a part of {names}", file=sys.stderr)
-        return 2
+        raise BadInput(f"no combination is called '{wanted.only}', expected a part of {names}")
     rows: dict[str, Any] = {row["name"]: row for row in (json.loads(TARGET.read_text())["rows"] if TARGET.exists() else [])}
     kept = Lines(PLACE / f"tried-{environment.commit()}.jsonl")
     before = {} if wanted.again else tried(kept)
     pythons = dict(pair.split("=", 1) for pair in wanted.python)
-    try:
-        for one in chosen:
-            rows[one.name] = _row(one, interpreter(one.python, pythons), kept, before.get(one.name, {}))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    for one in chosen:
+        rows[one.name] = _row(one, interpreter(one.python, pythons), kept, before.get(one.name, {}))
     order = [one.name for one in combinations()]
     found = {"schema": 1, "command": "make versions", "rows": [rows[name] for name in order if name in rows]}
     evidence.write(TARGET, found, page.markdown(found))
@@ -74,7 +74,7 @@ def _row(one: Combination, python: Path | None, kept: Lines, before: dict[str, A
         "python": one.python,
         "asked": dict(one.pins),
         "commit": environment.commit(),
-        "date": evidence.now(),
+        "date": environment.now(),
         "cpu": processor("model name"),
     }
     for found in trial(one, python, PLACE / one.name, before):

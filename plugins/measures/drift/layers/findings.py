@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HEADROOM = 1.0  # bits; with less, an input that doubles the activation causes an overflow
 RATIO = 1.6  # of a jump; a correct first attention layer reaches 1.41 times its neighbours
 RATIO_OF = {"norm": 1.4}  # norms vary less; a norm computed in fp16 has 1.5 to 2.6 times the error of its neighbours
-FEW, RATIO_OF_FEW = 5, 2.0  # the ratio with fewer than FEW neighbours, whose spread is uncertain
+FEW, RATIO_OF_FEW = 5, 2.5  # the ratio with fewer than FEW neighbours, whose spread is uncertain
 SPREADS = 6.0  # a jump also exceeds the neighbours by this many times their spread
 LEAST_SPREAD = 0.03  # of logarithms: the effect of sampling other inputs
 ROUNDING = 0.55  # error of rounding one random output, in half units in the last place: 0.42 measured, 0.58 at most
@@ -24,6 +24,7 @@ INSIDE = 12  # roundings inside an fp32 norm; fp16 and bf16 norms compute in fp3
 MATTERS = 0.5  # an own error below this share of the matrix products' error does not show in the embedding
 ALONE = 8.0  # the ratio for a layer without neighbours of its kind, relative to all matrix products
 PRODUCTS = ("attention", "mlp", "projection")
+GRAVEST = ("overflow", "headroom", "jump")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Finding:
 
 
 def findings(rows: Sequence[LayerError]) -> list[Finding]:
-    """Return the findings in the order of the layers: the first is the cause, later ones may be its consequences.
+    """Return the findings, the gravest first: an overflow, little headroom, then jumps from the largest on.
 
     Jump: a layer's own error (median over the inputs) is compared with those of its neighbours, the other layers of its kind
     and output type in the same tower. It is a jump if all of these hold: it is at least RATIO times their median (RATIO_OF_FEW
@@ -62,7 +63,7 @@ def findings(rows: Sequence[LayerError]) -> list[Finding]:
         jump = _jump(row, rows) if row.kind != "inner" else None
         if jump:
             found.append(jump)
-    return found
+    return sorted(found, key=lambda finding: (GRAVEST.index(finding.what), -finding.value))
 
 
 def headroom(row: LayerError) -> float:

@@ -23,7 +23,8 @@ class LayerError:
 
     `kind` is the kind of the layer, or of an earlier layer that was fused into it.
     `total` is the relative error (Euclidean) to float64 computed from the pixels or tokens: the accumulated error.
-    `own` is the relative error to float64 computed from the cell's own inputs of this layer: the error that the layer adds.
+    `own` is the relative error to float64 computed from the cell's own inputs of this layer: the error that the layer adds,
+    the root mean square over tokens. One token with massive activations would hide all others in one norm of the whole.
     `cosine` is the cosine distance of both outputs, flattened. `largest` is the largest magnitude in the cell's output.
     """
 
@@ -118,9 +119,10 @@ def _compare(known: list[Layer], found: dict[str, Any], rows: Any, exact: Any, t
         tensor = replayed if hidden else found[layer.name]
         tensor = layer.pool(tensor) if layer.pool and tensor.ndim == 3 else tensor
         cell[layer.name] = tensor.double()
-        output, wanted, own = (_flat(x, kept) for x in (cell[layer.name], truth[layer.name], replayed))
+        output, wanted = (_flat(x, kept) for x in (cell[layer.name], truth[layer.name]))
         flushed = float(((output == 0) & (wanted != 0)).sum())
-        errors = [_relative(output, wanted), _relative(output, own), _cosine(output, wanted)]
+        summed = [cell[name] for name in layer.inputs] if layer.kind == "residual" else []
+        errors = [_relative(output, wanted), _of_tokens(cell[layer.name], replayed, summed, kept), _cosine(output, wanted)]
         dtype = "" if hidden else str(tensor.dtype).removeprefix("torch.")
         kind = layer.kind if layer.kind == "inner" else fused or layer.kind
         result[layer.name] = (dtype, errors, float(output.abs().max()), flushed, output.numel(), kind)
@@ -148,6 +150,22 @@ def _relative(found: Any, wanted: Any) -> Float64:
     error = (found - wanted).norm(dim=1)
     size = wanted.norm(dim=1)
     values = np.asarray(error.where(error == 0, error / size).numpy(), np.float64)
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def _of_tokens(found: Any, wanted: Any, summed: Sequence[Any], kept: Any) -> Float64:
+    """Return the root mean square over tokens of their relative errors [N]; what is no sequence [N, T, D] is one token.
+
+    The error of a sum is relative to the largest of its operands, which it was `summed` from: they may cancel.
+    """
+    import torch
+
+    output, own, *operands = (x if x.ndim == 3 else x.flatten(1)[:, None] for x in (found, wanted, *summed))
+    error = (output - own).norm(dim=2)
+    size = torch.stack([x.norm(dim=2) for x in (own, *operands)]).amax(dim=0)
+    squares = error.where(error == 0, error / size) ** 2
+    counted = kept if kept is not None and kept.shape == squares.shape else torch.ones_like(squares, dtype=torch.bool)
+    values = np.asarray((squares.where(counted, 0).sum(dim=1) / counted.sum(dim=1)).sqrt().numpy(), np.float64)
     return np.where(np.isfinite(values), values, np.inf)
 
 

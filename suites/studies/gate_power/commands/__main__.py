@@ -15,7 +15,7 @@ from fixtures import ROOT
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
 from fixtures.storage.cache import ROOT as CACHE
-from suites.studies.ending import code_of
+from plugins.command_line.program import Parser, code_of
 from suites.studies.gate_power.__main__ import TRIALS
 from suites.studies.gate_power.commands.campaign import code, measure
 from suites.studies.gate_power.commands.outcome import Unexpected
@@ -31,7 +31,7 @@ QUICK_HOURS = 9 / 60  # what is left of 10 minutes is for the end
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m suites.studies.gate_power.commands", description=__doc__)
+    parser = Parser(prog="python -m suites.studies.gate_power.commands", description=__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS, help="of each row (default: %(default)s)")
     parser.add_argument("--hours", type=float, help="begin no trial that would end later")
     text = f"only rows whose COMMAND/MACHINE/CELL/PLANT fits, as in '{ROWS[0].id}' or 'compare*/neighbour/*' (repeatable)"
@@ -51,7 +51,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if every goal is reached, 1 if one is missed, 2 if a command ended as none may, 130 if interrupted."""
+    """0 if every goal is reached, 1 if one is missed, 4 if a command ended as none may, 130 if interrupted."""
     started, wanted = time.monotonic(), options(arguments)
     as_evidence = wanted.redraw or (not wanted.quick and (wanted.trials >= TRIALS or wanted.hours is not None))
     place = CACHE / NAME / f"{'quick-' if wanted.quick else ''}{code()}-seed{wanted.seed}"

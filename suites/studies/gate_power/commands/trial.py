@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from suites.studies import evidence
+from plugins.run import environment
 from suites.studies.gate_power.commands.commands import COMMANDS
 from suites.studies.gate_power.commands.outcome import INCONCLUSIVE, PASS, Unexpected, counts_as
 from suites.studies.gate_power.commands.place import Place
@@ -19,7 +19,7 @@ def run(trial: Trial, place: Place, unit_bytes: Units, neighbour: Neighbour) -> 
     planted = row.plant.of(trial.towers, unit_bytes)
     try:
         command.prepare(row.cell, place)
-        load, started, at, noise = Load(), time.perf_counter(), evidence.now(), 0.0
+        load, started, at, noise = Load(), time.perf_counter(), environment.now(), 0.0
         if row.condition == "neighbour":
             neighbour.on()
         try:
