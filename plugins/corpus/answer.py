@@ -82,18 +82,20 @@ def answer(found: Found, images: int, round_off: float) -> Answer:
 
 
 def _cell(name: str, cell: Cell, golden: Firsts | None, compared: int) -> CellAnswer:
+    flips = {mixture: changed for mixture in MIXTURES if (changed := _flips(cell, golden, mixture))}
+
     def kept(mixture: Mixture) -> bool:
         return Flips(*cell.hits[mixture], compared).kept
 
     def same(mixture: Mixture) -> bool:
-        changed = _flips(cell, golden, mixture)
+        changed = flips.get(mixture)
         return changed is None or stay(changed["n"] - changed["changed"], changed["n"])
 
     row: CellAnswer = {
         "id": name,
         "class": class_of(cell.failed.count == 0 and compared > 0, cell.beyond == 0, kept, same),
         "beyond_round_off": cell.beyond,
-        "flips": {"+".join(m): changed for m in MIXTURES if (changed := _flips(cell, golden, m))},
+        "flips": {"+".join(mixture): changed for mixture, changed in flips.items()},
         "moved": _counted(cell.moved),
         "failed": _counted(cell.failed),
         "worst": [{"image": image, "place": place, "cosine_distance": -drift} for drift, place, image in cell.worst],

@@ -21,8 +21,8 @@ def audit_worst(subjects: Subjects, golden: Path, step: Step) -> list[dict[str, 
     model, budget, where = subjects.model, Budget(subjects.model), kept.folder(golden, subjects.model.id)
     before, finds = kept.read(where, model), []
     images = [find.value for find in before if not isinstance(find.value, str)]
-    texts_of = truth.sample(model, len(subjects.dataset.texts))
-    usual_inputs = {"image": sample(subjects, "image", COMPARED), "text": subjects.tokens[texts_of]}
+    text_rows = truth.sample(model, len(subjects.dataset.texts))
+    usual_inputs = {"image": sample(subjects, "image", COMPARED), "text": subjects.tokens[text_rows]}
     texts = [find.value for find in before if isinstance(find.value, str)]
     words = sorted({word for text in subjects.dataset.texts for word in text.split()})
     rows = []
@@ -30,7 +30,7 @@ def audit_worst(subjects: Subjects, golden: Path, step: Step) -> list[dict[str, 
         step(f"worst inputs for {precision}")
         measure = Distance(model, precision)
         usual = {tower: measure(usual_inputs[tower], tower) for tower in TOWERS}
-        worst_texts = [subjects.dataset.texts[texts_of[i]] for i in np.argsort(-usual["text"])[:STARTS]]
+        worst_texts = [subjects.dataset.texts[text_rows[i]] for i in np.argsort(-usual["text"])[:STARTS]]
         worst = [grid_of(usual_inputs["image"][i], subjects.model.geometry) for i in np.argsort(-usual["image"])[:STARTS]]
         for find in (
             search_image(measure, precision, [*images, *worst], budget.mutations),
