@@ -73,9 +73,7 @@ def cell_drift(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | 
 
 @pytest.fixture
 def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | None) -> Retrieval:
-    """A cell's rankings and golden's, in every mixture; skipped if recall has no meaning."""
-    if subjects.model.random:
-        pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing about a backend, only drift is judged")
+    """A cell's rankings and golden's, in every mixture."""
     if sample:
         pytest.skip(sample.because)
     n, q = len(subjects.dataset.scenes), len(subjects.dataset.queries)
@@ -84,7 +82,15 @@ def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | N
     of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text")[:q])
     known = golden.image[:n], golden.text[:q]
     own = subjects.once("golden's own ranks", lambda: both_ways(subjects.dataset, *map(normalised, known)))
-    limits = (of_scenes, of_texts)
+    limits, labelled = (of_scenes, of_texts), not subjects.model.random
     return subjects.once(
-        ("retrieval", str(cell)), lambda: retrieve(subjects.dataset, images[:n], texts[:q], *known, limits, own)
+        ("retrieval", str(cell)), lambda: retrieve(subjects.dataset, images[:n], texts[:q], *known, limits, own, labelled)
     )
+
+
+@pytest.fixture
+def recall(subjects: Subjects, retrieval: Retrieval) -> Retrieval:
+    """The same where the labels mean something; skipped for random weights."""
+    if not retrieval.labelled:
+        pytest.skip(f"{subjects.model.id} has random weights: its recall says nothing, golden's own answers are judged (C2)")
+    return retrieval

@@ -9,7 +9,7 @@ from plugins.measures.corpus.answers import Firsts, Share, share
 from plugins.measures.corpus.distribution import RELATIVE_ERROR, Quantiles
 from plugins.measures.vectors.mixtures import MIXTURES, PURE, Class, Mixture, class_of
 from plugins.measures.vectors.recall import Flips
-from plugins.measures.vectors.same_answers import stay
+from plugins.measures.vectors.same_answers import FEWEST, stay
 from plugins.report.layout import columns
 
 MIXED: Mixture = ("golden", "cell")  # the index that people have, and the cell's queries
@@ -91,9 +91,10 @@ def _cell(name: str, cell: Cell, golden: Firsts | None, compared: int) -> CellAn
         changed = flips.get(mixture)
         return changed is None or stay(changed["n"] - changed["changed"], changed["n"])
 
+    fewest = min([compared, *(changed["n"] for changed in flips.values())])
     row: CellAnswer = {
         "id": name,
-        "class": class_of(cell.failed.count == 0 and compared > 0, cell.beyond == 0, kept, same),
+        "class": class_of(cell.failed.count == 0 and compared > 0, cell.beyond == 0, kept, same, fewest),
         "beyond_round_off": cell.beyond,
         "flips": {"+".join(mixture): changed for mixture, changed in flips.items()},
         "moved": _counted(cell.moved),
@@ -133,6 +134,11 @@ def lines(found: Answer) -> list[str]:
         *((f"{row['id']}: ", row["failed"], "have no vector") for row in found["cells"]),
     ]
     notes = [f"{whose}{n['count']} images {what}, such as {n['first'][0]}" for whose, n, what in counted if n["count"]]
+    notes += [
+        f"{row['id']}: fewer than {FEWEST} images or queries, too few to see a loss"
+        for row in found["cells"]
+        if row["class"] == "unjudged"
+    ]
     if len(found["processors"]) > 1:
         notes.append(f"computed on {len(found['processors'])} kinds of processors: the last digits depend on who computed what")
     return [*columns([HEADER, *(texts(row) for row in found["cells"])], right=range(2, len(HEADER))), *notes]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from plugins.measures.storage.search import Found
 from plugins.measures.vectors.mixtures import Class
 from plugins.measures.vectors.recall import Flips, flips
+from plugins.measures.vectors.same_answers import FEWEST, stay
 
 Bools = NDArray[np.bool_]
 OLD_INDEX, HALF, ANEW = "old index", "half and half", "anew"
@@ -39,8 +40,8 @@ class Change:
     def verdict(self) -> Class:
         """The strongest class that holds (plugins/measures/vectors/mixtures.py), with the old index in the place of golden.
 
-        A mixture must keep the recall of both pure indexes: the one from before and the one that is built anew. identical also
-        wants every first answer to be the same: storage may turn round-off into another step or sign.
+        A mixture must keep the recall of both pure indexes, the one from before and the one that is built anew, and the first
+        answers from before. identical wants every first answer to be the same: storage may turn round-off into another step.
         """
         if not self.flips(ANEW).kept:
             return "broken"
@@ -48,7 +49,9 @@ class Change:
             return "identical"
         pure = (self.before[1], self.after[ANEW][1])
         kept = all(changed(self.after[mixture][1], hits).kept for mixture in MIXTURES for hits in pure)
-        return "interchangeable" if kept else "re-index"
+        if not kept or not all(stay(int(same.sum()), len(same)) for same in map(self.same, MIXTURES)):
+            return "re-index"
+        return "interchangeable" if len(self.before[1]) >= FEWEST else "unjudged"
 
 
 def changed(right: Bools, before: Bools) -> Flips:

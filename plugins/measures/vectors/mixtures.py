@@ -12,9 +12,9 @@ from fixtures.capability import Array
 from fixtures.datasets import Dataset
 from plugins.measures.vectors.metrics import Float64, cosine_distance, normalised
 from plugins.measures.vectors.recall import Flips, Ints, flips, ranks_of
-from plugins.measures.vectors.same_answers import SameAnswers, same_answers
+from plugins.measures.vectors.same_answers import FEWEST, SameAnswers, same_answers
 
-Class = Literal["identical", "interchangeable", "re-index", "broken"]
+Class = Literal["identical", "interchangeable", "re-index", "broken", "unjudged"]
 Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
 Ranks = tuple[Ints, Ints]  # of text to image and of image to text, as gold_ranks gives them
 MIXTURES: tuple[Mixture, ...] = (("golden", "golden"), ("golden", "cell"), ("cell", "golden"), ("cell", "cell"))
@@ -22,14 +22,18 @@ PURE: Mixture = ("cell", "cell")
 GOLDEN: Mixture = ("golden", "golden")
 
 
-def class_of(finite: bool, round_off: bool, kept: Callable[[Mixture], bool], same: Callable[[Mixture], bool]) -> Class:
+def class_of(
+    finite: bool, round_off: bool, kept: Callable[[Mixture], bool], same: Callable[[Mixture], bool], answers: int
+) -> Class:
     """The strongest class that holds: all vectors finite, all within round-off, and the mixtures that keep recall and in which
-    golden's answers stay the same."""
+    golden's answers stay the same. `answers`, the fewest that were compared, may be too few to see a loss: unjudged."""
     if not finite or not kept(PURE):
         return "broken"
     if round_off:
         return "identical"
-    return "interchangeable" if all(kept(mixture) and same(mixture) for mixture in MIXTURES[1:]) else "re-index"
+    if not all(kept(mixture) and same(mixture) for mixture in MIXTURES[1:]):
+        return "re-index"
+    return "interchangeable" if answers >= FEWEST else "unjudged"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class Retrieval:
     texts: tuple[Array, Array]  # golden's and the cell's, of the queries
     round_off: bool  # True: every vector is within fp32 round-off of golden's
     finite: bool
+    labelled: bool = True  # False: the model has random weights, whose recall means nothing; golden's answers alone decide
+
+    @property
+    def answers(self) -> int:
+        """The fewest answers that were compared, of texts or of images."""
+        return min(len(self.images[0]), len(self.texts[0]))
 
     def flips(self, direction: str, mixture: Mixture = PURE, labels: int | None = None) -> Flips:
         """Return the hits lost and won against golden on the same queries; `labels` selects queries by number of things."""
@@ -52,12 +62,14 @@ class Retrieval:
 
     def kept(self, mixture: Mixture) -> bool:
         """Return True if neither direction lost recall in this mixture."""
-        return all(self.flips(direction, mixture).kept for direction in ("text_to_image", "image_to_text"))
+        return not self.labelled or all(self.flips(direction, mixture).kept for direction in ("text_to_image", "image_to_text"))
 
     @property
     def verdict(self) -> Class:
         """The class of the cell."""
-        return class_of(self.finite, self.round_off, self.kept, lambda mixture: all(a.kept for a in self.same[mixture]))
+        return class_of(
+            self.finite, self.round_off, self.kept, lambda mixture: all(a.kept for a in self.same[mixture]), self.answers
+        )
 
     @cached_property
     def same(self) -> dict[Mixture, tuple[SameAnswers, SameAnswers]]:
@@ -110,10 +122,11 @@ def retrieve(
     golden_texts: Array,
     limits: tuple[Float64, Float64],
     own: Ranks | None = None,
+    labelled: bool = True,
 ) -> Retrieval:
     """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of the images and the texts, one per row.
 
-    `own` are golden's ranks from `both_ways`, if a caller keeps them from one cell to the next.
+    `own` are golden's ranks from `both_ways`, if a caller keeps them from one cell to the next. `labelled`: as of `Retrieval`.
     """
     of_images = {"golden": normalised(golden_images), "cell": normalised(images)}
     of_texts = {"golden": normalised(golden_texts), "cell": normalised(texts)}
@@ -127,4 +140,5 @@ def retrieve(
         (golden_texts, texts),
         all(bool((d <= limit).all()) for d, limit in zip(drifts, limits, strict=True)),
         bool(np.isfinite(images).all() and np.isfinite(texts).all()),
+        labelled,
     )

@@ -1,6 +1,9 @@
 """How many of golden's own answers stay: the first and the ten nearest of each query, which needs no labels."""
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -14,11 +17,19 @@ STAY = 0.95  # the share of answers that vectors beside golden's must leave as t
 NEAREST = 10
 TIE = 1e-6  # of cosines: items as near as this to golden's answer are as good an answer, such as a second copy of an image
 STRICT = 0.999  # as for recall (Flips.kept): a run makes hundreds of comparisons
+FEWEST = 94  # answers: of so many or more, a change of 15 %, three times what may change, cannot pass as chance
 
 
 def stay(kept: int, of: int) -> bool:
     """False if fewer than STAY of so many answers were kept, and not by chance: the exact interval at STRICT lies below."""
     return share_interval(kept, of, STRICT)[1] >= STAY
+
+
+@cache
+def would_see(of: int) -> float:
+    """The smallest share of changed answers that `stay` refuses, of so many; infinite if it would let all of them change."""
+    fewest = bisect_left(range(of + 1), True, key=lambda changed: not stay(of - changed, of))
+    return fewest / of if 0 < fewest <= of else math.inf
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """A class is judged by golden's own answers too, so that a model that finds nothing cannot win one."""
 
+import math
+
 import numpy as np
 import pytest
 
-from plugins.measures.vectors.mixtures import Retrieval, class_of
-from plugins.measures.vectors.same_answers import same_answers, stay
+from plugins.measures.vectors.mixtures import MIXTURES, PURE, Retrieval, class_of
+from plugins.measures.vectors.same_answers import FEWEST, same_answers, stay, would_see
 
 RNG = np.random.default_rng(5)
 COSINES = RNG.uniform(-1, 1, (400, 60))
@@ -47,9 +49,18 @@ def test_chance_is_allowed_for() -> None:
 
 def test_the_class() -> None:
     """Vectors that keep recall and no answers need an index of their own; those within round-off need no comparison."""
-    assert class_of(True, False, lambda _: True, lambda _: False) == "re-index"
-    assert class_of(True, True, lambda _: True, lambda _: False) == "identical"
-    assert class_of(True, False, lambda _: True, lambda _: True) == "interchangeable"
+    assert class_of(True, False, lambda _: True, lambda _: False, 300) == "re-index"
+    assert class_of(True, True, lambda _: True, lambda _: False, 3) == "identical"
+    assert class_of(True, False, lambda _: True, lambda _: True, 300) == "interchangeable"
+
+
+def test_power() -> None:
+    """Few answers would show a large loss only: what they do not show earns no class."""
+    assert would_see(2) == math.inf
+    assert all(would_see(answers) <= 0.15 for answers in range(FEWEST, 1000, 7)) and would_see(FEWEST - 1) > 0.15
+    assert class_of(True, False, lambda _: True, lambda _: True, FEWEST - 1) == "unjudged"
+    assert class_of(True, False, lambda _: True, lambda _: True, FEWEST) == "interchangeable"
+    assert class_of(True, False, lambda _: True, lambda _: False, 5) == "re-index"
 
 
 def test_a_model_that_finds_nothing_gives_no_class_away() -> None:
@@ -66,3 +77,12 @@ def test_a_model_that_finds_nothing_gives_no_class_away() -> None:
         one = Retrieval(misses, misses, np.ones(300, int), (images, found[0]), (texts, found[1]), False, True)
         assert one.verdict == verdict
     assert "% of first answers" in one.evidence
+
+
+def test_random_weights_have_a_class_too() -> None:
+    """Their labels mean nothing: all hits lost, and golden's answers the same."""
+    images, texts = (RNG.normal(size=(120, 16)).astype(np.float32) for _ in range(2))
+    ranks = {mixture: np.full(120, 7 if mixture == PURE else 0) for mixture in MIXTURES}
+    for labelled, verdict in ((True, "broken"), (False, "interchangeable")):
+        one = Retrieval(ranks, ranks, np.ones(120, int), (images, images), (texts, texts), False, True, labelled)
+        assert one.verdict == verdict

@@ -13,6 +13,7 @@ from plugins.measures.storage.registry import forms
 from plugins.measures.storage.search import EVERY, Found, best, overlap, together
 from plugins.measures.vectors.metrics import cosine_distance, normalised
 from plugins.measures.vectors.recall import top
+from plugins.measures.vectors.same_answers import FEWEST
 
 
 @pytest.mark.parametrize("columns", [7, 15 * 10 * EVERY])
@@ -112,7 +113,8 @@ def found(changed: int, wrong: int) -> tuple[Found, Bools]:
         ((0, 0), (0, 0), (0, 0), True, "identical"),
         ((0, 0), (0, 0), (0, 0), False, "interchangeable"),
         ((1, 0), (0, 0), (0, 0), True, "interchangeable"),  # storage turned round-off into another answer
-        ((40, 5), (40, 5), (40, 5), False, "interchangeable"),  # near ties
+        ((20, 5), (20, 5), (40, 5), False, "interchangeable"),  # near ties
+        ((N // 2, 0), (0, 0), (0, 0), False, "re-index"),  # as right as before, and other answers
         ((40, 20), (0, 0), (0, 0), False, "re-index"),
         ((0, 0), (40, 20), (0, 0), False, "re-index"),
         ((40, 20), (40, 20), (40, 20), False, "broken"),
@@ -125,6 +127,14 @@ def test_classes(
     """Of changes that are planted in the mixtures, beside an index whose answers are all right."""
     after = {OLD_INDEX: found(*old_index), HALF: found(*half), ANEW: found(*anew)}
     assert Change(found(0, 0), after, round_off).verdict == verdict
+
+
+def test_few_queries_give_no_class() -> None:
+    """Nothing is lost of 50, which says little; what is within round-off needs no power."""
+    before, same = found(0, 0), (Found(np.zeros((50, 1), np.int64), np.ones((50, 1))), np.ones(50, bool))
+    after = dict.fromkeys((OLD_INDEX, HALF, ANEW), same)
+    assert len(before[1]) >= FEWEST > 50
+    assert [Change(same, after, round_off).verdict for round_off in (False, True)] == ["unjudged", "identical"]
 
 
 def test_a_better_encoder_needs_its_own_index() -> None:

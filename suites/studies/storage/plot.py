@@ -6,7 +6,13 @@ from plugins.measures.storage.mixing import HALF, OLD_INDEX
 from suites.studies.picture import GREY, drawn, plain
 from suites.studies.storage.page import one
 
-CLASSES = {"identical": "#2f81f7", "interchangeable": "#238636", "re-index": "#db6d28", "broken": "#d4526e"}
+CLASSES = {
+    "identical": "#2f81f7",
+    "interchangeable": "#238636",
+    "re-index": "#db6d28",
+    "broken": "#d4526e",
+    "unjudged": "#8b949e",
+}
 DRIFTS = "onnxruntime int8"  # the cell whose drift is shown beside the forms' own losses
 MARKS = (("golden", "o", "#2f81f7", "golden's queries: storage alone"), (DRIFTS, "s", "#db6d28", f"{DRIFTS}'s queries: both"))
 
