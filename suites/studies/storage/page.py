@@ -35,7 +35,8 @@ A row's encoder embedded the index and, until now, the queries. A column's encod
 comes new is stored by the ranges or the codebook that the old vectors taught. First the class: identical (within fp32
 round-off, and every first answer the same), interchangeable (the old index with new queries, and an index of half old and half
 new items, keep the recall of both pure ones and 95 % of the first answers from before, as far as chance can tell), re-index
-(only an index that is built anew does), broken (that one loses recall too). Then the share of first answers that stay the same, %, with half of the items new."""
+(only an index that is built anew does), broken (that one loses recall too). Then the share of first answers that stay the
+same, %, with half of the items new."""
 INDEXES = """\
 Golden's items in a real index. Its own loss: with golden's queries. Beside it, what the index adds to a cell's drift (old
 index, new queries), and recall when the cell also embedded every second item. Agrees: share of the first {k} that are those of
