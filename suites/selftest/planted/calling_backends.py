@@ -1,8 +1,10 @@
 """A plug-in for inner runs: encoders that go wrong by how they are called; $PLANT names them."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from itertools import cycle
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,22 @@ class Turning(Altered):
         buffer: Array = next(buffers)[: len(found)]
         buffer[:] = found
         return buffer
+
+
+class RaisesInThreads(Altered):
+    """One call at a time: the next one is refused while it runs."""
+
+    running = RLock()
+
+    def encode(self, batch: Any, tower: Tower) -> Array:
+        """Long enough for others to come."""
+        if not self.running.acquire(blocking=False):
+            raise RuntimeError("another call is running\nin another thread")
+        try:
+            time.sleep(0.002)
+            return super().encode(batch, tower)
+        finally:
+            self.running.release()
 
 
 class SharedByTowers(Altered):
@@ -125,6 +143,7 @@ class Beside(Altered):
 BACKENDS: Mapping[str, tuple[Callable[[Encoder], Encoder], tuple[str, ...]]] = {
     "first-call": (FirstCall, ("E14",)),
     "turning": (Turning, ("E10", "E7")),
+    "raises-in-threads": (RaisesInThreads, ("E10",)),
     "shared-by-towers": (SharedByTowers, ("E10", "E7")),
     "raw-memory": (RawMemory, ("E13",)),
     "refuses-none": (RefusesNone, ("E1",)),

@@ -26,6 +26,7 @@ def test_each_breaks_its_promise(run: Run, tiny: list[str], tmp_path: Path) -> N
     rows = {row["backend"]: row for row in json.loads((tmp_path / "report.json").read_text())["cells"]}
     found = {name: rows[name]["broken_promises"] for name in BACKENDS}
     assert found == {name: list(promises) for name, (_, promises) in BACKENDS.items()}, done.stdout[-5000:]
+    assert "calls in 16 threads raise an error: RuntimeError: another call is running\n" in done.stdout
 
 
 @pytest.mark.parametrize("before", [(), (1,), (414,), (663, 663), (6000, 0)])
