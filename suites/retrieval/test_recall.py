@@ -68,8 +68,8 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
         )
     if retrieval.finite and not retrieval.labelled:
         return  # the class is reported and not held against the cell: random weights have smaller margins than trained ones
-    kept = retrieval.verdict in ("identical", "interchangeable")
-    judge(kept, f"class {retrieval.verdict}: {retrieval.evidence}", points=retrieval.points_lost)
+    if retrieval.verdict not in ("identical", "interchangeable"):
+        judge(False, f"class {retrieval.verdict}: {retrieval.evidence}", points=retrieval.points_lost)
 
 
 def _with_labels(retrieval: Retrieval, subjects: Subjects, record: Record) -> None:
