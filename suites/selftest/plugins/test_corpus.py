@@ -33,7 +33,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nobody disturbed."""
     out = tmp_path_factory.mktemp("out") / "whole"
-    assert run(corpus, out, CELLS) == 0
+    assert run(corpus, out, CELLS) == 1  # of so few images no class is given
     return out
 
 
@@ -43,7 +43,7 @@ def test_the_answer(whole: Path) -> None:
     assert (found["images"], found["compared"], found["unreadable"]["count"]) == (IMAGES, IMAGES - 1, 1)
     assert found["unreadable"]["first"][0].startswith("cut.png: image it cannot be decoded")
     low, cubic = found["cells"]
-    assert (low["class"], cubic["class"]) == ("interchangeable", "interchangeable")
+    assert (low["class"], cubic["class"]) == ("unjudged", "unjudged")
     assert 1e-7 < low["cosine_distance"]["median"] <= low["cosine_distance"]["max"] < 1e-2
     assert low["worst"][0]["cosine_distance"] == low["cosine_distance"]["max"] and low["beyond_round_off"] == IMAGES - 1
     assert low["flips"]["golden+cell"]["n"] == found["queries"] == QUERIES - 1  # the last of the evenly spaced is cut.png
@@ -53,7 +53,7 @@ def test_the_answer(whole: Path) -> None:
 
 def test_parts_add_up(whole: Path, corpus: Path, tmp_path: Path) -> None:
     """One part or three: drift, flips and the worst are the same to the digit."""
-    assert run(corpus, tmp_path / "one", CELLS, "--part=100") == 0
+    assert run(corpus, tmp_path / "one", CELLS, "--part=100") == 1
     assert len(list((tmp_path / "one" / "parts").iterdir())) == 1 and len(list((whole / "parts").iterdir())) == 3
     assert answer(tmp_path / "one") == answer(whole)
 
@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on(whole: Path, corpus: Path, tmp_path: Path) -> None
     assert process.exitcode == -signal.SIGKILL
     (first,) = (out / "parts").iterdir()
     before = first.stat().st_mtime_ns
-    assert run(corpus, out, CELLS) == 0
+    assert run(corpus, out, CELLS) == 1
     assert first.stat().st_mtime_ns == before and answer(out) == answer(whole)
 
 
@@ -95,7 +95,7 @@ def test_another_corpus_is_refused(whole: Path, corpus: Path, capsys: pytest.Cap
     assert f"other number of images and images (number of images: {IMAGES} then, {IMAGES + 1} now)" in capsys.readouterr().err
     assert run(corpus, whole, "--cells=torch-eager-fp16") == 4
     assert "begun with other cells" in capsys.readouterr().err
-    assert run(corpus, whole, CELLS) == 0
+    assert run(corpus, whole, CELLS) == 1
 
 
 def test_pixels_of_another_form(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_vectors_that_moved(corpus: Path, vectors: dict[str, Any], tmp_path: Pat
     rows = vectors | {one: vectors[other], other: vectors[one]}
     assert run(corpus, tmp_path / "out", SAME, f"--stored={store(tmp_path / 'v.parquet', rows)}") == 1
     (cell,) = answer(tmp_path / "out")["cells"]
-    assert cell["class"] == "interchangeable" and cell["beyond_round_off"] == 2
+    assert cell["class"] == "unjudged" and cell["beyond_round_off"] == 2
     assert cell["moved"] == {"count": 2, "first": [one, other]}
     assert {each["image"] for each in cell["worst"][:2]} == {one, other}
     assert "2 images are nearer to another image's vector than to their own, such as 1/11.png" in capsys.readouterr().out
