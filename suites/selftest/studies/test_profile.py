@@ -85,6 +85,7 @@ def test_other_threads_count_for_nothing() -> None:
 def test_the_page() -> None:
     """Shares of a table add up to the whole."""
     found = {"command": "make profile", "tests": 3, "seconds": dict.fromkeys(KINDS, 1.0), "date": "today", "commit": "abc"}
+    found |= {"own_seconds": {"test_class": 2.5}}
     text = page(found | {"environment": {"cores": 2, "cpu": "a processor"}})
     assert "3 tests in 7 s, on 2 cores (a processor)" in text and text.count("14.3%") == len(KINDS)
 

@@ -4,6 +4,7 @@ Arguments are pytest's; --evidence writes golden/evidence/profile.{json,md} too.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from plugins.report.layout import table
 from plugins.subjects import LoadedEncoder, Subjects
 from suites.studies.profile.ledger import KINDS, Ledger
 
+MOST = 12  # test functions that the page names
 TARGET = ROOT / "golden" / "evidence" / "profile.json"
 
 
@@ -26,6 +28,7 @@ class Phases:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger, self.tests = ledger, 0
+        self.own: Counter[str] = Counter()  # seconds by test function
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -39,8 +42,11 @@ class Phases:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """A timed test is measuring from its first line to its last; what it builds is loading all the same."""
+        before = self.ledger.so_far("own")
         with self.ledger.span("measuring" if item.get_closest_marker("alone") else "own"):
-            return (yield)
+            found = yield
+        self.own[getattr(item, "originalname", item.name)] += self.ledger.so_far("own") - before
+        return found
 
 
 def watch(ledger: Ledger) -> None:
@@ -70,6 +76,10 @@ def page(found: dict[str, Any]) -> str:
         f"({found['environment']['cpu']}), {found['date']}, {found['commit']}.",
         "",
         table(("", "seconds", "share", ""), rows),
+        "",
+        f"The suite's own seconds, by test function, the {MOST} with most of them:",
+        "",
+        table(("test", "seconds"), [(name, f"{s:.1f}") for name, s in found["own_seconds"].items()][:MOST]),
     ]
     return "\n".join(lines)
 
@@ -91,6 +101,7 @@ def main(arguments: Sequence[str]) -> int:
         **evidence.stamp(),
         "tests": phases.tests,
         "seconds": seconds,
+        "own_seconds": dict(phases.own.most_common()),
     }
     print(page(found))
     if len(asked) < len(arguments):

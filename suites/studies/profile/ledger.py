@@ -68,6 +68,11 @@ class Ledger:
 
         return counted
 
+    def so_far(self, kind: str) -> float:
+        """Seconds of a kind until now."""
+        self._turn()
+        return self.seconds[kind]
+
     def end(self) -> dict[str, float]:
         """Seconds of every kind until now."""
         self._turn()
