@@ -123,7 +123,7 @@ processors: $(READY) $(OWN)  # about 7 hours, most of them with qemu-user for wh
 preprocessors: $(READY)  # half an hour, and an otherwise idle machine; ARGS=--quick for a few minutes
 	$(RUN) -m suites.studies.preprocessors $(ARGS)
 
-drift: $(READY)  # under 5 minutes; ARGS="--model ViT-B-32 --pretrained random:0" for another model
+drift: $(READY)  # ten minutes to half an hour; ARGS="--model ViT-B-32 --pretrained random:0" for another model
 	$(RUN) -m suites.studies.drift $(ARGS)
 
 families: $(READY)  # an hour or two; goes on where it was; ARGS="--only MobileCLIP2-S0" for some
