@@ -43,7 +43,8 @@ def _may(row: Row) -> bool:
 
 def _why(row: Row) -> str:
     kind = f"declares to break {', '.join(row['broken_promises'])}: " if row["verdict"] == "expected-failure" else ""
-    return kind + (f"class {row['class']}" if row["verdict"] == "pass" else row["reason"])
+    few = ": too few images or texts to see a loss" if row.get("class") == "unjudged" else ""
+    return kind + (f"class {row['class']}{few}" if row["verdict"] == "pass" else row["reason"])
 
 
 def grouped(reasons: Sequence[tuple[str, Row]]) -> list[tuple[str, list[str]]]:
