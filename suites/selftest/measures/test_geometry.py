@@ -51,3 +51,12 @@ def test_a_massive_activation_is_found() -> None:
     assert (found["tokens"], found["channels"], found["overflow"]) == ([1], [5], 0)
     assert found["outlier_channels"] == [2]
     assert row(3, stream, torch.ones_like(kept))["overflow"] == 1
+
+
+def test_a_stream_of_zeros() -> None:
+    """Most values are 0, as of a block that writes nothing: what is left is infinitely larger."""
+    import torch
+
+    stream = torch.zeros(1, 2, 8)
+    stream[0, 0, 3] = 1.0
+    assert row(0, stream, torch.ones(1, 2, dtype=torch.bool))["times"] == np.inf

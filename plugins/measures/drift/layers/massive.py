@@ -4,6 +4,7 @@ Sun et al. 2024, "Massive Activations in Large Language Models" (arXiv:2402.1776
 1,000 times the median, or more. The square of a value above 255.9, which a norm in fp16 sums, exceeds the largest fp16 number.
 """
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ class Block(TypedDict):
     block: int
     median: float  # of magnitudes
     largest: float
-    times: float  # the largest over the median
+    times: float  # the largest over the median; infinite if most values are 0
     token: int
     channel: int
     beyond: int  # values whose square exceeds fp16's largest number
@@ -64,7 +65,7 @@ def row(number: int, stream: "torch.Tensor", kept: "torch.Tensor") -> Block:
         "block": number,
         "median": median,
         "largest": float(size.max()),
-        "times": float(size.max()) / median,
+        "times": float(size.max()) / median if median else math.inf,
         "token": int(where[1]),
         "channel": int(where[2]),
         "beyond": int(beyond.sum()),
