@@ -4,7 +4,7 @@ Arguments are pytest's; --evidence writes golden/evidence/profile.{json,md} too.
 """
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -28,7 +28,7 @@ class Phases:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger, self.tests = ledger, 0
-        self.own: Counter[str] = Counter()  # seconds by test function
+        self.own: defaultdict[str, float] = defaultdict(float)  # seconds by test function
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
         **evidence.stamp(),
         "tests": phases.tests,
         "seconds": seconds,
-        "own_seconds": dict(phases.own.most_common()),
+        "own_seconds": dict(sorted(phases.own.items(), key=lambda entry: -entry[1])),
     }
     print(page(found))
     if len(asked) < len(arguments):
