@@ -75,4 +75,5 @@ def pytest_configure() -> None:
     """Join the matrix; any data set is worth a sample."""
     backends().update({known.name: known() for known in (Prompt, Late)})
     preprocessors().update({known.name: known() for known in (Shifted, Pessimist)})
+    sampling.SLOW = 3.0  # far from one and from eight times, so that a busy machine turns neither into the other
     sampling.LONG_S, sampling.SIZE, sampling.FEWEST_SCENES = 0.0, 16, 2
