@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from fixtures.capability import Array, Geometry
+from fixtures.errors import BadInput
 from fixtures.preprocessors.original_clip import OriginalClip
 from fixtures.registry import preprocessors
 from plugins.corpus import work
-from plugins.corpus.cells import named
+from plugins.corpus.cells import named, register
 from plugins.corpus.engine import Engine, chosen
 from plugins.corpus.sources import Folder
 from suites.selftest.planted.dying_work import Dying
+from suites.selftest.planted.outside import EXAMPLE
 from suites.selftest.planted.small_corpus import IMAGES, QUERIES, answer, run, write
 
 pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
@@ -151,6 +153,15 @@ def test_names_of_cells() -> None:
         "scenes-s-torch-eager-fp32-original_clip-cpu",
         "scenes-s-onnxruntime-int8-original_clip-cpu",
     ]
+
+
+def test_a_backend_with_the_name_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused: the cells of that name would be the other's. The same class may be named again."""
+    (tmp_path / "ours_again.py").write_text(EXAMPLE.replace('name = "http"', 'name = "onnxruntime"'), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(BadInput, match="ours_again:HttpBackend has the `name` 'onnxruntime', which fixtures"):
+        register(["ours_again:HttpBackend"])
+    register(["fixtures.backends.onnxruntime:OnnxRuntime"] * 2)
 
 
 def test_without_ray(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
