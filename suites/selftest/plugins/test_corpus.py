@@ -115,9 +115,10 @@ def test_pixels_of_another_form(corpus: Path, tmp_path: Path, monkeypatch: pytes
     assert (good["failed"]["count"], bad["failed"]["count"], bad["class"]) == (0, IMAGES - 1, "broken")
 
 
-def test_a_damaged_part_is_named(whole: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["parts/00000001.safetensors", "queries/00000001.npz"])
+def test_a_damaged_part_is_named(whole: Path, corpus: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     """It is never taken for a finished one."""
-    part = whole / "parts" / "00000001.safetensors"
+    part = whole / name
     content = part.read_bytes()
     part.write_bytes(content[: len(content) // 2])
     try:
