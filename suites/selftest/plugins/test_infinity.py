@@ -34,11 +34,14 @@ def test_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         services()["infinity-here"].available("service")
 
 
-def test_it_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A program that ends at once is one sentence, with its last line."""
+@pytest.mark.parametrize("code", [0, 3])
+def test_it_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int) -> None:
+    """A program that ends at once is one sentence, with its last line; ending it once more, as its client does, is quiet."""
     program = tmp_path / "python"
-    program.write_text("#!/bin/sh\necho no such model >&2\nexit 3\n")
+    program.write_text(f"#!/bin/sh\necho no such model >&2\nexit {code}\n")
     program.chmod(0o755)
     monkeypatch.setattr(infinity_here, "PYTHON", program)
-    with pytest.raises(RuntimeError, match=r"infinity did not start \(exit code 3\): no such model"):
-        infinity_here.Running(tmp_path, "a-model").start()
+    running = infinity_here.Running(tmp_path, "a-model")
+    with pytest.raises(RuntimeError, match=rf"infinity did not start \(exit code {code}\): no such model"):
+        running.start()
+    assert running.end() == code
