@@ -173,6 +173,15 @@ def test_without_ray(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "package 'ray' is not installed: pip install" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("gpu", "resources", "room"),
+    [(False, {"CPU": 9.0}, 4), (False, {}, 0), (True, {"CPU": 16.0, "GPU": 3.0}, 3), (True, {"CPU": 4.0, "GPU": 8.0}, 2)],
+)
+def test_room_in_a_cluster(gpu: bool, resources: dict[str, float], room: int) -> None:
+    """A worker with a GPU needs its cores too: more workers than there is room for would wait for ever."""
+    assert Engine(workers=8, threads=2, gpu=gpu).room(resources) == room
+
+
 def test_without_pyarrow(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
