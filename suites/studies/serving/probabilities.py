@@ -61,11 +61,13 @@ def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Ques
 
 
 def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
-    """Its probabilities; raises Unavailable if it has one tower alone, or the model no logit scale."""
+    """Its probabilities; raises Unavailable if it has one tower alone, the model no logit scale, or the data no question."""
     if missing := [tower for tower in TOWERS if tower not in subject.towers]:
         raise Unavailable(f"it has no {missing[0]} tower")
+    if not (asked := questions(subjects, golden)):
+        raise Unavailable(f"{subjects.dataset.folder} has no opaque scene that is the first image of a caption")
     said, differences, rooms = list[list[float]](), list[Float64](), list[Float64]()
-    for images, texts, question in questions(subjects, golden):
+    for images, texts, question in asked:
         cosines = _cosines(subject.embed(images.documents, "image"), subject.embed(texts.documents, "text"))
         found, wanted = subjects.model.similarity.probabilities(cosines), np.array(question["golden"])
         turns = angle(subject.from_golden(images.names, "image")) + angle(subject.from_golden(texts.names, "text"))
