@@ -46,7 +46,7 @@ def _empty() -> "DDSketch":
 
 @dataclass
 class Distribution:
-    """Finite values that are not negative, the largest of them, and which inputs have it and the next ones."""
+    """Finite values that are not negative, and the largest of them."""
 
     sketch: "DDSketch" = field(default_factory=_empty)
     largest: float = 0.0
