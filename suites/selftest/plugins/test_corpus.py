@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.capability import Array, Geometry
+from fixtures.backends.torch_eager import TorchEager
+from fixtures.capability import Array, Encoder, Geometry
 from fixtures.errors import BadInput
+from fixtures.models import Model
 from fixtures.preprocessors.original_clip import OriginalClip
-from fixtures.registry import preprocessors
+from fixtures.registry import backends, preprocessors
 from plugins.corpus import work
 from plugins.corpus.cells import named, register
 from plugins.corpus.engine import Engine, chosen
@@ -20,6 +22,7 @@ from plugins.corpus.sources import Folder
 from suites.selftest.planted.dying_work import Dying
 from suites.selftest.planted.outside import EXAMPLE
 from suites.selftest.planted.small_corpus import IMAGES, QUERIES, answer, run, write
+from suites.studies.faults.plants import Altered
 
 pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
 CELLS = "--cells=torch-eager-bf16,torch-eager-fp32-opencv-cubic"
@@ -113,6 +116,25 @@ def test_pixels_of_another_form(corpus: Path, tmp_path: Path, monkeypatch: pytes
     assert run(corpus, tmp_path / "out", "--cells=torch-eager-fp32,torch-eager-fp32-words") == 1
     good, bad = answer(tmp_path / "out")["cells"]
     assert (good["failed"]["count"], bad["failed"]["count"], bad["class"]) == (0, IMAGES - 1, "broken")
+
+
+@pytest.mark.parametrize("sentence", ["could not be built: OSError: no engine here", "gave shape (1, 7) for 1 input (image)"])
+def test_a_backend_that_fails(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sentence: str
+) -> None:
+    """One sentence with its name: of one that cannot be built, and of one whose vectors have another form."""
+
+    class Fails(TorchEager):
+        name = "fails"
+
+        def load(self, model: Model, precision: str, device: str) -> Encoder:
+            if "built" in sentence:
+                raise OSError("no engine here")
+            return Altered(super().load(model, precision, device), found=lambda x, tower: x[:, :7])
+
+    monkeypatch.setitem(backends(), "fails", Fails())
+    assert run(corpus, tmp_path / "out", "--cells=fails-fp32") == 4
+    assert f"fails-fp32-cpu {sentence}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["parts/00000001.safetensors", "queries/00000001.npz"])
