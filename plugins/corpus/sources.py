@@ -119,7 +119,7 @@ class Parquet(Source):
                 with ParquetFile(file) as opened:
                     columns, rows = [*opened.schema_arrow.names], opened.metadata.num_rows
             except (OSError, ValueError) as error:
-                raise BadInput(f"{file} cannot be read as Parquet ({error}): {EXPECTED}") from None
+                raise _unreadable(file, error) from None
             if "id" not in columns or not {"image", "path"} & {*columns}:
                 raise BadInput(f"{file} has columns {', '.join(columns)}: {EXPECTED}")
             found.append((file.relative_to(root).as_posix(), 0, rows))
@@ -174,7 +174,7 @@ def _columns(path: Path) -> list[str]:
 
 
 def _rows(path: Path, start: int, stop: int, columns: list[str]) -> "pyarrow.Table":
-    """These columns of these rows; reads the row groups that have them, and no others."""
+    """These columns of these rows; reads the row groups that have them, and no others. Raises BadInput for a damaged one."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path, memory_map=True) as file:
@@ -185,7 +185,14 @@ def _rows(path: Path, start: int, stop: int, columns: list[str]) -> "pyarrow.Tab
                 first = first if groups else before
                 groups.append(group)
             before += rows
-        return file.read_row_groups(groups, columns=columns).slice(start - first, stop - start)
+        try:
+            return file.read_row_groups(groups, columns=columns).slice(start - first, stop - start)
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} cannot be read as Parquet ({error}): {EXPECTED}")
 
 
 def source_of(path: Path) -> Source:

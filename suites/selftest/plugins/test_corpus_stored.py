@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from fixtures.datasets import load_dataset
 from fixtures.errors import BadInput
+from plugins.corpus.sources import source_of
 from plugins.golden.from_stored import FromStored
 from plugins.subjects import Subjects
 from suites.selftest.conftest import TINY, start
@@ -107,6 +108,22 @@ def test_parquet_is_as_good_as_a_folder(corpus: Path, tmp_path: Path, column: st
         write_table(rows, tmp_path / "files" / f"{number}.parquet", row_group_size=3)
     assert run(corpus, tmp_path / "folder", SAME) == run(tmp_path / "files", tmp_path / "parquet", SAME) == 0
     assert answer(tmp_path / "folder") == answer(tmp_path / "parquet")
+
+
+def test_damaged_rows_of_parquet(tmp_path: Path) -> None:
+    """One sentence with the file, though its footer says that all is well."""
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    file = tmp_path / "images.parquet"
+    write_table(pa.table({"id": ["a", "b"], "image": [b"a" * 500, b"b" * 500]}), file)
+    content = bytearray(file.read_bytes())
+    content[4:40] = b"\xff" * 36
+    file.write_bytes(content)
+    source = source_of(file)
+    assert len(source) == 2
+    with pytest.raises(BadInput, match=r"images\.parquet cannot be read as Parquet"):
+        list(source.read())
 
 
 def test_golden_from_a_store(tiny: list[str], tmp_path: Path) -> None:
