@@ -116,6 +116,12 @@ class Encoders:
                 f"{self.plan.stored} has vectors of {width} numbers, and {self.model.id} gives {self.width}: expected the "
                 "model that the vectors are of; name it with --model and --pretrained"
             )
+        for name, vector in found.items():
+            if not np.isfinite(vector).all() or not vector.any():
+                raise BadInput(
+                    f"{self.plan.stored} has no direction for {name!r}, whose vector has NaN or Inf, or zeros alone: expected "
+                    "finite numbers; embed that image anew, or remove its row"
+                )
         return found
 
     def _readable(

@@ -81,6 +81,8 @@ def test_vectors_that_moved(corpus: Path, vectors: dict[str, Any], tmp_path: Pat
     ("change", "sentence"),
     [
         (lambda rows, path: store(path, {name: row[:8] for name, row in rows.items()}), "has vectors of 8 numbers, and tiny"),
+        (lambda rows, path: store(path, rows | {"0/0.png": 0 * rows["0/0.png"]}), "has no direction for '0/0.png'"),
+        (lambda rows, path: store(path, rows | {"0/0.png": np.nan * rows["0/0.png"]}), "has no direction for '0/0.png'"),
         (lambda rows, path: path.write_bytes(b"nothing"), "cannot be read as Parquet"),
         (lambda rows, path: None, "cannot be read as Parquet"),
     ],
