@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 
 from fixtures.errors import Unavailable
 from fixtures.registry import services
-from fixtures.services import infinity_here
+from fixtures.services import _http, infinity_here
 from suites.selftest.conftest import Run
 
 
@@ -45,3 +47,15 @@ def test_it_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: 
     with pytest.raises(RuntimeError, match=rf"infinity did not start \(exit code {code}\): no such model"):
         running.start()
     assert running.end() == code
+
+
+def test_a_wrong_limit_starts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is refused before there is a server, which nobody would end."""
+    started = list[infinity_here.Running]()
+    monkeypatch.setattr(infinity_here, "cached", lambda *_: (tmp_path, True))
+    monkeypatch.setattr(infinity_here.Running, "start", started.append)
+    monkeypatch.setenv(_http.LIMIT, "soon")
+    model: Any = SimpleNamespace(name="scenes-s", embed_dim=192, weights_sha256="")
+    with pytest.raises(Unavailable, match="SERVICE_TIMEOUT_S is 'soon'"):
+        services()["infinity-here"].load(model, "fp32", "service")
+    assert not started
