@@ -178,6 +178,14 @@ def test_names_of_cells() -> None:
     ]
 
 
+def test_out_is_a_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stays as it is."""
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    assert run(corpus, tmp_path / "out", CELLS) == 4
+    assert "out cannot be a folder (File exists): name one that you may write to" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
 def test_a_backend_with_the_name_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused: the cells of that name would be the other's. The same class may be named again."""
     (tmp_path / "ours_again.py").write_text(EXAMPLE.replace('name = "http"', 'name = "onnxruntime"'), encoding="utf-8")
