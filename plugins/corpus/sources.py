@@ -50,7 +50,11 @@ class Source(ABC):
 def _digest(root: Path, names: Sequence[str]) -> str:
     found = hashlib.sha256()
     for name in names:
-        stat = (root / name).stat()
+        try:
+            stat = (root / name).stat()
+        except OSError:  # its row says why when it is read
+            found.update(json.dumps([name]).encode())
+            continue
         found.update(json.dumps([name, stat.st_size, stat.st_mtime_ns]).encode())
     return found.hexdigest()
 
@@ -163,7 +167,13 @@ class Parquet(Source):
         return content if isinstance(content, bytes) else "the row has no bytes"
 
     def digest(self) -> str:
-        return _digest(self.root, [file for file, _, _ in self.runs])
+        names = []
+        for file, start, stop in self.runs:
+            names.append(file)
+            if "image" not in _columns(self.root / file):
+                paths = _rows(self.root / file, start, stop, ["path"])["path"].to_pylist()
+                names += [(Path(file).parent / path).as_posix() for path in paths if path]
+        return _digest(self.root, names)
 
 
 def _columns(path: Path) -> list[str]:

@@ -112,6 +112,24 @@ def test_parquet_is_as_good_as_a_folder(corpus: Path, tmp_path: Path, column: st
     assert answer(tmp_path / "folder") == answer(tmp_path / "parquet")
 
 
+def test_files_that_parquet_names_are_in_its_digest(tmp_path: Path) -> None:
+    """One that is written anew, or removed, makes it another corpus; a missing one costs only itself."""
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    image, table = tmp_path / "images" / "a.png", tmp_path / "rows" / "images.parquet"
+    for place in (image.parent, table.parent):
+        place.mkdir()
+    write_table(pa.table({"id": ["a", "b", "c"], "path": ["../images/a.png", "none.png", None]}), table)
+    digests = []
+    for content in (b"one", b"another"):
+        image.write_bytes(content)
+        digests += [source_of(table).digest(), source_of(table.parent).digest()]
+    image.unlink()
+    digests.append(source_of(table).digest())
+    assert len({*digests}) == 3 and digests[0] == digests[1] and digests[2] == digests[3]
+
+
 def test_damaged_rows_of_parquet(tmp_path: Path) -> None:
     """One sentence with the file, though its footer says that all is well."""
     import pyarrow as pa
