@@ -42,6 +42,13 @@ def test_no_order_changes_a_digit() -> None:
     assert Distribution().quantiles is None
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xff"])
+def test_other_bytes_are_no_distribution(content: bytes) -> None:
+    """Which is how a damaged part of a corpus is noticed."""
+    with pytest.raises(ValueError, match=r"parsing|accuracy"):
+        Distribution.from_bytes(content, 0.0)
+
+
 def found_in(order: list[int]) -> Firsts:
     """First answers of QUERIES, in parts of ten that are looked at in this order."""
     total = Firsts.none(len(QUERIES))
