@@ -66,6 +66,8 @@ def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
         raise Unavailable(f"it has no {missing[0]} tower")
     if not (asked := questions(subjects, golden)):
         raise Unavailable(f"{subjects.dataset.folder} has no opaque scene that is the first image of a caption")
+    if refused := [name for images, _, _ in asked for name in images.names if not subject.takes(name)]:
+        raise Unavailable(f"it takes no file of {refused[0]}'s type, which is asked about")
     said, differences, rooms = list[list[float]](), list[Float64](), list[Float64]()
     for images, texts, question in asked:
         cosines = _cosines(subject.embed(images.documents, "image"), subject.embed(texts.documents, "text"))
