@@ -130,6 +130,29 @@ def test_files_that_parquet_names_are_in_its_digest(tmp_path: Path) -> None:
     assert len({*digests}) == 3 and digests[0] == digests[1] and digests[2] == digests[3]
 
 
+def test_single_rows_of_a_large_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of rows reads each row group once, whatever the columns' order; a file without rows changes nothing."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile, write_table
+
+    table = pa.table({"image": [bytes([i]) for i in range(40)], "id": [str(i) for i in range(40)]})
+    for name, rows in (("a", table[:0]), ("b", table[:30]), ("c", table[30:])):
+        write_table(rows, tmp_path / f"{name}.parquet", row_group_size=10)
+    read, calls = ParquetFile.read_row_groups, list[list[int]]()
+
+    def counted(file: Any, groups: list[int], **options: Any) -> Any:
+        calls.append(groups)
+        return read(file, groups, **options)
+
+    monkeypatch.setattr(ParquetFile, "read_row_groups", counted)
+    chosen = source_of(tmp_path).chosen([0, 3, 9, 10, 29, 30, 39])
+    assert list(chosen.read()) == [(str(i), bytes([i])) for i in (0, 3, 9, 10, 29, 30, 39)]
+    assert calls == [[0], [1], [2], [0]]
+    whole = source_of(tmp_path)
+    assert whole.ids() == [str(i) for i in range(40)] == [name for name, _ in whole.part(0, 40).read()]
+    assert whole.digest() != chosen.digest()
+
+
 def test_damaged_rows_of_parquet(tmp_path: Path) -> None:
     """One sentence with the file, though its footer says that all is well."""
     import pyarrow as pa
