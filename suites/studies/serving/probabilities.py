@@ -45,7 +45,7 @@ class Row(TypedDict):
 def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Question]]:
     """Scenes with a caption, each with its own and those that golden likes best of captions that other scenes alone have."""
     data, names = subjects.dataset, names_of(subjects, "text")
-    own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)]) if query.images}
+    own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)])}
     opaque = [image for image in sorted(own) if subjects.trait(data.scenes[image]) == "opaque"]
     found = []
     for image in (opaque[place] for place in spaced(len(opaque), IMAGES, last=False)):
