@@ -81,7 +81,10 @@ def _run(asked: argparse.Namespace, command: str) -> int:
     print(f"{len(source)} images, {len(cells)} cells; {engine}{_alone(engine, asked)}", file=sys.stderr)
     plan = replace(plan, round_off=round_off(subjects))
     weights = subjects.model.weights_sha256
-    asked.out.mkdir(parents=True, exist_ok=True)
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {asked.out} cannot be a folder ({error.strerror}): name one that you may write to") from None
     with locked(asked.out / ".lock"):
         begin(asked.out, key(plan, source, asked.part, asked.queries, weights))
         with engine.running():

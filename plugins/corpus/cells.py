@@ -18,9 +18,7 @@ def register(specs: Sequence[str]) -> None:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     for spec in specs:
-        made = from_class(spec, Backend)  # type: ignore[type-abstract]
-        if made.name not in backends():
-            join(made, backends(), spec)
+        join(from_class(spec, Backend), backends(), spec)  # type: ignore[type-abstract]
 
 
 def named(model: str, pretrained: str, names: Sequence[str]) -> list[Cell]:

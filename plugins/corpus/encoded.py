@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fixtures.capability import Array
+from fixtures.capability import Array, Encoder
 from fixtures.cells import Cell, EncoderKey
-from fixtures.errors import BadInput
+from fixtures.errors import BadInput, Unavailable
 from fixtures.images import QUIET
 from fixtures.machine.versions import require_usable
 from fixtures.registry import backends, preprocessors
 from fixtures.truth import REFERENCE
-from plugins.cells.form import formed
+from plugins.cells.form import BrokenForm, formed
 from plugins.cells.pixels import checked
 from plugins.corpus.plan import TOWER, Plan, subjects_of
 from plugins.corpus.sources import Source
@@ -60,7 +60,7 @@ class Encoders:
     """The reference and all cells of a plan, built once in a process, each with as many threads as the plan says."""
 
     def __init__(self, plan: Plan) -> None:
-        """Build them; raises Unavailable for a package that is missing, and what a backend raises."""
+        """Build them; raises Unavailable for a package that is missing, and BadInput for an encoder that cannot be built."""
         import torch
 
         torch.set_num_threads(plan.threads)
@@ -73,14 +73,25 @@ class Encoders:
             keys.add(self.reference)
         for key in sorted(keys, key=str):
             require_usable(backends()[key.backend], key.base, key.device)
-        self.encoders = {key: built(key, self.model) for key in sorted(keys, key=str)}
+        self.encoders = {key: self._built(key) for key in sorted(keys, key=str)}
         used = {cell.preprocessor: None for cell in self.cells} | ({REFERENCE: None} if plan.store is None else {})
         for name in used:
             preprocessors()[name].available()
         self.preprocessors = [preprocessors()[name] for name in used]
 
+    def _built(self, key: EncoderKey) -> Encoder:
+        try:
+            return built(key, self.model)
+        except (BadInput, Unavailable):
+            raise
+        except Exception as error:  # a backend raises anything
+            raise BadInput(f"{key} could not be built: {type(error).__name__}: {error}") from error
+
     def encode(self, source: Source) -> Encoded:
-        """Encode all images of the source; one that cannot be read costs itself, with its reason. Raises BadInput."""
+        """Encode all images of the source; one that cannot be read costs itself, with its reason.
+
+        Raises BadInput, for vectors of another form too.
+        """
         encoded = Encoded(len(source), found={str(cell): [] for cell in self.cells})
         stored = self._stored(source)
         with tempfile.TemporaryDirectory(prefix="clip-corpus-") as place:
@@ -105,6 +116,12 @@ class Encoders:
                 f"{self.plan.stored} has vectors of {width} numbers, and {self.model.id} gives {self.width}: expected the "
                 "model that the vectors are of; name it with --model and --pretrained"
             )
+        for name, vector in found.items():
+            if not np.isfinite(vector).all() or not vector.any():
+                raise BadInput(
+                    f"{self.plan.stored} has no direction for {name!r}, whose vector has NaN or Inf, or zeros alone: expected "
+                    "finite numbers; embed that image anew, or remove its row"
+                )
         return found
 
     def _readable(
@@ -132,7 +149,10 @@ class Encoders:
 
     def _call(self, key: EncoderKey, pixels: Sequence[Array | str]) -> Array:
         batch = np.stack(pixels)
-        return formed(self.encoders[key].encode(batch, TOWER), len(batch), self.width, TOWER).copy()
+        try:
+            return formed(self.encoders[key].encode(batch, TOWER), len(batch), self.width, TOWER).copy()
+        except BrokenForm as found:
+            raise BadInput(f"{key} gave {found}") from None
 
     def _pixels(self, content: bytes, file: Path) -> Pixels:
         """By preprocessor; each decodes from a file, as it does in service."""

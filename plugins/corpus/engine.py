@@ -3,7 +3,7 @@
 import os
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -69,6 +69,11 @@ class Engine:
         """Equal threads give equal digits, wherever a part is computed."""
         return dict.fromkeys((CORES, *THREADS), str(self.threads))
 
+    def room(self, resources: Mapping[str, float]) -> int:
+        """Workers that a cluster of these resources can hold: each takes its threads' cores, and a GPU if it is to have one."""
+        by_cores = int(resources.get("CPU", 0)) // self.threads
+        return min(by_cores, int(resources.get("GPU", 0))) if self.gpu else by_cores
+
     def run(self, work: type, arguments: Sequence[Any], tasks: Sequence[Task]) -> Iterator[Result]:
         """The results, in any order: `work(*arguments)` is made once in each process and called for each task."""
         if not tasks:
@@ -83,8 +88,7 @@ class Engine:
         for name in ("ray.data", "ray.data._internal"):
             logging.getLogger(name).setLevel(logging.ERROR)
         DataContext.get_current().enable_progress_bars = False
-        here = ray().cluster_resources()
-        room = int(here.get("GPU", 0)) if self.gpu else int(here.get("CPU", 0)) // self.threads
+        room = self.room(ray().cluster_resources())
         if not room:
             raise BadInput(f"{self}: the cluster has no node of {self.threads} cores{' and a GPU' if self.gpu else ''}")
         items = [{"task": pickle.dumps(task)} for task in tasks]

@@ -53,7 +53,7 @@ class Cell:
         self.moved.add(other.moved.first, other.moved.count)
         self.hits = {m: (lost + other.hits[m][0], won + other.hits[m][1]) for m, (lost, won) in self.hits.items()}
         self.worst = heapq.nsmallest(WORST, [*self.worst, *other.worst])
-        self.answers = {m: self.answers[m].merged(found) if m in self.answers else found for m, found in other.answers.items()}
+        self.answers |= {m: self.answers[m].merged(found) if m in self.answers else found for m, found in other.answers.items()}
 
 
 @dataclass
@@ -73,7 +73,8 @@ class Found:
         self.unreadable.add(other.unreadable.first, other.unreadable.count)
         self.missing.add(other.missing.first, other.missing.count)
         self.processors |= other.processors
-        self.answers = other.answers if self.answers is None or other.answers is None else self.answers.merged(other.answers)
+        if other.answers is not None:
+            self.answers = other.answers if self.answers is None else self.answers.merged(other.answers)
         for name, cell in other.cells.items():
             self.cells.setdefault(name, Cell()).merge(cell)
 

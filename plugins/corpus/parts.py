@@ -3,9 +3,11 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from fixtures.capability import Array
 from fixtures.errors import BadInput
 from fixtures.progress import ProgressLine
 from fixtures.spaced import spaced
@@ -44,8 +46,8 @@ def _queries(plan: Plan, source: Source, out: Path, size: int, count: int, engin
         for number, start, stop in ranges(len(places), size)
     ]
     _finish(engine, out, QUERIES, Encode, (plan,), tasks, "queries")
-    files = [np.load(io.BytesIO((out / QUERIES.format(task["number"])).read_bytes())) for task in tasks]
-    vectors = {"" if name == "wanted" else name: np.concatenate([file[name] for file in files]) for name in files[0].files}
+    files = [_arrays(out / QUERIES.format(task["number"])) for task in tasks]
+    vectors = {"" if name == "wanted" else name: np.concatenate([file[name] for file in files]) for name in files[0]}
     return Queries(np.array(places, np.int64), vectors)
 
 
@@ -63,10 +65,22 @@ def _finish(
     line.finish()
 
 
+def _arrays(file: Path) -> dict[str, Array]:
+    try:
+        with np.load(io.BytesIO(file.read_bytes())) as content:
+            return dict(content)
+    except (OSError, EOFError, BadZipFile, ValueError) as error:
+        raise _damaged(file, error) from None
+
+
 def _read(file: Path) -> Found:
     from safetensors import SafetensorError
 
     try:
         return Found.from_bytes(file.read_bytes())
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise BadInput(f"{file} is damaged ({error}): remove it and run again, which computes this part anew") from None
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: Path, error: Exception) -> BadInput:
+    return BadInput(f"{file} is damaged ({error}): remove it and run again, which computes this part anew")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,11 @@ class Source(ABC):
 def _digest(root: Path, names: Sequence[str]) -> str:
     found = hashlib.sha256()
     for name in names:
-        stat = (root / name).stat()
+        try:
+            stat = (root / name).stat()
+        except OSError:  # its row says why when it is read
+            found.update(json.dumps([name]).encode())
+            continue
         found.update(json.dumps([name, stat.st_size, stat.st_mtime_ns]).encode())
     return found.hexdigest()
 
@@ -119,7 +123,7 @@ class Parquet(Source):
                 with ParquetFile(file) as opened:
                     columns, rows = [*opened.schema_arrow.names], opened.metadata.num_rows
             except (OSError, ValueError) as error:
-                raise BadInput(f"{file} cannot be read as Parquet ({error}): {EXPECTED}") from None
+                raise _unreadable(file, error) from None
             if "id" not in columns or not {"image", "path"} & {*columns}:
                 raise BadInput(f"{file} has columns {', '.join(columns)}: {EXPECTED}")
             found.append((file.relative_to(root).as_posix(), 0, rows))
@@ -143,18 +147,34 @@ class Parquet(Source):
         return Parquet(self.root, tuple(run for place in places for run in self.part(place, place + 1).runs))
 
     def ids(self) -> list[str]:
-        return [
-            str(name)
-            for file, start, stop in self.runs
-            for name in _rows(self.root / file, start, stop, ["id"])["id"].to_pylist()
-        ]
+        return [str(name) for _, rows in self._tables(lambda _: ["id"]) for name in rows["id"].to_pylist()]
 
     def read(self) -> Iterator[tuple[str, bytes | str]]:
-        for file, start, stop in self.runs:
-            column = "image" if "image" in _columns(self.root / file) else "path"
-            rows = _rows(self.root / file, start, stop, ["id", column])
-            for name, image in zip(rows["id"].to_pylist(), rows[column].to_pylist(), strict=True):
+        for file, rows in self._tables(lambda columns: ["id", "image" if "image" in columns else "path"]):
+            images = rows["image" if "image" in rows.column_names else "path"]
+            for name, image in zip(rows["id"].to_pylist(), images.to_pylist(), strict=True):
                 yield str(name), self._bytes(file, image)
+
+    def _tables(self, chosen: Callable[[list[str]], list[str]]) -> Iterator[tuple[str, "pyarrow.Table"]]:
+        """The file and the rows of each run, with the columns that `chosen` takes of a file's.
+
+        Row groups are read once for the runs in them that follow each other: single rows may all lie in one that is large.
+        Raises BadInput for a damaged one.
+        """
+        from pyarrow.parquet import ParquetFile
+
+        kept: tuple[str, list[int]] | None = None
+        for file, start, stop in self.runs:
+            path = self.root / file
+            with ParquetFile(path, memory_map=True) as opened:
+                groups, first = _groups(opened.metadata, start, stop)
+                if kept != (file, groups):
+                    try:
+                        table = opened.read_row_groups(groups, columns=chosen(opened.schema_arrow.names))
+                    except (OSError, ValueError) as error:
+                        raise _unreadable(path, error) from None
+                    kept = file, groups
+            yield file, table.slice(start - first, stop - start)
 
     def _bytes(self, file: str, image: Any) -> bytes | str:
         content = image.get("bytes") or image.get("path") if isinstance(image, dict) else image
@@ -163,29 +183,27 @@ class Parquet(Source):
         return content if isinstance(content, bytes) else "the row has no bytes"
 
     def digest(self) -> str:
-        return _digest(self.root, [file for file, _, _ in self.runs])
+        names = [file for file, _, _ in self.runs]
+        for file, rows in self._tables(lambda columns: [] if "image" in columns else ["path"]):
+            paths = rows["path"].to_pylist() if "path" in rows.column_names else []
+            names += [(Path(file).parent / path).as_posix() for path in paths if path]
+        return _digest(self.root, names)
 
 
-def _columns(path: Path) -> list[str]:
-    from pyarrow.parquet import ParquetFile
+def _groups(metadata: Any, start: int, stop: int) -> tuple[list[int], int]:
+    """The row groups that have these rows, and the first one's first row."""
+    groups, first, before = list[int](), 0, 0
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if before < stop and before + rows > start:
+            first = first if groups else before
+            groups.append(group)
+        before += rows
+    return groups, first
 
-    with ParquetFile(path) as file:
-        return list(file.schema_arrow.names)
 
-
-def _rows(path: Path, start: int, stop: int, columns: list[str]) -> "pyarrow.Table":
-    """These columns of these rows; reads the row groups that have them, and no others."""
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(path, memory_map=True) as file:
-        groups, first, before = list[int](), 0, 0
-        for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if before < stop and before + rows > start:
-                first = first if groups else before
-                groups.append(group)
-            before += rows
-        return file.read_row_groups(groups, columns=columns).slice(start - first, stop - start)
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} cannot be read as Parquet ({error}): {EXPECTED}")
 
 
 def source_of(path: Path) -> Source:

@@ -46,7 +46,7 @@ def _empty() -> "DDSketch":
 
 @dataclass
 class Distribution:
-    """Finite values that are not negative, the largest of them, and which inputs have it and the next ones."""
+    """Finite values that are not negative, and the largest of them."""
 
     sketch: "DDSketch" = field(default_factory=_empty)
     largest: float = 0.0
@@ -83,8 +83,12 @@ class Distribution:
 
     @classmethod
     def from_bytes(cls, content: bytes, largest: float) -> "Distribution":
-        """What `to_bytes` wrote."""
+        """What `to_bytes` wrote; raises ValueError for anything else."""
         from ddsketch.pb.ddsketch_pb2 import DDSketch as Message
         from ddsketch.pb.proto import DDSketchProto
+        from google.protobuf.message import DecodeError
 
-        return cls(DDSketchProto.from_proto(Message.FromString(content)), largest)
+        try:
+            return cls(DDSketchProto.from_proto(Message.FromString(content)), largest)
+        except DecodeError as error:
+            raise ValueError(" ".join(str(error).split())) from None

@@ -46,9 +46,12 @@ class Exact:
 
     @cached_property
     def apart(self) -> Array:
-        """The distance of each query's first item to every item [Q, N]."""
+        """The distance of each query's first item to every item [Q, N], or a little more.
+
+        The round-off is added below the root: between near items it is larger than their squared distance.
+        """
         winners = self.items[self.first].astype(np.float32)
-        return np.asarray(np.sqrt(np.clip(2 - 2 * winners @ self.items.T.astype(np.float32), 0, None)) + np.float32(ROUND_OFF))
+        return np.asarray(np.sqrt(np.clip(2 - 2 * winners @ self.items.T.astype(np.float32), 0, None) + np.float32(ROUND_OFF)))
 
     def certified(self, queries: Array, errors: Float64) -> NDArray[np.bool_]:
         """Return [Q]: True if no errors of these lengths change the first answer.

@@ -72,7 +72,7 @@ def together(one: Found, other: Found) -> Found:
     """Return the first k of two parts of one index [Q, k], by their scores."""
     k = one.items.shape[1]
     items, scores = np.hstack([one.items, other.items]), np.hstack([one.scores, other.scores])
-    order = np.lexsort((items, -scores))[:, :k] if k else np.zeros_like(items)
+    order = np.lexsort((items, -scores))[:, :k]
     return Found(np.take_along_axis(items, order, axis=1), np.take_along_axis(scores, order, axis=1))
 
 

@@ -37,6 +37,8 @@ def _of_calls(encoder: Encoder, drift: Drift, tower: Tower, some: NDArray[np.int
     for size in (len(some), *BATCHES):
         if size > len(drift.names):
             break
+        if size == 1:  # one wrong input: it was encoded alone already
+            continue
         rows = np.concatenate([some, np.setdiff1d(np.arange(len(drift.names)), some)])[:size]
         if not _right(drift, encoder.encode(drift.inputs[rows], tower).copy(), rows).all():
             return f"one by one the same inputs give the right vectors, in a batch of {size} they do not: look at the batch"

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from plugins.corpus.found import Cell, Found
 from plugins.measures.corpus.answers import Firsts, finds_itself, firsts, share
 from plugins.measures.corpus.distribution import RANKS, RELATIVE_ERROR, Distribution
+from plugins.measures.vectors.mixtures import PURE
 
 pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
 RNG = np.random.default_rng(0)
@@ -40,6 +42,13 @@ def test_no_order_changes_a_digit() -> None:
     assert Distribution().quantiles is None
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xff"])
+def test_other_bytes_are_no_distribution(content: bytes) -> None:
+    """Which is how a damaged part of a corpus is noticed."""
+    with pytest.raises(ValueError, match=r"parsing|accuracy"):
+        Distribution.from_bytes(content, 0.0)
+
+
 def found_in(order: list[int]) -> Firsts:
     """First answers of QUERIES, in parts of ten that are looked at in this order."""
     total = Firsts.none(len(QUERIES))
@@ -55,6 +64,16 @@ def test_first_answers_of_parts_are_those_of_the_whole() -> None:
     assert (whole.places != QUERIES).all()
     for _ in range(5):
         assert (found_in(RNG.permutation(6).tolist()).places == whole.places).all()
+
+
+def test_nothing_more_changes_nothing() -> None:
+    """What was found and nothing, merged in either order."""
+    own = firsts(VECTORS[QUERIES], QUERIES, VECTORS, 0)
+    for order in ((True, False), (False, True)):
+        total = Found()
+        for full in order:
+            total.merge(Found(answers=own, cells={"a": Cell(answers={PURE: own})}) if full else Found(cells={"a": Cell()}))
+        assert total.answers is own and total.cells["a"].answers == {PURE: own}
 
 
 def test_ties_and_gaps() -> None:

@@ -111,6 +111,9 @@ def test_neighbour_agreement_of_itself() -> None:
     noise = np.random.default_rng(1).normal(size=VECTORS.shape)
     assert neighbour_agreement(VECTORS, VECTORS, 5) == pytest.approx((1, 1))
     assert neighbour_agreement(noise, VECTORS, 5)[0] < 0.6
+    one = VECTORS.copy()
+    one[0] = np.nan
+    assert all(0.5 < figure < 1 for figure in neighbour_agreement(one, VECTORS, 5))  # the others' neighbours still count
 
 
 def test_pixel_maximum_is_not_hidden_by_the_mean() -> None:

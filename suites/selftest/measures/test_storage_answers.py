@@ -97,6 +97,21 @@ def test_certified_answers_stay() -> None:
     assert 0.1 < np.mean(certified) < 0.9
 
 
+def test_near_items_are_not_certified_by_round_off() -> None:
+    """Two items so near that float32 hardly tells them apart, and a query that turns from one to the other."""
+    rng, wrong = np.random.default_rng(10), []
+    for _ in range(50):
+        a, aside = normalised(rng.normal(size=(2, 192)))
+        aside = normalised(aside - (aside @ a) * a)
+        items = normalised(np.stack([a, a + 4e-4 * aside]))
+        query = normalised(a - 0.05 * aside)[None]
+        assert (query @ items.T).argmax() == 0
+        moved = query + 0.1 * aside
+        assert (moved @ items.T).argmax() == 1
+        wrong += Exact(query, items, np.array([0])).certified(moved.astype(np.float32), np.zeros(2)).tolist()
+    assert not any(wrong)
+
+
 N = 300
 
 

@@ -30,6 +30,7 @@ FAULTS: dict[str, set[str]] = {
 RIGHT = ("openai-embeddings", "infinity", "text-embeddings-inference", "kserve", "plain-http")
 KINDS = (*READY, "Persistent", "LateAnswers", "KeepsDead", "MakesUp", "NoLimit", "Fragile")
 MODEL: Any = SimpleNamespace(name="scenes-s", embed_dim=192)  # what clients ask of a model
+NO_ADDRESSES = ("localhost:80", "http://host:port", "http://[::1:80", "http://")
 CLIENTS = sorted(name for name, service in services().items() if isinstance(service, _http.HttpService) and name in RIGHT)
 
 
@@ -157,12 +158,12 @@ def test_errors(
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_server(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """None named, an address without a scheme, and one where nothing listens: the reason of the skipped row."""
+    """None named, what is no address, and an address where nothing listens: the reason of the skipped row."""
     service = services()[name]
     variable = service.variable  # type: ignore[attr-defined]
     for url, reason in (
         ("", f"no server is named: set {variable}=http://host:port"),
-        ("localhost:80", f"{variable} is 'localhost:80': set {variable}=http://host:port"),
+        *((url, f"{variable} is '{url}': set {variable}=http://host:port") for url in NO_ADDRESSES),
         ("http://127.0.0.1:9", "no server at http://127.0.0.1:9"),
     ):
         monkeypatch.setenv(variable, url)

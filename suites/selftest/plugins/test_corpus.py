@@ -9,15 +9,20 @@ from typing import Any
 
 import pytest
 
-from fixtures.capability import Array, Geometry
+from fixtures.backends.torch_eager import TorchEager
+from fixtures.capability import Array, Encoder, Geometry
+from fixtures.errors import BadInput
+from fixtures.models import Model
 from fixtures.preprocessors.original_clip import OriginalClip
-from fixtures.registry import preprocessors
+from fixtures.registry import backends, preprocessors
 from plugins.corpus import work
-from plugins.corpus.cells import named
+from plugins.corpus.cells import named, register
 from plugins.corpus.engine import Engine, chosen
 from plugins.corpus.sources import Folder
 from suites.selftest.planted.dying_work import Dying
+from suites.selftest.planted.outside import EXAMPLE
 from suites.selftest.planted.small_corpus import IMAGES, QUERIES, answer, run, write
+from suites.studies.faults.plants import Altered
 
 pytest.importorskip("ddsketch", reason="ddsketch is not installed: pip install 'ddsketch[serialization]'")
 CELLS = "--cells=torch-eager-bf16,torch-eager-fp32-opencv-cubic"
@@ -113,9 +118,29 @@ def test_pixels_of_another_form(corpus: Path, tmp_path: Path, monkeypatch: pytes
     assert (good["failed"]["count"], bad["failed"]["count"], bad["class"]) == (0, IMAGES - 1, "broken")
 
 
-def test_a_damaged_part_is_named(whole: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("sentence", ["could not be built: OSError: no engine here", "gave shape (1, 7) for 1 input (image)"])
+def test_a_backend_that_fails(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sentence: str
+) -> None:
+    """One sentence with its name: of one that cannot be built, and of one whose vectors have another form."""
+
+    class Fails(TorchEager):
+        name = "fails"
+
+        def load(self, model: Model, precision: str, device: str) -> Encoder:
+            if "built" in sentence:
+                raise OSError("no engine here")
+            return Altered(super().load(model, precision, device), found=lambda x, tower: x[:, :7])
+
+    monkeypatch.setitem(backends(), "fails", Fails())
+    assert run(corpus, tmp_path / "out", "--cells=fails-fp32") == 4
+    assert f"fails-fp32-cpu {sentence}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["parts/00000001.safetensors", "queries/00000001.npz"])
+def test_a_damaged_part_is_named(whole: Path, corpus: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     """It is never taken for a finished one."""
-    part = whole / "parts" / "00000001.safetensors"
+    part = whole / name
     content = part.read_bytes()
     part.write_bytes(content[: len(content) // 2])
     try:
@@ -153,12 +178,38 @@ def test_names_of_cells() -> None:
     ]
 
 
+def test_out_is_a_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stays as it is."""
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    assert run(corpus, tmp_path / "out", CELLS) == 4
+    assert "out cannot be a folder (File exists): name one that you may write to" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_backend_with_the_name_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused: the cells of that name would be the other's. The same class may be named again."""
+    (tmp_path / "ours_again.py").write_text(EXAMPLE.replace('name = "http"', 'name = "onnxruntime"'), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(BadInput, match="ours_again:HttpBackend has the `name` 'onnxruntime', which fixtures"):
+        register(["ours_again:HttpBackend"])
+    register(["fixtures.backends.onnxruntime:OnnxRuntime"] * 2)
+
+
 def test_without_ray(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """By default this process does all; who asks for workers is told what to install."""
     monkeypatch.setattr("plugins.corpus.engine.find_spec", lambda name: None)
     assert chosen(None, 1, None, parts=100, gpu=False) == Engine(0, 1)
     assert run(corpus, tmp_path / "out", CELLS, "--workers=2") == 4
     assert "package 'ray' is not installed: pip install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("gpu", "resources", "room"),
+    [(False, {"CPU": 9.0}, 4), (False, {}, 0), (True, {"CPU": 16.0, "GPU": 3.0}, 3), (True, {"CPU": 4.0, "GPU": 8.0}, 2)],
+)
+def test_room_in_a_cluster(gpu: bool, resources: dict[str, float], room: int) -> None:
+    """A worker with a GPU needs its cores too: more workers than there is room for would wait for ever."""
+    assert Engine(workers=8, threads=2, gpu=gpu).room(resources) == room
 
 
 def test_without_pyarrow(

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from fixtures.datasets import load_dataset
 from fixtures.errors import BadInput
+from plugins.corpus.sources import source_of
 from plugins.golden.from_stored import FromStored
 from plugins.subjects import Subjects
 from suites.selftest.conftest import TINY, start
@@ -80,6 +81,8 @@ def test_vectors_that_moved(corpus: Path, vectors: dict[str, Any], tmp_path: Pat
     ("change", "sentence"),
     [
         (lambda rows, path: store(path, {name: row[:8] for name, row in rows.items()}), "has vectors of 8 numbers, and tiny"),
+        (lambda rows, path: store(path, rows | {"0/0.png": 0 * rows["0/0.png"]}), "has no direction for '0/0.png'"),
+        (lambda rows, path: store(path, rows | {"0/0.png": np.nan * rows["0/0.png"]}), "has no direction for '0/0.png'"),
         (lambda rows, path: path.write_bytes(b"nothing"), "cannot be read as Parquet"),
         (lambda rows, path: None, "cannot be read as Parquet"),
     ],
@@ -107,6 +110,63 @@ def test_parquet_is_as_good_as_a_folder(corpus: Path, tmp_path: Path, column: st
         write_table(rows, tmp_path / "files" / f"{number}.parquet", row_group_size=3)
     assert run(corpus, tmp_path / "folder", SAME) == run(tmp_path / "files", tmp_path / "parquet", SAME) == 0
     assert answer(tmp_path / "folder") == answer(tmp_path / "parquet")
+
+
+def test_files_that_parquet_names_are_in_its_digest(tmp_path: Path) -> None:
+    """One that is written anew, or removed, makes it another corpus; a missing one costs only itself."""
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    image, table = tmp_path / "images" / "a.png", tmp_path / "rows" / "images.parquet"
+    for place in (image.parent, table.parent):
+        place.mkdir()
+    write_table(pa.table({"id": ["a", "b", "c"], "path": ["../images/a.png", "none.png", None]}), table)
+    digests = []
+    for content in (b"one", b"another"):
+        image.write_bytes(content)
+        digests += [source_of(table).digest(), source_of(table.parent).digest()]
+    image.unlink()
+    digests.append(source_of(table).digest())
+    assert len({*digests}) == 3 and digests[0] == digests[1] and digests[2] == digests[3]
+
+
+def test_single_rows_of_a_large_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of rows reads each row group once, whatever the columns' order; a file without rows changes nothing."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile, write_table
+
+    table = pa.table({"image": [bytes([i]) for i in range(40)], "id": [str(i) for i in range(40)]})
+    for name, rows in (("a", table[:0]), ("b", table[:30]), ("c", table[30:])):
+        write_table(rows, tmp_path / f"{name}.parquet", row_group_size=10)
+    read, calls = ParquetFile.read_row_groups, list[list[int]]()
+
+    def counted(file: Any, groups: list[int], **options: Any) -> Any:
+        calls.append(groups)
+        return read(file, groups, **options)
+
+    monkeypatch.setattr(ParquetFile, "read_row_groups", counted)
+    chosen = source_of(tmp_path).chosen([0, 3, 9, 10, 29, 30, 39])
+    assert list(chosen.read()) == [(str(i), bytes([i])) for i in (0, 3, 9, 10, 29, 30, 39)]
+    assert calls == [[0], [1], [2], [0]]
+    whole = source_of(tmp_path)
+    assert whole.ids() == [str(i) for i in range(40)] == [name for name, _ in whole.part(0, 40).read()]
+    assert whole.digest() != chosen.digest()
+
+
+def test_damaged_rows_of_parquet(tmp_path: Path) -> None:
+    """One sentence with the file, though its footer says that all is well."""
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    file = tmp_path / "images.parquet"
+    write_table(pa.table({"id": ["a", "b"], "image": [b"a" * 500, b"b" * 500]}), file)
+    content = bytearray(file.read_bytes())
+    content[4:40] = b"\xff" * 36
+    file.write_bytes(content)
+    source = source_of(file)
+    assert len(source) == 2
+    with pytest.raises(BadInput, match=r"images\.parquet cannot be read as Parquet"):
+        list(source.read())
 
 
 def test_golden_from_a_store(tiny: list[str], tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 
 from fixtures.errors import Unavailable
 from fixtures.registry import services
-from fixtures.services import infinity_here
+from fixtures.services import _http, infinity_here
 from suites.selftest.conftest import Run
 
 
@@ -34,11 +36,26 @@ def test_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         services()["infinity-here"].available("service")
 
 
-def test_it_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A program that ends at once is one sentence, with its last line."""
+@pytest.mark.parametrize("code", [0, 3])
+def test_it_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int) -> None:
+    """A program that ends at once is one sentence, with its last line; ending it once more, as its client does, is quiet."""
     program = tmp_path / "python"
-    program.write_text("#!/bin/sh\necho no such model >&2\nexit 3\n")
+    program.write_text(f"#!/bin/sh\necho no such model >&2\nexit {code}\n")
     program.chmod(0o755)
     monkeypatch.setattr(infinity_here, "PYTHON", program)
-    with pytest.raises(RuntimeError, match=r"infinity did not start \(exit code 3\): no such model"):
-        infinity_here.Running(tmp_path, "a-model").start()
+    running = infinity_here.Running(tmp_path, "a-model")
+    with pytest.raises(RuntimeError, match=rf"infinity did not start \(exit code {code}\): no such model"):
+        running.start()
+    assert running.end() == code
+
+
+def test_a_wrong_limit_starts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is refused before there is a server, which nobody would end."""
+    started = list[infinity_here.Running]()
+    monkeypatch.setattr(infinity_here, "cached", lambda *_: (tmp_path, True))
+    monkeypatch.setattr(infinity_here.Running, "start", started.append)
+    monkeypatch.setenv(_http.LIMIT, "soon")
+    model: Any = SimpleNamespace(name="scenes-s", embed_dim=192, weights_sha256="")
+    with pytest.raises(Unavailable, match="SERVICE_TIMEOUT_S is 'soon'"):
+        services()["infinity-here"].load(model, "fp32", "service")
+    assert not started

@@ -1,12 +1,18 @@
 """Similarity probabilities stay within what is derived from tolerances."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from fixtures.capability import Array
+from fixtures.capability import TOWERS, Array
+from fixtures.datasets import Dataset, Query
+from fixtures.errors import Unavailable
 from fixtures.models.similarity import Similarity
 from plugins.measures.vectors.metrics import angle, normalised
-from suites.studies.serving.probabilities import bounds
+from suites.studies.serving.probabilities import answered, bounds
 
 
 @pytest.mark.parametrize("similarity", [Similarity(10.0), Similarity(10.0, -2.0)], ids=["softmax", "sigmoid"])
@@ -24,6 +30,15 @@ def test_probabilities_stay_within_their_bounds(similarity: Similarity) -> None:
     own = texts @ image[0]
     angles = np.arccos(own) + np.where(np.arange(4) == 0, -1, 1) * 1.01 * (angle(distances) + angle(np.array([1e-4])))
     assert similarity.probabilities(np.cos(angles))[0] > high[0]
+
+
+def test_a_data_set_without_opaque_scenes_asks_nothing() -> None:
+    """The reason is one sentence; the subject is not blamed."""
+    dataset = Dataset(Path("mine"), ("a.png",), (), (Query("a cat", "en", 1, (0,)),))
+    subjects: Any = SimpleNamespace(dataset=dataset, trait=lambda _: "transparent")
+    subject: Any = SimpleNamespace(towers=TOWERS)
+    with pytest.raises(Unavailable, match="mine has no opaque scene that is the first image of a caption"):
+        answered(subject, subjects, golden=None)  # type: ignore[arg-type]
 
 
 def _turned(vector: Array, distance: float, rng: np.random.Generator) -> Array:

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from fixtures.backends.torch_dynamic_int8 import SEVEN_BITS, TorchDynamicInt8
 from fixtures.capability import TOWERS, Array, Tower
 from fixtures.cell_names import short
 from fixtures.cells import EncoderKey
-from fixtures.errors import BadInput
+from fixtures.datasets import Dataset
+from fixtures.errors import BadInput, Unavailable
 from plugins.golden.verified import Golden
 from plugins.measures.latency.open_loop import Answer, arrivals, drive, figures
 from plugins.measures.latency.steady import WarmUp
@@ -23,7 +25,7 @@ from suites.studies.serving import __main__ as command
 from suites.studies.serving import cold, indexing
 from suites.studies.serving.choice import DEFAULT, MORE, chosen
 from suites.studies.serving.claims import CLAIMS, FEWEST, Claim, by_how_much, counted, judged
-from suites.studies.serving.documents import Documents, Lap, Pool, Subject, untimed
+from suites.studies.serving.documents import Documents, Lap, Pool, Subject, pool, untimed
 from suites.studies.serving.image_server import download, image_server
 from suites.studies.serving.indexing import Index, measured, reader
 from suites.studies.serving.load import loaded
@@ -183,6 +185,22 @@ def test_batches_are_split_as_a_service_takes_them() -> None:
     row = indexed(one, size=8)
     assert {*one.sizes} == {3, 2, 1} and row["equal"]["compared"] == 8 * row["batches"]  # 1: alone
     assert {*row["stages"]} == {"read", "encode", "index"}
+
+
+def test_files_that_a_service_does_not_take_are_not_sent(tmp_path: Path) -> None:
+    """The others are; if there is none, the reason is one sentence."""
+    (tmp_path / "images").mkdir()
+    for name in ("a.avif", "b.JPG"):
+        (tmp_path / "images" / name).touch()
+    dataset = Dataset(tmp_path, ("a.avif", "b.JPG"), (), ())
+    subjects: Any = SimpleNamespace(dataset=dataset, trait=lambda _: "opaque")
+    one = Played()
+    assert pool(subjects, "image", 9, one.takes).names == ["a.avif", "b.JPG"]
+    one.image_types = (".jpg",)
+    assert pool(subjects, "image", 9, one.takes).names == ["b.JPG"]
+    one.image_types = (".png",)
+    with pytest.raises(Unavailable, match="has no opaque scene of a type that it takes"):
+        pool(subjects, "image", 9, one.takes)
 
 
 def test_first_batches_stand_apart() -> None:

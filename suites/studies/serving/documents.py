@@ -12,7 +12,7 @@ import numpy as np
 from fixtures.capability import Array, Preprocessor, Tower
 from fixtures.cell_names import Key, short
 from fixtures.cells import Cell, EncoderKey
-from fixtures.errors import BadInput
+from fixtures.errors import BadInput, Unavailable
 from fixtures.progress import ticking
 from fixtures.registry import backend
 from fixtures.services import Service
@@ -52,8 +52,11 @@ class Pool:
         return [Path(subjects.dataset.path(name)) for name in self.names]
 
 
-def pool(subjects: Subjects, tower: Tower, most: int) -> Pool:
-    """At most so many opaque scenes, or captions, evenly spaced; raises BadInput for a data set without opaque scenes."""
+def pool(subjects: Subjects, tower: Tower, most: int, takes: Callable[[str], bool] = lambda _: True) -> Pool:
+    """At most so many opaque scenes of files that are taken, or captions, evenly spaced.
+
+    Raises BadInput for a data set without opaque scenes, and Unavailable if none of them is taken.
+    """
     data, names = subjects.dataset, names_of(subjects, tower)
     if tower == "image":
         able = [row for row, name in enumerate(data.scenes) if subjects.trait(name) == "opaque"]
@@ -61,6 +64,8 @@ def pool(subjects: Subjects, tower: Tower, most: int) -> Pool:
         able = [*range(len(data.queries))]
     if not able:
         raise BadInput(f"{data.folder} has no opaque scene: expected some to index; add photographs without transparency")
+    if tower == "image" and not (able := [row for row in able if takes(names[row])]):
+        raise Unavailable(f"{data.folder} has no opaque scene of a type that it takes")
     rows = [able[place] for place in spaced(len(able), most, last=False)]
     sent: Documents = [data.texts[row] for row in rows]
     if tower == "image":
@@ -73,6 +78,7 @@ class Subject(ABC):
 
     towers: Sequence[Tower] = ("image", "text")
     max_batch: int | None = None  # documents a request
+    image_types: Sequence[str] | None = None  # suffixes of the files that it takes; None: all
     preprocessing = REFERENCE
 
     def __init__(self, key: EncoderKey, name: str, golden: Golden) -> None:
@@ -89,6 +95,10 @@ class Subject(ABC):
 
     def close(self) -> None:  # noqa: B027 - an encoder is freed by what built it
         """End what it holds."""
+
+    def takes(self, name: str) -> bool:
+        """True for an image file of a type that it takes."""
+        return self.image_types is None or Path(name).suffix.lower() in self.image_types
 
     def alone(self, pool: Pool, tower: Tower) -> Array:
         """Each document's vector from a request of its own, float32 [N, D]; asked for once."""
@@ -170,6 +180,7 @@ class ServiceSubject(Subject):
         service, self.answers = backend(key.backend), Answers(subjects, golden, key)
         assert isinstance(service, Service)
         self.towers, self.max_batch, self.preprocessing = service.towers, service.max_batch, service.preprocessing
+        self.image_types = service.image_types
         _ = self.answers.encoder  # opened now
         self._first: dict[Tower, WarmUp] = {}
 

@@ -45,7 +45,7 @@ class Row(TypedDict):
 def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Question]]:
     """Scenes with a caption, each with its own and those that golden likes best of captions that other scenes alone have."""
     data, names = subjects.dataset, names_of(subjects, "text")
-    own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)]) if query.images}
+    own = {query.images[0]: row for row, query in reversed([*enumerate(data.queries)])}
     opaque = [image for image in sorted(own) if subjects.trait(data.scenes[image]) == "opaque"]
     found = []
     for image in (opaque[place] for place in spaced(len(opaque), IMAGES, last=False)):
@@ -61,11 +61,15 @@ def questions(subjects: Subjects, golden: Golden) -> list[tuple[Pool, Pool, Ques
 
 
 def answered(subject: Subject, subjects: Subjects, golden: Golden) -> Row:
-    """Its probabilities; raises Unavailable if it has one tower alone, or the model no logit scale."""
+    """Its probabilities; raises Unavailable if it has one tower alone, the model no logit scale, or the data no question."""
     if missing := [tower for tower in TOWERS if tower not in subject.towers]:
         raise Unavailable(f"it has no {missing[0]} tower")
+    if not (asked := questions(subjects, golden)):
+        raise Unavailable(f"{subjects.dataset.folder} has no opaque scene that is the first image of a caption")
+    if refused := [name for images, _, _ in asked for name in images.names if not subject.takes(name)]:
+        raise Unavailable(f"it takes no file of {refused[0]}'s type, which is asked about")
     said, differences, rooms = list[list[float]](), list[Float64](), list[Float64]()
-    for images, texts, question in questions(subjects, golden):
+    for images, texts, question in asked:
         cosines = _cosines(subject.embed(images.documents, "image"), subject.embed(texts.documents, "text"))
         found, wanted = subjects.model.similarity.probabilities(cosines), np.array(question["golden"])
         turns = angle(subject.from_golden(images.names, "image")) + angle(subject.from_golden(texts.names, "text"))

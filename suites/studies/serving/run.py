@@ -120,7 +120,7 @@ class Run:
         effort = self.effort
         if section == "probabilities":
             return probabilities.answered(one, self.subjects, self.golden)
-        pools = {tower: pool(self.subjects, tower, effort.documents) for tower in one.towers}
+        pools = {tower: pool(self.subjects, tower, effort.documents, one.takes) for tower in one.towers}
         if section == "load":
             return [*loaded(one, pools, effort.clients, effort.load_s, self.on_time_ms / 1e3, self.step)]
         return indexed(one, pools, self.subjects.dataset.folder / "images", effort.sizes, effort.indexing_s, self.step)

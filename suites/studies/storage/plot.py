@@ -31,15 +31,18 @@ def _figure(plt: Any, found: dict[str, Any]) -> Any:
 
 
 def _losses(panel: Any, found: dict[str, Any]) -> None:
-    names = [form["form"] for form in found["forms"]]
+    names, measured = [form["form"] for form in found["forms"]], {cell["cell"] for cell in found["cells"]}
     for place, (cell, mark, colour, label) in enumerate(MARKS):
+        if cell not in measured:  # skipped on this machine
+            continue
         rows = [one(form["old_index"], cell=cell, queries="fp32")["recall"] for form in found["forms"]]
         values = [100 * row["value"] for row in rows]
         errors = [[100 * (row["value"] - row["low"]) for row in rows], [100 * (row["high"] - row["value"]) for row in rows]]
         heights = [number + 0.22 * place - 0.11 for number in range(len(names))]
         panel.errorbar(values, heights, xerr=errors, fmt=mark, color=colour, ms=6, lw=1.6, label=label)
-    alone = 100 * one(found["cells"], cell=DRIFTS)["recall"][OLD_INDEX]["value"]
-    panel.axvline(alone, color=MARKS[1][2], ls=":", lw=1.4, label=f"{DRIFTS}'s drift alone")
+        if cell == DRIFTS:
+            alone = 100 * one(found["cells"], cell=cell)["recall"][OLD_INDEX]["value"]
+            panel.axvline(alone, color=colour, ls=":", lw=1.4, label=f"{cell}'s drift alone")
     panel.set_yticks(range(len(names)), [f"{form['form']}, {form['bytes']} B" for form in found["forms"]])
     panel.invert_yaxis()
     panel.set_xlim(right=101)
