@@ -87,6 +87,7 @@ def begin(out: Path, found: dict[str, Any]) -> None:
         before = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
         before = {}
+    before = before if isinstance(before, dict) else {}
     changed = [name for name in found if before.get(name) != found[name]]
     if changed:
         was, now = (_short(side.get(changed[0])) for side in (before, found))

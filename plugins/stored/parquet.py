@@ -75,7 +75,7 @@ class StoredVectors:
         kind = data.schema.field("id").type
         wanted = {name: name for name in names}
         if pa.types.is_integer(kind):
-            wanted = {name: name for name in names if name.lstrip("-").isdigit()}
+            wanted = {name: name for name in names if _is_of(kind, name)}
         if not wanted:
             return
         ids = pa.array([int(name) if pa.types.is_integer(kind) else name for name in wanted], kind)
@@ -86,6 +86,16 @@ class StoredVectors:
             chosen &= pc.field("tower") == tower
         for batch in data.to_batches(columns=["id", "vector"], filter=chosen):
             yield from zip(map(str, batch["id"].to_pylist()), _matrix(batch["vector"]), strict=True)
+
+
+def _is_of(kind: Any, name: str) -> bool:
+    """True if the name is written as an integer of this type; no other can be an id."""
+    import pyarrow as pa
+
+    try:
+        return str(pa.scalar(int(name), kind)) == name
+    except (ValueError, OverflowError):
+        return False
 
 
 def _matrix(column: Any) -> Any:

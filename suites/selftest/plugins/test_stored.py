@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -12,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from fixtures.cells import EncoderKey
 from fixtures.errors import Unavailable
 from plugins.stored.bundle import Stored, of
+from plugins.stored.parquet import StoredVectors
 from suites.selftest.conftest import Run, start
 
 ENCODERS = ("suites/embeddings", "--backend=torch-eager", "--precision=fp32,bf16")
@@ -95,3 +98,12 @@ def test_whose_vectors() -> None:
         of(key, three, "text", file)
     with pytest.raises(Unavailable, match="did you mean"):
         of(EncoderKey("m", "onnx", "fp16", "cpu"), three, "image", file)
+
+
+def test_ids_that_are_numbers(tmp_path: Path) -> None:
+    """Names that are no such number are not in the file, whatever they look like."""
+    file = tmp_path / "v.parquet"
+    vectors = pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32()))
+    pq.write_table(pa.table({"id": pa.array([5, -7], pa.int32()), "vector": vectors}), file)
+    found = StoredVectors.of(file).vectors(["5", "-7", "05", "²", "--5", "1_0", "99999999999", "a.jpg"])
+    assert {name: row.tolist() for name, row in found.items()} == {"5": [1.0, 2.0], "-7": [3.0, 4.0]}
