@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -102,6 +100,10 @@ def test_whose_vectors() -> None:
 
 def test_ids_that_are_numbers(tmp_path: Path) -> None:
     """Names that are no such number are not in the file, whatever they look like."""
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install pyarrow")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     file = tmp_path / "v.parquet"
     vectors = pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32()))
     pq.write_table(pa.table({"id": pa.array([5, -7], pa.int32()), "vector": vectors}), file)
