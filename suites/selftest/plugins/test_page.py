@@ -107,12 +107,15 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, run: Run, f
 
 
 def test_a_run_writes_its_page(run: Run, few: list[str], tmp_path: Path) -> None:
-    """With the picture of the worst image, and both answers if they differ."""
-    target = tmp_path / "report.html"
+    """With the picture of the worst image, both answers if they differ, and changes since the report that it overwrites."""
+    target, earlier = tmp_path / "report.html", tmp_path / "report.json"
+    earlier.write_text(json.dumps(report(row("gone"))))
     picked = ("--backend=onnxruntime", "--precision=fp32", "--preprocessor=opencv_based", "-k", "test_class or test_end_to_end")
-    done = run(*picked, f"--report-html={target}", *few, "suites/retrieval", "suites/embeddings/test_cell.py")
+    since = (f"--report-html={target}", f"--report-since={earlier}")
+    done = run(*picked, *since, *few, "suites/retrieval", "suites/embeddings/test_cell.py")
     text = target.read_text()
+    assert "only before (1)" in text and "only after (1)" in text
     assert f"page: {target}" in done.stdout and "data:image/jpeg;base64," in text
-    found = json.loads((tmp_path / "report.json").read_text())["cells"][0]["worst_answer"]
+    found = json.loads(earlier.read_text())["cells"][0]["worst_answer"]
     assert found["image"] in text and 0 <= found["changed"] <= found["n"]
     assert ("golden answers" in text) == (found["golden"] != found["cell"])
