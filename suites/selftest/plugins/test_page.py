@@ -44,6 +44,20 @@ def test_the_answer_is_first() -> None:
     assert answer([without]).sentence == "1 of 1 encoder keep every promise that was judged."
 
 
+def test_an_encoder_is_left_out_for_its_own_reason() -> None:
+    """A class that was not judged is none to rely on; a declared failure elsewhere is not why a class is bad."""
+    slow: dict[str, Any] = {"verdict": "expected-failure", "reason": "upstream: slow", "broken_promises": ["L3"]}
+    without = {key: value for key, value in row("c").items() if key != "class"}
+    rows = [row("a"), row("b", **slow) | {"class": "unjudged"}, without]
+    found = answer(rows)
+    assert (found.sentence, found.head) == ("1 of 3 encoders may stand beside your index.", "These may not:")
+    assert found.bad == {
+        "b fp32": "class unjudged: too few images or texts to see a loss",
+        "c fp32": "its class was not measured",
+    }
+    assert answer([{**without, "verdict": "fail", "reason": "E2 broken"}]).head == "These do not:"
+
+
 def test_the_map_has_a_square_a_cell() -> None:
     """Its colour follows the share of the budget; a cell that is not there has none."""
     columns, lines = heat([row("a", share=0.1), row("a", preprocessor="cv", share=3.0), failed(), skipped()])
