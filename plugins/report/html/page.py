@@ -12,7 +12,7 @@ from plugins.report.encoders import MARKS
 from plugins.report.html.answer import Row, answer, grouped
 from plugins.report.html.charts import charts
 from plugins.report.html.heat import FIGURES, heat, percent, share_of
-from plugins.report.html.pictures import worst
+from plugins.report.html.pictures import differs, worst
 from plugins.report.table import HEADER, line
 
 HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ def page(report: Report, before: Report | None = None, pictures: Mapping[str, st
 
 def _worst(rows: Sequence[Row], pictures: Mapping[str, str]) -> list[dict[str, Any]]:
     """The worst images: the name, the picture, some cells with their drift, and answers that differ from golden's."""
-    answers = {row["worst_answer"]["image"]: row["worst_answer"] | {"id": row["id"]} for row in reversed(rows) if _differs(row)}
+    answers = {row["worst_answer"]["image"]: row["worst_answer"] | {"id": row["id"]} for row in reversed(rows) if differs(row)}
     return [
         {
             "image": name,
@@ -72,10 +72,6 @@ def _worst(rows: Sequence[Row], pictures: Mapping[str, str]) -> list[dict[str, A
         }
         for name, cells in worst(rows).items()
     ]
-
-
-def _differs(row: Row) -> bool:
-    return "worst_answer" in row and row["worst_answer"]["golden"] != row["worst_answer"]["cell"]
 
 
 def _comparisons(row: Row) -> list[list[str]]:

@@ -14,6 +14,7 @@ from plugins.report.html.answer import answer, grouped
 from plugins.report.html.charts import charts
 from plugins.report.html.heat import heat, percent
 from plugins.report.html.page import page
+from plugins.report.html.pictures import worst
 from suites.selftest.conftest import Run
 from suites.selftest.planted.reports import HOSTILE, failed, report, row, skipped
 
@@ -74,6 +75,13 @@ def test_a_level_that_changed_is_marked() -> None:
     runs = [value for value in spec["data"]["values"] if value["tower"] == "image"]
     assert [value["step"] for value in runs] == [False] * 6 + [True] + [False] * 5
     assert charts([skipped()]) == {}
+
+
+def test_a_picture_has_something_to_say() -> None:
+    """An image is shown for a drift or for an answer that differs, not for an answer that is golden's own."""
+    same, other = ({"image": name, "golden": "a dog", "cell": name} for name in ("a dog", "a cat"))
+    rows = [row("a", worst_answer=same), row("b", worst_answer=other)]
+    assert list(worst(rows)) == ["scene_000.jpg", "a cat"]
 
 
 def test_reasons_are_grouped_without_their_own_cell() -> None:
