@@ -20,12 +20,15 @@ def test_failures_come_first() -> None:
         "| a | pass |"
     )
     assert "**All 1 cells that ran keep their promises**" in page([row("a", "pass")])
+    assert "**No cell ran** (1 skipped)." in page([row("a", "skipped", reason="no driver")])
 
 
 def test_it_fits_a_comment() -> None:
-    """The folded table is cut, and says by how much."""
+    """Each table is cut, and says by how much."""
     text = page([row(f"cell-{i:04d}", "pass") for i in range(3000)])
     assert len(text) <= LONGEST and "more cells are in report.json." in text and text.rstrip().endswith("</details>")
+    text = page([row(f"cell-{i:04d}", "fail", "E2", reason="far " * 70) for i in range(3000)])
+    assert len(text) <= LONGEST and text.count("more cells are in report.json.") == 2 and text.rstrip().endswith("</details>")
 
 
 def test_annotations_are_one_line() -> None:
