@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.storage.atomic import write_text
+from fixtures.storage.full_disk import writing
 from plugins.cells.promises import promise
 from plugins.report.form import Row
 from plugins.report.layout import code, table
@@ -17,6 +18,8 @@ from plugins.run.write_failures import noted
 
 LONGEST = 65_536  # characters that GitHub takes in a comment
 ANNOTATIONS = 10  # that GitHub shows of a step
+ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}  # in this order
+OF_TITLES = ":,"  # these end a property such as the title, and nothing else
 ON_GITHUB, SUMMARY = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
 BROKEN = pytest.StashKey[list[tuple[str, str]]]()  # title and text of each broken promise
 
@@ -77,8 +80,9 @@ def _failure(row: Row) -> tuple[str, str, str]:
 
 def annotation(title: str, text: str) -> str:
     """A workflow command of GitHub that shows an error beside the checks (GitHub's "Workflow commands" page)."""
-    for character, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-        text = text.replace(character, escaped)
+    for character, escaped in ESCAPED.items():
+        title = title.replace(character, escaped)
+        text = text.replace(character, escaped) if character not in OF_TITLES else text
     return f"::error title={title}::{text}"
 
 
@@ -92,7 +96,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         with noted(config, "report as Markdown"):
             write_text(target, page(rows))
     if os.environ.get(ON_GITHUB) == "true" and (summary := os.environ.get(SUMMARY)):
-        with Path(summary).open("a", encoding="utf-8") as file:
+        what = "summary of the job"
+        with noted(config, what), writing(what, Path(summary).parent), Path(summary).open("a", encoding="utf-8") as file:
             file.write(page(rows))
 
 

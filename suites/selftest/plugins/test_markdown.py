@@ -33,7 +33,8 @@ def test_it_fits_a_comment() -> None:
 
 def test_annotations_are_one_line() -> None:
     """As GitHub's workflow commands want them."""
-    assert annotation("E2 broken", "a\nb 5 %") == "::error title=E2 broken::a%0Ab 5 %25"
+    assert annotation("E2 broken", "a\nb: 5 %") == "::error title=E2 broken::a%0Ab: 5 %25"
+    assert annotation("test_x[a:b,c]", "d") == "::error title=test_x[a%3Ab%2Cc]::d"
 
 
 def test_on_github(run: Run, few: list[str], tmp_path: Path) -> None:
