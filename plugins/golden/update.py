@@ -141,7 +141,8 @@ def _write(
             (work / name).write_bytes(content)
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
-        (work / "manifest.json").write_text(json.dumps({**manifest, "files": hashes}, indent=1, ensure_ascii=False))
+        about = json.dumps({**manifest, "files": hashes}, indent=1, ensure_ascii=False)
+        (work / "manifest.json").write_text(about, encoding="utf-8")
 
 
 def _manifest(subjects: Subjects, names: list[str], command: list[str], reference: str) -> dict[str, Any]:
