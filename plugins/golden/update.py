@@ -93,7 +93,7 @@ def update(subjects: Subjects, command: list[str], store: Path | None = None) ->
         known = taken.vectors.get(tower) if taken else None
         vectors[tower] = truth.reference(model, batch, tower, partial(counted, f"{tower} fp32")) if known is None else known
         exact[tower] = truth.float64(model, batch, tower, partial(counted, f"{tower} float64"))
-    if not all(np.isfinite(v).all() for v in vectors.values()):
+    if not all(np.isfinite(v).all() for v in (*vectors.values(), *exact.values())):  # taken vectors are not the model's own
         raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
     errors = {
         f"{tower}.error.{name}": metric(vectors[tower], exact[tower]) for tower in vectors for name, metric in METRICS.items()
