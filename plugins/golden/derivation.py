@@ -166,7 +166,8 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
             say(f"no budget for {preprocessor.name}: {reason}")
             continue
         differences = [absolute_difference(a, b) for a, b in zip(found, wanted, strict=True)]
-        measured_by = {name: max(row[name] for row in differences) for name in PIXEL_METRICS} | {"cosine_distance": drift}
+        measured_by: dict[str, float] = {name: float(np.max([row[name] for row in differences])) for name in PIXEL_METRICS}
+        measured_by["cosine_distance"] = drift
         if not _outside(preprocessor):
             widest = {name: max(widest.get(name, 0.0), most) for name, most in measured_by.items()}
         elif farther := too_far(measured_by, widest):
@@ -208,8 +209,8 @@ def _exceptions(
 
 
 def too_far(found: Mapping[str, float], widest: Mapping[str, float]) -> str:
-    """What exceeds the largest difference that the suite's own preprocessors make, by metric; empty if nothing does."""
-    farther = [f"{name} is {most:.3g}, at most {widest[name]:.3g}" for name, most in found.items() if most > widest[name]]
+    """What is NaN or exceeds the largest difference that the suite's own preprocessors make, by metric; "" if nothing does."""
+    farther = [f"{name} is {most:.3g}, at most {widest[name]:.3g}" for name, most in found.items() if not most <= widest[name]]
     return f"farther from the reference than any of the suite's own ({'; '.join(farther)})" if farther else ""
 
 

@@ -61,10 +61,11 @@ def test_who_has_which_budget(outside: Any) -> None:
 
 
 def test_what_is_too_far() -> None:
-    """By any metric, and named."""
+    """By any metric, and named; so is what is no number."""
     widest = {"mean_abs": 0.02, "cosine_distance": 1e-3}
     assert too_far({"mean_abs": 0.02, "cosine_distance": 1e-4}, widest) == ""
     assert "mean_abs is 0.3, at most 0.02" in too_far({"mean_abs": 0.3, "cosine_distance": 1e-4}, widest)
+    assert "mean_abs is nan, at most 0.02" in too_far({"mean_abs": float("nan"), "cosine_distance": 1e-4}, widest)
 
 
 @pytest.mark.parametrize("name", ["fast_clip", "opencv-area", "mine.v2", "c++", "näher"])
