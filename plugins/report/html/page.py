@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 LEFT_OUT = ("id", "reasons", "layers", "policy_search")  # said elsewhere on the page, or long with pictures of their own
 DIGITS = 4  # of a figure in the page; report.json has all
 CELLS_OF_A_PICTURE = 5
+CHOSEN = ("--model", "--pretrained", "--dataset", "--golden")  # options of a run without which its cells are others
 
 
 def page(report: Report, before: Report | None = None, pictures: Mapping[str, str] | None = None) -> str:
@@ -32,6 +33,7 @@ def page(report: Report, before: Report | None = None, pictures: Mapping[str, st
         "page.jinja"
     )
     columns, lines = heat(rows)
+    chosen = _chosen(report["run"]["command"])
     drawn, script = charts(rows), (HERE / "page.js").read_text(encoding="utf-8")
     return template.render(
         answer=answer(rows),
@@ -55,7 +57,9 @@ def page(report: Report, before: Report | None = None, pictures: Mapping[str, st
         cells=[(row["id"], row["verdict"], line(row)[1:]) for row in rows],
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=vl_convert.javascript_bundle(script) if drawn else script,
-        data=_embedded({"cells": {row["id"]: _short(row) for row in rows}, "charts": [spec for _, spec in drawn.values()]}),
+        data=_embedded(
+            {"cells": {row["id"]: _short(row, chosen) for row in rows}, "charts": [spec for _, spec in drawn.values()]}
+        ),
     )
 
 
@@ -110,9 +114,19 @@ def _flat(found: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
     return lines
 
 
-def _short(row: Row) -> Row:
-    chosen = [f"--{key}={row[key]}" for key in ("backend", "precision", "preprocessor", "device") if key in row]
-    return {"again": " ".join(["pytest", *chosen])} | {key: row[key] for key in row if key not in LEFT_OUT}
+def _chosen(command: str) -> list[str]:
+    """The run's own options of CHOSEN, as they were typed."""
+    typed = command.split()
+    return [
+        arg if "=" in arg else f"{arg}={value}"
+        for arg, value in zip(typed, [*typed[1:], ""], strict=True)
+        if arg.partition("=")[0] in CHOSEN
+    ]
+
+
+def _short(row: Row, chosen: Sequence[str]) -> Row:
+    own = [f"--{key}={row[key]}" for key in ("backend", "precision", "preprocessor", "device") if key in row]
+    return {"again": " ".join(["pytest", *chosen, *own])} | {key: row[key] for key in row if key not in LEFT_OUT}
 
 
 def _rounded(value: Any) -> Any:

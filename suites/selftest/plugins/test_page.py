@@ -100,6 +100,15 @@ def test_nothing_in_a_report_is_markup() -> None:
     assert cells["m-b-int8-original_clip-cpu"]["reason"] == HOSTILE and cells["m-a-fp32-original_clip-cpu"]["load_s"] == "nan"  # type: ignore[index]
 
 
+def test_a_cell_is_repeated_with_its_own_model() -> None:
+    """The command has the run's model and data, however they were typed, and the cell's own options."""
+    found = report(row("a"))
+    found["run"]["command"] = "pytest --model ViT-B-32 --pretrained=random:0 --backend b -v"
+    again = embedded(page(found))["cells"]["m-a-fp32-original_clip-cpu"]["again"]  # type: ignore[index]
+    own = "--backend=a --precision=fp32 --preprocessor=original_clip --device=cpu"
+    assert again == f"pytest --model=ViT-B-32 --pretrained=random:0 {own}"
+
+
 def test_a_thousand_cells_fit(tmp_path: Path) -> None:
     """5 MB are enough for them, and every cell has its line."""
     rows = [row(f"backend{i}", preprocessor=f"p{j}") for i in range(100) for j in range(10)]
