@@ -1,6 +1,7 @@
 """Where tolerances come from: the reference's own error at each precision, measured, times a factor, plus a floor."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
@@ -34,6 +35,7 @@ TOLERANCE_RULE = (
     f"{SAMPLE} scenes or queries it is the largest of these and all odd ones, n together, and for n < {SAMPLE} its factor is "
     f"widened by q({SAMPLE}) / q(n), where 99 of 100 times the largest of n normal errors is over q(n) standard deviations"
 )
+BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys of TOML without quotes
 SURE = 0.99
 BUDGET_FACTOR = 1.25
 BUDGET_RULE = (
@@ -88,7 +90,7 @@ def tables(
         for i in range(usual, len(names)):
             worse = [name for name in METRICS if errors[name][i] > most[name]]
             if worse:
-                lines.append(f"[{where}.exceptions.{json.dumps(names[i], ensure_ascii=False)}]")
+                lines.append(f"[{where}.exceptions.{_quoted(names[i])}]")
                 lines += [_row(name, float(errors[name][i]), *rules[name]) for name in worse]
     return "\n".join(lines)
 
@@ -129,6 +131,16 @@ def _row(name: str, measured: float, factor: float, floor: float) -> str:
     return f"{name} = {{ limit = {limit:.3e}, measured = {measured:.3e}, factor = {factor}, floor = {floor:.3e} }}"
 
 
+def _quoted(name: str) -> str:
+    """A key of TOML with any characters."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    """A key of TOML, in quotes where it needs them: a preprocessor's name may have a dot, which would begin a table within."""
+    return name if BARE.fullmatch(name) else _quoted(name)
+
+
 def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
     """The text of preprocessing.toml: a row for each preprocessor that promises the reference's pixels on opaque images."""
     images = subjects.dataset.images
@@ -154,13 +166,14 @@ def budgets(subjects: Subjects, names: list[str], progress: Progress) -> str:
             say(f"no budget for {preprocessor.name}: {reason}")
             continue
         differences = [absolute_difference(a, b) for a, b in zip(found, wanted, strict=True)]
-        measured_by = {name: max(row[name] for row in differences) for name in PIXEL_METRICS} | {"cosine_distance": drift}
+        measured_by: dict[str, float] = {name: float(np.max([row[name] for row in differences])) for name in PIXEL_METRICS}
+        measured_by["cosine_distance"] = drift
         if not _outside(preprocessor):
             widest = {name: max(widest.get(name, 0.0), most) for name, most in measured_by.items()}
         elif farther := too_far(measured_by, widest):
             say(f"no budget for {preprocessor.name}: {farther}: mend it, or declare {OPAQUE}")
             continue
-        lines.append(f"\n[{preprocessor.name}]")
+        lines.append(f"\n[{_key(preprocessor.name)}]")
         for name, most in measured_by.items():
             floor = RELATIVE_FLOOR**2 / 2 if name == "cosine_distance" else level
             lines.append(_row(name, *((0.0, BUDGET_FACTOR, 0.0) if preprocessor.exact else (most, BUDGET_FACTOR, floor))))
@@ -190,14 +203,14 @@ def _exceptions(
             continue
         if all(found[metric] <= BUDGET_FACTOR * usual[metric] + level for metric in PIXEL_METRICS):
             continue
-        lines.append(f'\n[{preprocessor.name}.exceptions."{file.name}"]')
+        lines.append(f"\n[{_key(preprocessor.name)}.exceptions.{_quoted(file.name)}]")
         lines += [_row(metric, most, BUDGET_FACTOR, level) for metric, most in found.items()]
     return lines
 
 
 def too_far(found: Mapping[str, float], widest: Mapping[str, float]) -> str:
-    """What exceeds the largest difference that the suite's own preprocessors make, by metric; empty if nothing does."""
-    farther = [f"{name} is {most:.3g}, at most {widest[name]:.3g}" for name, most in found.items() if most > widest[name]]
+    """What is NaN or exceeds the largest difference that the suite's own preprocessors make, by metric; "" if nothing does."""
+    farther = [f"{name} is {most:.3g}, at most {widest[name]:.3g}" for name, most in found.items() if not most <= widest[name]]
     return f"farther from the reference than any of the suite's own ({'; '.join(farther)})" if farther else ""
 
 

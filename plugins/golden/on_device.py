@@ -23,7 +23,7 @@ from fixtures.storage.replace import replacing
 from fixtures.truth import REFERENCE
 from plugins.command_line.options import to_be_written
 from plugins.golden.derivation import measured_rows, tables
-from plugins.golden.verified import TOLERANCES, Golden, folder, load_golden, tolerances_in
+from plugins.golden.verified import TOLERANCES, Golden, folder, load_golden, manifest_in, tolerances_in
 from plugins.measures.vectors.metrics import METRICS
 from plugins.run import environment
 from plugins.subjects import Subjects
@@ -80,13 +80,13 @@ def without(text: str, device: str) -> str:
 
 def _write(where: Path, tolerances: str, device: str, about: dict[str, Any]) -> None:
     """The same golden data with other tolerances, in a new folder that then takes the old one's place."""
-    manifest = json.loads((where / MANIFEST).read_text())
-    manifest["files"][TOLERANCES] = hashlib.sha256(tolerances.encode()).hexdigest()
+    manifest, content = manifest_in(where), tolerances.encode()
+    manifest["files"][TOLERANCES] = hashlib.sha256(content).hexdigest()
     manifest["devices"] = {**manifest.get("devices", {}), device: about}
     with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
         shutil.copytree(where, work, dirs_exist_ok=True)
-        (work / TOLERANCES).write_text(tolerances)
-        (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+        (work / TOLERANCES).write_bytes(content)
+        (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _beside(cpu: Golden, device: str) -> Iterator[str]:

@@ -93,7 +93,7 @@ def update(subjects: Subjects, command: list[str], store: Path | None = None) ->
         known = taken.vectors.get(tower) if taken else None
         vectors[tower] = truth.reference(model, batch, tower, partial(counted, f"{tower} fp32")) if known is None else known
         exact[tower] = truth.float64(model, batch, tower, partial(counted, f"{tower} float64"))
-    if not all(np.isfinite(v).all() for v in vectors.values()):
+    if not all(np.isfinite(v).all() for v in (*vectors.values(), *exact.values())):  # taken vectors are not the model's own
         raise BadInput(f"model {model.id} gives NaN or Inf on the golden inputs: check its weights before making golden data")
     errors = {
         f"{tower}.error.{name}": metric(vectors[tower], exact[tower]) for tower in vectors for name, metric in METRICS.items()
@@ -141,7 +141,8 @@ def _write(
             (work / name).write_bytes(content)
         everything = sorted(p for p in work.rglob("*") if p.is_file())
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
-        (work / "manifest.json").write_text(json.dumps({**manifest, "files": hashes}, indent=1, ensure_ascii=False))
+        about = json.dumps({**manifest, "files": hashes}, indent=1, ensure_ascii=False)
+        (work / "manifest.json").write_text(about, encoding="utf-8")
 
 
 def _manifest(subjects: Subjects, names: list[str], command: list[str], reference: str) -> dict[str, Any]:

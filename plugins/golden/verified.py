@@ -194,12 +194,12 @@ def _pixels(path: Path, geometry: Geometry) -> Array:
 
 def manifest_in(where: Path) -> dict[str, Any]:
     """What golden data were made from; raises BadInput."""
-    return cast(dict[str, Any], _read(where / "manifest.json", lambda path: json.loads(path.read_text())))
+    return cast(dict[str, Any], _read(where / "manifest.json", lambda path: json.loads(path.read_text(encoding="utf-8"))))
 
 
 def tolerances_in(where: Path) -> str:
     """The text of the tolerances; raises BadInput."""
-    return cast(str, _read(where / TOLERANCES, Path.read_text))
+    return cast(str, _read(where / TOLERANCES, lambda path: path.read_text(encoding="utf-8")))
 
 
 def vectors_in(where: Path) -> dict[str, Array]:
@@ -210,7 +210,7 @@ def vectors_in(where: Path) -> dict[str, Array]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text())
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _read(path: Path, how: Any) -> Any:

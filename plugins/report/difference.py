@@ -40,7 +40,7 @@ def changes(before: Report, after: Report) -> dict[str, list[Line]]:
     found = {
         "new failures": [line for a, b in both for line in _failures(a, b)],
         "no longer failing": [line for a, b in both for line in _failures(b, a, turned=True)],
-        "verdict": [(b["id"], "verdict", a["verdict"], b["verdict"]) for a, b in both if _other_verdict(a, b)],
+        "verdict": [line for a, b in both for line in _verdict(a, b)],
         "class": [
             (b["id"], "class", a.get("class", "-"), b.get("class", "-")) for a, b in both if a.get("class") != b.get("class")
         ],
@@ -54,14 +54,21 @@ def changes(before: Report, after: Report) -> dict[str, list[Line]]:
 
 
 def _failures(a: Row, b: Row, turned: bool = False) -> list[Line]:
-    if b["verdict"] != "fail" or a["verdict"] == "fail":
+    """A cell that fails in `b` alone; or, unless `turned`, one that fails in both and breaks a promise in `b` alone."""
+    if b["verdict"] != "fail" or (a["verdict"] == "fail" and (turned or {*b["broken_promises"]} <= {*a["broken_promises"]})):
         return []
-    fails = ", ".join(b["broken_promises"]) or "fail"
-    return [(b["id"], "broken", fails, a["verdict"]) if turned else (b["id"], "broken", a["verdict"], fails)]
+    fails, other = (
+        ", ".join(row["broken_promises"]) or "fail" if row["verdict"] == "fail" else row["verdict"] for row in (b, a)
+    )
+    return [(b["id"], "broken", fails, other) if turned else (b["id"], "broken", other, fails)]
 
 
-def _other_verdict(a: Row, b: Row) -> bool:
-    return bool(a["verdict"] != b["verdict"]) and "fail" not in (a["verdict"], b["verdict"])
+def _verdict(a: Row, b: Row) -> list[Line]:
+    """Another verdict, or other broken promises with the same one, of a cell without a new or mended failure."""
+    if a["verdict"] != b["verdict"]:
+        return [] if "fail" in (a["verdict"], b["verdict"]) else [(b["id"], "verdict", a["verdict"], b["verdict"])]
+    then, now = (", ".join(row["broken_promises"]) for row in (a, b))
+    return [] if then == now or _failures(a, b) else [(b["id"], "broken", then or "-", now or "-")]
 
 
 def _drift(a: Row, b: Row) -> Iterator[Line]:
@@ -99,7 +106,7 @@ def _write(target: Path, before: Report, after: Report) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, write: Callable[[str], object] = print) -> int:
-    """0 if nothing fails that did not fail before, 1 if something does, 4 for a file that is no report."""
+    """0 if no cell fails or breaks a promise that did not before, 1 if one does, 4 for a file that is no report."""
     parser = Parser(prog="clip-conformance diff", description=__doc__)
     parser.add_argument("before", type=Path, metavar="BEFORE.json")
     parser.add_argument("after", type=Path, metavar="AFTER.json")

@@ -13,6 +13,7 @@ from plugins.report.layout import columns
 
 MARKS: dict[Verdict, str] = {"fail": "F", "expected-failure": "x", "pass": ".", "skipped": "s"}  # the worst first
 HEADER = ("encoder", "cells", "image", "text", "p50 ms", "ratio")
+ALONE = "encoder alone"  # of a row without a preprocessor
 WIDE = 118  # columns from which these are shown too
 WIDER = ("class", "may flip", "image drift")
 FLIPS = (
@@ -73,7 +74,7 @@ def flips(row: Row) -> str:
 
 def _legend(names: list[str], wide: bool) -> list[str]:
     shown = next((name for name in names if name == REFERENCE), names[0])
-    order = f", in the order {', '.join(names)}" if len(names) > 1 else ""
+    order = f", in the order {', '.join(name or ALONE for name in names)}" if len(names) > 1 else ""
     return [
         f"cells: a mark a preprocessor{order}: . pass, x expected failure, F fail, s skipped",
         f"image, text: largest drift, as a share of what is allowed{f' ({shown})' if shown else ''}; p50 ms: of an image and "

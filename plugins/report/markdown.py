@@ -2,12 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
 
 from fixtures.storage.atomic import write_text
+from fixtures.storage.full_disk import writing
 from plugins.cells.promises import promise
 from plugins.report.form import Row
 from plugins.report.layout import code, table
@@ -17,6 +18,8 @@ from plugins.run.write_failures import noted
 
 LONGEST = 65_536  # characters that GitHub takes in a comment
 ANNOTATIONS = 10  # that GitHub shows of a step
+ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}  # in this order
+OF_TITLES = ":,"  # these end a property such as the title, and nothing else
 ON_GITHUB, SUMMARY = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
 BROKEN = pytest.StashKey[list[tuple[str, str]]]()  # title and text of each broken promise
 
@@ -45,24 +48,29 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def page(rows: list[Row]) -> str:
-    """The report: one sentence, the failing cells, then all cells, folded; at most LONGEST characters."""
+    """The report: one sentence, the failing cells, then all cells, folded; in LONGEST characters, with what is left out."""
     counts = Counter(row["verdict"] for row in rows)
     failed = [row for row in rows if row["verdict"] == "fail"]
     ran = len(rows) - counts["skipped"]
     verdicts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
-    answer = f"**{len(failed)} of {ran} cells fail**" if failed else f"**All {ran} cells that ran keep their promises**"
-    lines = ["### clip-conformance", "", f"{answer} ({verdicts}).", ""]
+    answer = f"{len(failed)} of {ran} cells fail" if failed else f"All {ran} cells that ran keep their promises"
+    text = f"### clip-conformance\n\n**{answer if ran else 'No cell ran'}** ({verdicts}).\n"
     if failed:
-        lines += [table(("cell", "broken", "first reason"), [_failure(row) for row in failed]), ""]
-    end = ["", "</details>", ""]
-    text, folded = "\n".join(lines), ["<details><summary>All cells</summary>", "", table(HEADER, [])]
+        text += f"\n{_fitting(('cell', 'broken', 'first reason'), map(_failure, failed), len(failed), LONGEST // 2)}"
+    start, end = "\n<details><summary>All cells</summary>\n\n", "\n</details>\n"
+    room = LONGEST - len(text + start + end)
+    return text + start + _fitting(HEADER, map(line, rows), len(rows), room) + end
+
+
+def _fitting(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], n: int, room: int) -> str:
+    """A table of the first of n rows that fit into so many characters, and how many more there are."""
+    text = table(head, [])
     for number, row in enumerate(rows):
-        more = f"| {' | '.join(line(row))} |\n"
-        if len(text) + len("\n".join(folded)) + len(more) + 200 > LONGEST:
-            folded.append(f"\n{len(rows) - number} more cells are in report.json.")
-            break
-        folded[-1] += more
-    return "\n".join([text, *folded, *end])[:LONGEST]
+        more, rest = f"| {' | '.join(row)} |\n", f"\n{n - number} more cells are in report.json.\n"
+        if len(text) + len(more) + len(rest) > room:
+            return text + rest
+        text += more
+    return text
 
 
 def _failure(row: Row) -> tuple[str, str, str]:
@@ -72,8 +80,9 @@ def _failure(row: Row) -> tuple[str, str, str]:
 
 def annotation(title: str, text: str) -> str:
     """A workflow command of GitHub that shows an error beside the checks (GitHub's "Workflow commands" page)."""
-    for character, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-        text = text.replace(character, escaped)
+    for character, escaped in ESCAPED.items():
+        title = title.replace(character, escaped)
+        text = text.replace(character, escaped) if character not in OF_TITLES else text
     return f"::error title={title}::{text}"
 
 
@@ -87,7 +96,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         with noted(config, "report as Markdown"):
             write_text(target, page(rows))
     if os.environ.get(ON_GITHUB) == "true" and (summary := os.environ.get(SUMMARY)):
-        with Path(summary).open("a", encoding="utf-8") as file:
+        what = "summary of the job"
+        with noted(config, what), writing(what, Path(summary).parent), Path(summary).open("a", encoding="utf-8") as file:
             file.write(page(rows))
 
 

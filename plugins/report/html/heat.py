@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fixtures.capability import TOWERS
-from plugins.report.encoders import MARKS, by_encoder, shown
+from plugins.report.encoders import ALONE, MARKS, by_encoder, shown
 from plugins.report.html.answer import Row
 
 STEPS = (0.25, 0.5, 0.75, 1.0)  # shares of the budget at which the colour changes
@@ -32,10 +32,10 @@ class Line:
 
 def heat(rows: Sequence[Row]) -> tuple[list[str], list[Line]]:
     """Columns and lines. The text of a square is the largest drift as a share of its budget, or the verdict's mark."""
-    columns = list(dict.fromkeys(row.get("preprocessor", "encoder alone") for row in rows))
+    columns = list(dict.fromkeys(row.get("preprocessor", ALONE) for row in rows))
     lines = []
     for name, own in by_encoder(rows).items():
-        cells = {row.get("preprocessor", "encoder alone"): row for row in own}
+        cells = {row.get("preprocessor", ALONE): row for row in own}
         squares = [_square(cells[column]) if column in cells else None for column in columns]
         lines.append(Line(name, squares, _figures(shown(own))))
     return columns, lines

@@ -8,12 +8,13 @@ import pytest
 from fixtures.errors import BadInput
 from fixtures.storage.atomic import write_text
 from plugins.cells.fixtures import subjects_of
-from plugins.report.difference import read
+from plugins.report.difference import Report, read
 from plugins.report.html.needs import check
 from plugins.report.rows import RESULTS, report_of
 from plugins.run.write_failures import NOT_WRITTEN, noted
 
 WHAT = "report as HTML"
+SINCE = pytest.StashKey[Report | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,14 +26,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find what would make the page fail before the run takes its time."""
+    """Find what would make the page fail before the run takes its time; the run may overwrite the earlier report."""
+    config.stash[SINCE] = None
     if config.option.report_since and not config.option.report_html:
         raise pytest.UsageError("--report-since is for the page of --report-html: add --report-html FILE")
     if config.option.report_html:
         try:
             check()
             if config.option.report_since:
-                read(config.option.report_since)
+                config.stash[SINCE] = read(config.option.report_since)
         except BadInput as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -41,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the page if cells ran."""
     config, rows = session.config, session.config.stash[RESULTS].rows()
-    target, since = config.option.report_html, config.option.report_since
+    target: Path | None = config.option.report_html
     if not rows or not target:
         return
     from plugins.report.html.page import page
@@ -50,7 +52,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     with noted(config, WHAT):
         found = cast("dict[str, Any]", report_of(config, rows))
         shown = pictures(subjects_of(config).dataset, found["cells"]) if "model" in found else {}
-        write_text(target, page(found, read(since) if since else None, shown))
+        write_text(target, page(found, config.stash[SINCE], shown))
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,13 +12,14 @@ from plugins.report.encoders import MARKS
 from plugins.report.html.answer import Row, answer, grouped
 from plugins.report.html.charts import charts
 from plugins.report.html.heat import FIGURES, heat, percent, share_of
-from plugins.report.html.pictures import worst
+from plugins.report.html.pictures import differs, worst
 from plugins.report.table import HEADER, line
 
 HERE = Path(__file__).parent
 LEFT_OUT = ("id", "reasons", "layers", "policy_search")  # said elsewhere on the page, or long with pictures of their own
 DIGITS = 4  # of a figure in the page; report.json has all
 CELLS_OF_A_PICTURE = 5
+CHOSEN = ("--model", "--pretrained", "--dataset", "--golden")  # options of a run without which its cells are others
 
 
 def page(report: Report, before: Report | None = None, pictures: Mapping[str, str] | None = None) -> str:
@@ -32,6 +33,7 @@ def page(report: Report, before: Report | None = None, pictures: Mapping[str, st
         "page.jinja"
     )
     columns, lines = heat(rows)
+    chosen = _chosen(report["run"]["command"])
     drawn, script = charts(rows), (HERE / "page.js").read_text(encoding="utf-8")
     return template.render(
         answer=answer(rows),
@@ -55,13 +57,15 @@ def page(report: Report, before: Report | None = None, pictures: Mapping[str, st
         cells=[(row["id"], row["verdict"], line(row)[1:]) for row in rows],
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=vl_convert.javascript_bundle(script) if drawn else script,
-        data=_embedded({"cells": {row["id"]: _short(row) for row in rows}, "charts": [spec for _, spec in drawn.values()]}),
+        data=_embedded(
+            {"cells": {row["id"]: _short(row, chosen) for row in rows}, "charts": [spec for _, spec in drawn.values()]}
+        ),
     )
 
 
 def _worst(rows: Sequence[Row], pictures: Mapping[str, str]) -> list[dict[str, Any]]:
     """The worst images: the name, the picture, some cells with their drift, and answers that differ from golden's."""
-    answers = {row["worst_answer"]["image"]: row["worst_answer"] | {"id": row["id"]} for row in reversed(rows) if _differs(row)}
+    answers = {row["worst_answer"]["image"]: row["worst_answer"] | {"id": row["id"]} for row in reversed(rows) if differs(row)}
     return [
         {
             "image": name,
@@ -72,10 +76,6 @@ def _worst(rows: Sequence[Row], pictures: Mapping[str, str]) -> list[dict[str, A
         }
         for name, cells in worst(rows).items()
     ]
-
-
-def _differs(row: Row) -> bool:
-    return "worst_answer" in row and row["worst_answer"]["golden"] != row["worst_answer"]["cell"]
 
 
 def _comparisons(row: Row) -> list[list[str]]:
@@ -114,9 +114,19 @@ def _flat(found: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
     return lines
 
 
-def _short(row: Row) -> Row:
-    chosen = [f"--{key}={row[key]}" for key in ("backend", "precision", "preprocessor", "device") if key in row]
-    return {"again": " ".join(["pytest", *chosen])} | {key: row[key] for key in row if key not in LEFT_OUT}
+def _chosen(command: str) -> list[str]:
+    """The run's own options of CHOSEN, as they were typed."""
+    typed = command.split()
+    return [
+        arg if "=" in arg else f"{arg}={value}"
+        for arg, value in zip(typed, [*typed[1:], ""], strict=True)
+        if arg.partition("=")[0] in CHOSEN
+    ]
+
+
+def _short(row: Row, chosen: Sequence[str]) -> Row:
+    own = [f"--{key}={row[key]}" for key in ("backend", "precision", "preprocessor", "device") if key in row]
+    return {"again": " ".join(["pytest", *chosen, *own])} | {key: row[key] for key in row if key not in LEFT_OUT}
 
 
 def _rounded(value: Any) -> Any:

@@ -15,14 +15,19 @@ SIDE = 224  # of a picture, in pixels
 
 
 def worst(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Names of the MOST images that are some cell's worst, by the largest share of a budget, with those cells."""
+    """Names of the MOST images that are some cell's worst, or whose answer differs, by the share of a budget; with cells."""
     found: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: -(share_of(row, "image") or 0)):
         if share_of(row, "image") is not None:
             found.setdefault(row["drift"]["image"]["worst_input"], []).append(row)
-        if "worst_answer" in row:
+        if differs(row):
             found.setdefault(row["worst_answer"]["image"], [])
     return dict(list(found.items())[:MOST])
+
+
+def differs(row: Row) -> bool:
+    """True if the cell answers an image in another way than golden; its worst answer may be golden's own."""
+    return "worst_answer" in row and row["worst_answer"]["golden"] != row["worst_answer"]["cell"]
 
 
 def pictures(dataset: Dataset, rows: Sequence[Row]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """How far a preprocessor may be from the reference: its own row, its word that it is exact, or its word that it is bad."""
 
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from fixtures.capability import KnownFailure
 from fixtures.preprocessors.original_clip import OriginalClip
 from fixtures.registry import preprocessors
-from plugins.golden.derivation import too_far
+from plugins.golden.derivation import _key, too_far
 from plugins.golden.verified import Golden, NoBudget
 from suites.selftest.conftest import TINY, Run
 
@@ -60,10 +61,18 @@ def test_who_has_which_budget(outside: Any) -> None:
 
 
 def test_what_is_too_far() -> None:
-    """By any metric, and named."""
+    """By any metric, and named; so is what is no number."""
     widest = {"mean_abs": 0.02, "cosine_distance": 1e-3}
     assert too_far({"mean_abs": 0.02, "cosine_distance": 1e-4}, widest) == ""
     assert "mean_abs is 0.3, at most 0.02" in too_far({"mean_abs": 0.3, "cosine_distance": 1e-4}, widest)
+    assert "mean_abs is nan, at most 0.02" in too_far({"mean_abs": float("nan"), "cosine_distance": 1e-4}, widest)
+
+
+@pytest.mark.parametrize("name", ["fast_clip", "opencv-area", "mine.v2", "c++", "näher"])
+def test_any_name_is_a_key(name: str) -> None:
+    """All characters that a preprocessor's name may have; a dot begins no table within, and the suite's own have no quotes."""
+    assert tomllib.loads(f"[{_key(name)}]\nlimit = 1") == {name: {"limit": 1}}
+    assert (_key(name) == name) == (name in preprocessors())
 
 
 def test_from_outside(run: Run, tiny: list[str], tmp_path: Path) -> None:

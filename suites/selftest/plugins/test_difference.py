@@ -47,6 +47,21 @@ def test_a_change_has_its_heading(changed: dict[str, Any], heading: str, line: t
 
 
 @pytest.mark.parametrize(
+    ("verdict", "then", "now", "found"),
+    [
+        ("fail", ["L3"], ["E2", "L3"], {"new failures": [(ROW["id"], "broken", "L3", "E2, L3")]}),
+        ("fail", ["E2", "L3"], ["L3"], {"verdict": [(ROW["id"], "broken", "E2, L3", "L3")]}),
+        ("expected-failure", ["E2"], ["E3"], {"verdict": [(ROW["id"], "broken", "E2", "E3")]}),
+        ("fail", ["E2"], ["E2"], {}),
+    ],
+)
+def test_another_promise_breaks(verdict: str, then: list[str], now: list[str], found: dict[str, Any]) -> None:
+    """With the same verdict."""
+    reports = [after(verdict=verdict, broken_promises=broken) for broken in (then, now)]
+    assert changes(*reports) == found
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {},

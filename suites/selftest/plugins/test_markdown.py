@@ -20,17 +20,21 @@ def test_failures_come_first() -> None:
         "| a | pass |"
     )
     assert "**All 1 cells that ran keep their promises**" in page([row("a", "pass")])
+    assert "**No cell ran** (1 skipped)." in page([row("a", "skipped", reason="no driver")])
 
 
 def test_it_fits_a_comment() -> None:
-    """The folded table is cut, and says by how much."""
+    """Each table is cut, and says by how much."""
     text = page([row(f"cell-{i:04d}", "pass") for i in range(3000)])
     assert len(text) <= LONGEST and "more cells are in report.json." in text and text.rstrip().endswith("</details>")
+    text = page([row(f"cell-{i:04d}", "fail", "E2", reason="far " * 70) for i in range(3000)])
+    assert len(text) <= LONGEST and text.count("more cells are in report.json.") == 2 and text.rstrip().endswith("</details>")
 
 
 def test_annotations_are_one_line() -> None:
     """As GitHub's workflow commands want them."""
-    assert annotation("E2 broken", "a\nb 5 %") == "::error title=E2 broken::a%0Ab 5 %25"
+    assert annotation("E2 broken", "a\nb: 5 %") == "::error title=E2 broken::a%0Ab: 5 %25"
+    assert annotation("test_x[a:b,c]", "d") == "::error title=test_x[a%3Ab%2Cc]::d"
 
 
 def test_on_github(run: Run, few: list[str], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from plugins.report.html.answer import answer, grouped
 from plugins.report.html.charts import charts
 from plugins.report.html.heat import heat, percent
 from plugins.report.html.page import page
+from plugins.report.html.pictures import worst
 from suites.selftest.conftest import Run
 from suites.selftest.planted.reports import HOSTILE, failed, report, row, skipped
 
@@ -44,6 +45,20 @@ def test_the_answer_is_first() -> None:
     assert answer([without]).sentence == "1 of 1 encoder keep every promise that was judged."
 
 
+def test_an_encoder_is_left_out_for_its_own_reason() -> None:
+    """A class that was not judged is none to rely on; a declared failure elsewhere is not why a class is bad."""
+    slow: dict[str, Any] = {"verdict": "expected-failure", "reason": "upstream: slow", "broken_promises": ["L3"]}
+    without = {key: value for key, value in row("c").items() if key != "class"}
+    rows = [row("a"), row("b", **slow) | {"class": "unjudged"}, without]
+    found = answer(rows)
+    assert (found.sentence, found.head) == ("1 of 3 encoders may stand beside your index.", "These may not, or were not judged:")
+    assert found.bad == {
+        "b fp32": "class unjudged: too few images or texts to see a loss",
+        "c fp32": "its class was not measured",
+    }
+    assert answer([{**without, "verdict": "fail", "reason": "E2 broken"}]).head == "These do not:"
+
+
 def test_the_map_has_a_square_a_cell() -> None:
     """Its colour follows the share of the budget; a cell that is not there has none."""
     columns, lines = heat([row("a", share=0.1), row("a", preprocessor="cv", share=3.0), failed(), skipped()])
@@ -62,6 +77,13 @@ def test_a_level_that_changed_is_marked() -> None:
     assert charts([skipped()]) == {}
 
 
+def test_a_picture_has_something_to_say() -> None:
+    """An image is shown for a drift or for an answer that differs, not for an answer that is golden's own."""
+    same, other = ({"image": name, "golden": "a dog", "cell": name} for name in ("a dog", "a cat"))
+    rows = [row("a", worst_answer=same), row("b", worst_answer=other)]
+    assert list(worst(rows)) == ["scene_000.jpg", "a cat"]
+
+
 def test_reasons_are_grouped_without_their_own_cell() -> None:
     """The same reason of many encoders is one line."""
     rows = [skipped("c"), skipped("d")]
@@ -76,6 +98,15 @@ def test_nothing_in_a_report_is_markup() -> None:
     assert HOSTILE not in text and "&lt;/script&gt;&lt;b onclick" in text
     cells = embedded(text)["cells"]
     assert cells["m-b-int8-original_clip-cpu"]["reason"] == HOSTILE and cells["m-a-fp32-original_clip-cpu"]["load_s"] == "nan"  # type: ignore[index]
+
+
+def test_a_cell_is_repeated_with_its_own_model() -> None:
+    """The command has the run's model and data, however they were typed, and the cell's own options."""
+    found = report(row("a"))
+    found["run"]["command"] = "pytest --model ViT-B-32 --pretrained=random:0 --backend b -v"
+    again = embedded(page(found))["cells"]["m-a-fp32-original_clip-cpu"]["again"]  # type: ignore[index]
+    own = "--backend=a --precision=fp32 --preprocessor=original_clip --device=cpu"
+    assert again == f"pytest --model=ViT-B-32 --pretrained=random:0 {own}"
 
 
 def test_a_thousand_cells_fit(tmp_path: Path) -> None:
@@ -107,12 +138,15 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, run: Run, f
 
 
 def test_a_run_writes_its_page(run: Run, few: list[str], tmp_path: Path) -> None:
-    """With the picture of the worst image, and both answers if they differ."""
-    target = tmp_path / "report.html"
+    """With the picture of the worst image, both answers if they differ, and changes since the report that it overwrites."""
+    target, earlier = tmp_path / "report.html", tmp_path / "report.json"
+    earlier.write_text(json.dumps(report(row("gone"))))
     picked = ("--backend=onnxruntime", "--precision=fp32", "--preprocessor=opencv_based", "-k", "test_class or test_end_to_end")
-    done = run(*picked, f"--report-html={target}", *few, "suites/retrieval", "suites/embeddings/test_cell.py")
+    since = (f"--report-html={target}", f"--report-since={earlier}")
+    done = run(*picked, *since, *few, "suites/retrieval", "suites/embeddings/test_cell.py")
     text = target.read_text()
+    assert "only before (1)" in text and "only after (1)" in text
     assert f"page: {target}" in done.stdout and "data:image/jpeg;base64," in text
-    found = json.loads((tmp_path / "report.json").read_text())["cells"][0]["worst_answer"]
+    found = json.loads(earlier.read_text())["cells"][0]["worst_answer"]
     assert found["image"] in text and 0 <= found["changed"] <= found["n"]
     assert ("golden answers" in text) == (found["golden"] != found["cell"])

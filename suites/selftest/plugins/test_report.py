@@ -91,6 +91,14 @@ def test_table_shows_every_cell(finished) -> None:  # type: ignore[no-untyped-de
     assert "2 of 2 cells ran: 1 expected-failure, 1 pass" in process.stdout
 
 
+def test_an_encoder_alone_has_a_name_in_the_legend() -> None:
+    """Its mark stands after those of the preprocessors."""
+    cell: dict[str, Any] = {"backend": "a", "precision": "fp32", "device": "cpu", "verdict": "pass", "preprocessor": "cv"}
+    alone = {key: value for key, value in cell.items() if key != "preprocessor"} | {"backend": "b", "verdict": "fail"}
+    lines = [text for text, _ in table_of([cell, alone], 120)]  # type: ignore[list-item]
+    assert any("in the order cv, encoder alone: . pass" in text for text in lines)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits(width: int) -> None:
     """All backends and preprocessors at their longest figures; a failing cell colours its encoder's line."""

@@ -170,9 +170,9 @@ def test_what_is_known_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(runs, "judged", lambda subject, path: {"fp32_nodes": 3})
     monkeypatch.setattr(runs, "latency", lambda subject, path: {"ratio": 1.0})
 
-    def new(tower: Tower) -> Any:
+    def new(tower: Tower, limit_s: float = 9.0) -> Any:
         run = object.__new__(runs.Run)
-        run.tower, run.place = tower, runs.Place(Lines(tmp_path / "rows.jsonl"), tmp_path, 9.0, lambda text: None)
+        run.tower, run.place = tower, runs.Place(Lines(tmp_path / "rows.jsonl"), tmp_path, limit_s, lambda text: None)
         run.model = SimpleNamespace(weights_sha256="sha")  # type: ignore[assignment]
         run.subject = SimpleNamespace()  # type: ignore[assignment]
         return run
@@ -187,6 +187,11 @@ def test_what_is_known_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(made) == 1
     new("text")._row("ModelOpt AutoCast", make)
     assert len(made) == 2
+    late = {"tool": "auto mixed precision", "failed": "no answer within 9 s"}
+    assert new("text")._row("auto mixed precision", lambda: {"failed": "no answer within 9 s"}) == late
+    assert new("text", 5.0)._row("auto mixed precision", make) == late
+    assert "failed" not in new("text", 20.0)._row("auto mixed precision", make) and len(made) == 3
+    assert "failed" not in new("text")._row("auto mixed precision", make) and len(made) == 3
 
 
 def test_without_the_tools_one_sentence_says_so(

@@ -8,6 +8,8 @@ import pytest
 
 from fixtures.capability import Array, Geometry
 from fixtures.datasets import DEFAULT, load_dataset
+from fixtures.errors import BadInput
+from suites.studies.preprocessors import __main__ as program
 from suites.studies.preprocessors import files, measure, page
 from suites.studies.preprocessors.__main__ import TARGET
 from suites.studies.preprocessors.decoders import DECODERS
@@ -120,3 +122,13 @@ def test_the_page_is_that_of_the_evidence() -> None:
     """Both are written by one command."""
     found = json.loads(Path(TARGET).read_text(encoding="utf-8"))
     assert TARGET.with_suffix(".md").read_text(encoding="utf-8") == page.markdown(found)
+
+
+def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As every study has it: exit code 4, and no traceback."""
+
+    def none(*_: object) -> None:
+        raise BadInput("no golden data: expected some")
+
+    monkeypatch.setattr(program, "run", none)
+    assert program.main(["--quick"]) == 4 and capsys.readouterr().err == "no golden data: expected some\n"

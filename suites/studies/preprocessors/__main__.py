@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fixtures import ROOT
-from plugins.command_line.program import Parser
+from plugins.command_line.program import Parser, code_of
 from suites.studies import evidence
 from suites.studies.preprocessors import page
 from suites.studies.preprocessors.run import Sizes, run
@@ -27,8 +27,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when everything that is installed is measured."""
-    quick = options(arguments).quick
+    """0 when everything that is installed is measured, 4 for bad input."""
+    wanted = options(arguments)
+    return code_of(lambda: _study(wanted.quick), "nothing was written")
+
+
+def _study(quick: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="clip-conformance-") as folder:
         found = {
             "schema": 1,

@@ -31,7 +31,7 @@ NEVER_SMALLER = 10  # characters of a hash: one that stands for equal pixels of 
 
 
 class Ratio(TypedDict):
-    """Time divided by the reference's, with the bounds of its interval; the median seconds of the part's own calls."""
+    """Time divided by the reference's, with the bounds of its interval; the median milliseconds of the part's own calls."""
 
     low: float
     ratio: float
