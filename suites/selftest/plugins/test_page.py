@@ -51,7 +51,10 @@ def test_an_encoder_is_left_out_for_its_own_reason() -> None:
     without = {key: value for key, value in row("c").items() if key != "class"}
     rows = [row("a"), row("b", **slow) | {"class": "unjudged"}, without]
     found = answer(rows)
-    assert (found.sentence, found.head) == ("1 of 3 encoders may stand beside your index.", "These may not, or were not judged:")
+    assert (found.sentence, found.head) == (
+        "1 of 3 encoders may stand beside your index.",
+        "These may not, or were not judged:",
+    )
     assert found.bad == {
         "b fp32": "class unjudged: too few images or texts to see a loss",
         "c fp32": "its class was not measured",
