@@ -11,7 +11,7 @@ import numpy as np
 
 from fixtures.capability import Array, Encoder
 from fixtures.cells import Cell, EncoderKey
-from fixtures.errors import BadInput, Unavailable
+from fixtures.errors import BadInput, Unavailable, in_one_line
 from fixtures.images import QUIET
 from fixtures.machine.versions import require_usable
 from fixtures.registry import backends, preprocessors
@@ -85,7 +85,7 @@ class Encoders:
         except (BadInput, Unavailable):
             raise
         except Exception as error:  # a backend raises anything
-            raise BadInput(f"{key} could not be built: {type(error).__name__}: {error}") from error
+            raise BadInput(f"{key} could not be built: {in_one_line(error)}") from error
 
     def encode(self, source: Source) -> Encoded:
         """Encode all images of the source; one that cannot be read costs itself, with its reason.

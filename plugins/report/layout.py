@@ -5,8 +5,13 @@ from collections.abc import Container, Iterable, Sequence
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table. It ends with a new line, so that parts joined by new lines are separated by a blank line."""
-    first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
+    first, *others = map(table_line, (head, *rows))
     return "\n".join([first, f"|{'---|' * len(head)}", *others, ""])
+
+
+def table_line(cells: Sequence[str]) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def code(text: str) -> str:

@@ -11,15 +11,15 @@ from fixtures.storage.atomic import write_text
 from fixtures.storage.full_disk import writing
 from plugins.cells.promises import promise
 from plugins.report.form import Row
-from plugins.report.layout import code, table
+from plugins.report.layout import code, table, table_line
 from plugins.report.rows import RESULTS
 from plugins.report.table import HEADER, line
 from plugins.run.write_failures import noted
 
 LONGEST = 65_536  # characters that GitHub takes in a comment
 ANNOTATIONS = 10  # that GitHub shows of a step
-ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}  # in this order
-OF_TITLES = ":,"  # these end a property such as the title, and nothing else
+IN_TEXT = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+IN_TITLE = IN_TEXT | str.maketrans({":": "%3A", ",": "%2C"})  # these end a property such as the title, and nothing else
 ON_GITHUB, SUMMARY = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
 BROKEN = pytest.StashKey[list[tuple[str, str]]]()  # title and text of each broken promise
 
@@ -66,7 +66,7 @@ def _fitting(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], n: int, roo
     """A table of the first of n rows that fit into so many characters, and how many more there are."""
     text = table(head, [])
     for number, row in enumerate(rows):
-        more, rest = f"| {' | '.join(row)} |\n", f"\n{n - number} more cells are in report.json.\n"
+        more, rest = f"{table_line(row)}\n", f"\n{n - number} more cells are in report.json.\n"
         if len(text) + len(more) + len(rest) > room:
             return text + rest
         text += more
@@ -80,10 +80,7 @@ def _failure(row: Row) -> tuple[str, str, str]:
 
 def annotation(title: str, text: str) -> str:
     """A workflow command of GitHub that shows an error beside the checks (GitHub's "Workflow commands" page)."""
-    for character, escaped in ESCAPED.items():
-        title = title.replace(character, escaped)
-        text = text.replace(character, escaped) if character not in OF_TITLES else text
-    return f"::error title={title}::{text}"
+    return f"::error title={title.translate(IN_TITLE)}::{text.translate(IN_TEXT)}"
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plugins.measures.storage.search import Found
-from plugins.measures.vectors.mixtures import Class
+from plugins.measures.vectors.mixtures import Class, when_mixed
 from plugins.measures.vectors.recall import Flips, flips
-from plugins.measures.vectors.same_answers import FEWEST, stay
+from plugins.measures.vectors.same_answers import stay
 
 Bools = NDArray[np.bool_]
 OLD_INDEX, HALF, ANEW = "old index", "half and half", "anew"
@@ -49,9 +49,8 @@ class Change:
             return "identical"
         pure = (self.before[1], self.after[ANEW][1])
         kept = all(changed(self.after[mixture][1], hits).kept for mixture in MIXTURES for hits in pure)
-        if not kept or not all(stay(int(same.sum()), len(same)) for same in map(self.same, MIXTURES)):
-            return "re-index"
-        return "interchangeable" if len(self.before[1]) >= FEWEST else "unjudged"
+        same = all(stay(int(each.sum()), len(each)) for each in map(self.same, MIXTURES))
+        return when_mixed(kept and same, len(self.before[1]))
 
 
 def changed(right: Bools, before: Bools) -> Flips:

@@ -31,7 +31,12 @@ def class_of(
         return "broken"
     if round_off:
         return "identical"
-    if not all(kept(mixture) and same(mixture) for mixture in MIXTURES[1:]):
+    return when_mixed(all(kept(mixture) and same(mixture) for mixture in MIXTURES[1:]), answers)
+
+
+def when_mixed(kept: bool, answers: int) -> Class:
+    """The class of vectors that are good by themselves: `kept` says whether all mixtures keep what `answers` could show."""
+    if not kept:
         return "re-index"
     return "interchangeable" if answers >= FEWEST else "unjudged"
 
