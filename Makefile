@@ -13,17 +13,17 @@ comma := ,
 # One more process than cores, four at most: some selftests wait for one that hangs on purpose.
 # Files in the order of their folders: xdist would begin with those of many tests, which are quick, and end with the long ones.
 SIDE_BY_SIDE := -n $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -lt 4 ] && expr $$n + 1 || echo 4) --dist loadfile --no-loadscope-reorder
-SHARED := chinese-clip corpus deepspeed index openai-clip preprocessors tensorrt-rtx torchao transformers
+SHARED := chinese-clip corpus deepspeed index openai-clip preprocessors sentence-transformers tensorrt-rtx torchao transformers
 APART := deepsparse infinity openvino
 MATRIX := deepsparse openvino  # what BACKENDS=all sets up: a service is not in the matrix
 WANTED := $(subst $(comma), ,$(BACKENDS))
-UNKNOWN := $(filter-out all $(APART) $(SHARED),$(WANTED))
+UNKNOWN := $(filter-out all fastembed $(APART) $(SHARED),$(WANTED))
 ifneq ($(UNKNOWN),)
 $(error BACKENDS=$(BACKENDS): no environment is known for '$(firstword $(UNKNOWN))', expected all or some of $(APART))
 endif
 OWN := $(patsubst %,.venv-%/.ready,$(if $(filter all,$(WANTED)),$(MATRIX)) $(filter $(APART),$(WANTED)))
 
-.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers policies preprocessors processors versions gpu-record gpu-pack drift families storage geometry train harden scenes lock clean
+.PHONY: setup audit test test-long fix golden matrix inputs gate-power gate-power-in-process faults mutants proof canary corpus-proof serving profile peers policies preprocessors processors versions gpu-record gpu-pack drift families storage geometry train train-siglip harden scenes lock clean
 
 setup: $(READY) $(OWN)
 
@@ -61,6 +61,9 @@ golden: $(READY)  # pytest ends an update with status 1, because it tested nothi
 
 train: $(READY)  # an hour and a half on 2 cores; `make harden` follows
 	$(RUN) -m fixtures.models.scenes_s.train $(ARGS)
+
+train-siglip: $(READY)  # a quarter of an hour on 2 cores, from the weights of `make train`
+	$(RUN) -m fixtures.models.scenes_siglip.train $(ARGS)
 
 harden: $(READY)  # a minute, from the weights of `make train`; `make golden` must follow
 	$(RUN) -m fixtures.models.scenes_s.harden $(ARGS)
@@ -147,8 +150,8 @@ define compile  # 1: the lock's name, 2: the tables of pyproject.toml that it in
 endef
 
 lock:  # needs uv; keeps every version that still fits, ARGS=--upgrade takes the newest
-	$(call compile,cpu,dependencies dev report-html cpu $(SHARED))
-	$(call compile,gpu,dependencies dev report-html gpu $(SHARED))
+	$(call compile,cpu,dependencies dev report-html cpu fastembed $(SHARED))
+	$(call compile,gpu,dependencies dev report-html gpu fastembed-gpu $(SHARED))
 	$(call compile,openvino,openvino)
 	$(call compile,deepsparse,deepsparse)
 	$(call compile,infinity,infinity)

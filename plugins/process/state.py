@@ -19,7 +19,7 @@ from plugins.process.drawn import only_drawn
 
 Read = Callable[[], Any]
 Put = Callable[[Any], object]
-# Set by pytest, by torch's compilers and their workers, and by importing cv2 and deepspeed.
+# Set by pytest, by torch's compilers and their workers, and by importing cv2, deepspeed and scikit-learn.
 NOBODYS_VARIABLES = (
     "PYTEST_",
     "TORCHINDUCTOR_",
@@ -27,6 +27,8 @@ NOBODYS_VARIABLES = (
     "TRITON_",
     "LD_LIBRARY_PATH",
     "PYTORCH_NVML_BASED_CUDA_CHECK",
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
 )
 SITES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
 

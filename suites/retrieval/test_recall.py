@@ -1,7 +1,6 @@
 """What a cell promises about search: golden's hits, and which vectors may stand beside which."""
 
-import pytest
-
+from plugins.cells.classed import judge_class
 from plugins.cells.promises import Judge
 from plugins.measures.drift.answers.answers import Answers, GoldenAnswers, Vectors
 from plugins.measures.drift.answers.flips import golden_tail, may_flip
@@ -9,7 +8,7 @@ from plugins.measures.storage.beside_golden import filled_by, in_storage
 from plugins.measures.vectors.answers import first_texts, worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
 from plugins.measures.vectors.recall import neighbour_agreement, recalls
-from plugins.measures.vectors.same_answers import FEWEST, SameAnswers, would_see
+from plugins.measures.vectors.same_answers import SameAnswers
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
 
@@ -61,15 +60,7 @@ def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: R
         record("answers_stay", {name: answers_stay(retrieval.same[mixture]) for mixture, name in NAMED.items()})
     if retrieval.labelled:
         _with_labels(retrieval, subjects, record)
-    if retrieval.verdict == "unjudged":
-        pytest.skip(
-            f"the class is not given: {retrieval.answers} answers show a loss from {would_see(retrieval.answers):.0%} on; "
-            f"{FEWEST} or more images and texts are enough"
-        )
-    if retrieval.finite and not retrieval.labelled:
-        return  # the class is reported and not held against the cell: random weights have smaller margins than trained ones
-    if retrieval.verdict not in ("identical", "interchangeable"):
-        judge(False, f"class {retrieval.verdict}: {retrieval.evidence}", points=retrieval.points_lost)
+    judge_class(retrieval, judge)
 
 
 def _with_labels(retrieval: Retrieval, subjects: Subjects, record: Record) -> None:

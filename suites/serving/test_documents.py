@@ -6,6 +6,7 @@ import numpy as np
 
 from fixtures.capability import TOWERS, Array, Tower
 from fixtures.cells import EncoderKey
+from plugins.cells.classed import judge_class
 from plugins.cells.compared import compare_calls
 from plugins.cells.form import BrokenForm
 from plugins.cells.promises import Judge
@@ -137,12 +138,13 @@ def test_class(service_key: EncoderKey, answers: Answers, subjects: Subjects, ju
     n = len(dataset.scenes)
     fp32 = [golden.limits("fp32", tower, COSINE, names_of(subjects, tower)) for tower in TOWERS]
     limits = (fp32[0][:n], fp32[1][:queries])
-    found = retrieve(dataset, images[:n], texts[:queries], golden.image[:n], golden.text[:queries], limits)
+    of_golden, labelled = (golden.image[:n], golden.text[:queries]), not subjects.model.random
+    found = retrieve(dataset, images[:n], texts[:queries], *of_golden, limits, labelled=labelled)
     everything = found.flips("text_to_image")
     measured = {"change": everything.change, "ci95": everything.interval, "n": everything.n}
-    record("retrieval.text_to_image", {**recalls(found.text_to_image["cell", "cell"]), **measured})
     record("class", found.verdict)
-    then = first_texts(found.images[0], found.texts[0], dataset)
-    record("worst_answer", worst_answer(dataset, found, then))
-    kept = found.verdict in ("identical", "interchangeable")
-    judge(kept, f"class {found.verdict}: {found.evidence}", points=found.points_lost)
+    if labelled:
+        record("retrieval.text_to_image", {**recalls(found.text_to_image["cell", "cell"]), **measured})
+        then = first_texts(found.images[0], found.texts[0], dataset)
+        record("worst_answer", worst_answer(dataset, found, then))
+    judge_class(found, judge)
