@@ -1,5 +1,6 @@
 """What the suites compare: an encoder on golden inputs, a cell end to end, and a cell's retrieval with golden's."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from plugins.cells.traits import TRAIT_PROMISES
 from plugins.golden.verified import Golden, names_of
 from plugins.measures.vectors.drift import Drift
 from plugins.measures.vectors.metrics import METRICS, Comparison, add_angles, normalised
-from plugins.measures.vectors.mixtures import Retrieval, both_ways, retrieve
+from plugins.measures.vectors.mixtures import Own, Retrieval, retrieve
 from plugins.subjects import Subjects
 
 Inputs = dict[Tower, Array | Tokens]
@@ -81,10 +82,12 @@ def retrieval(subjects: Subjects, golden: Golden, cell: Cell, sample: Sample | N
     of_scenes = golden.limits("fp32", "image", "cosine_distance", subjects.dataset.scenes)
     of_texts = golden.limits("fp32", "text", "cosine_distance", names_of(subjects, "text")[:q])
     known = golden.image[:n], golden.text[:q]
-    own = subjects.once("golden's own ranks", lambda: both_ways(subjects.dataset, *map(normalised, known)))
+    own = subjects.once("what golden alone decides", lambda: Own.of(subjects.dataset, *map(normalised, known)))
     limits, labelled = (of_scenes, of_texts), not subjects.model.random
+    vectors = hashlib.sha256(images[:n].tobytes()).hexdigest()  # several preprocessors give the reference's pixels
     return subjects.once(
-        ("retrieval", str(cell)), lambda: retrieve(subjects.dataset, images[:n], texts[:q], *known, limits, own, labelled)
+        ("retrieval", str(cell.encoder), vectors),
+        lambda: retrieve(subjects.dataset, images[:n], texts[:q], *known, limits, own, labelled),
     )
 
 

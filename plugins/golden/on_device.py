@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def update_on(subjects: Subjects, device: str, command: list[str]) -> list[str]:
         exact[tower] = getattr(golden, tower).astype(np.float64)  # of the others the length alone counts, for the floor
         exact[tower][rows] = found
     derived = tables(subjects, inputs, exact, partial(counted, f"tolerances on {device}"), PRECISIONS, device)
-    about = {"command": " ".join(command), "date": environment.now(), "environment": environment.fingerprint()}
+    about = {"command": shlex.join(command), "date": environment.now(), "environment": environment.fingerprint()}
     text = f"{without(tolerances_in(where), device).rstrip()}\n{derived}\n"
     _write(where, text, device, about)
     updated = replace(golden, tolerances=tomllib.loads(text))

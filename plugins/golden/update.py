@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -157,7 +158,7 @@ def _manifest(subjects: Subjects, names: list[str], command: list[str], referenc
         "reference": reference,
         "rules": {"tolerances": TOLERANCE_RULE, "preprocessing": BUDGET_RULE},
         "pixel_names": names,
-        "command": " ".join(command),
+        "command": shlex.join(command),
         "date": environment.now(),
         "environment": environment.fingerprint(),
     }

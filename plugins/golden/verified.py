@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ COMMAND = f"{PYTEST} --update-golden"
 OPAQUE = "P3"  # who declares that it breaks gives other pixels by design
 DATA_SET = "data set"
 TOLERANCES = "tolerances.toml"
+NEEDED = ("weights_sha256", "dataset_sha256", "tokens_sha256", "pixel_names", "files")  # of manifest.json
 SHOWN = 80  # characters of a text that messages show
 
 
@@ -194,7 +196,15 @@ def _pixels(path: Path, geometry: Geometry) -> Array:
 
 def manifest_in(where: Path) -> dict[str, Any]:
     """What golden data were made from; raises BadInput."""
-    return cast(dict[str, Any], _read(where / "manifest.json", lambda path: json.loads(path.read_text(encoding="utf-8"))))
+    return cast(dict[str, Any], _read(where / "manifest.json", _manifest))
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    lacks = [name for name in NEEDED if name not in found]
+    if lacks:
+        raise ValueError(f"it has no {lacks[0]}")
+    return cast(dict[str, Any], found)
 
 
 def tolerances_in(where: Path) -> str:
@@ -228,6 +238,8 @@ def names_of(subjects: Subjects, tower: str) -> list[str]:
     """The names of the rows of a tower's golden vectors: image names, or the texts themselves."""
     if tower == "image":
         return list(subjects.dataset.images)
-    return [
+    names = [
         repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}… ({len(text)} characters)" for text in subjects.dataset.texts
     ]
+    seen = Counter(names)  # long texts may begin alike
+    return [name if seen[name] == 1 else f"{name[:-1]}, text {row})" for row, name in enumerate(names, 1)]

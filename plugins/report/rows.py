@@ -1,6 +1,7 @@
 """Collects the results of all tests and writes one row for each cell: report.json, and the table at the end."""
 
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, cast
@@ -170,7 +171,7 @@ def report_of(config: pytest.Config, rows: list[Row]) -> Report:
         "started": config.stash[RESULTS].started,
         "commit": environment.commit(),
         "strict": config.getoption("--strict-cells"),
-        "command": " ".join(["pytest", *map(str, config.invocation_params.args)]),
+        "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         "seed": config.option.seed,
     }
     loaded = _model(config) if any(row["verdict"] != "skipped" for row in rows) else {}

@@ -7,7 +7,7 @@ from plugins.measures.drift.answers.flips import golden_tail, may_flip
 from plugins.measures.storage.beside_golden import filled_by, in_storage
 from plugins.measures.vectors.answers import first_texts, worst_answer
 from plugins.measures.vectors.mixtures import GOLDEN, MIXTURES, PURE, Retrieval
-from plugins.measures.vectors.recall import neighbour_agreement, recalls
+from plugins.measures.vectors.recall import recalls
 from plugins.measures.vectors.same_answers import SameAnswers
 from plugins.report.rows import Record
 from plugins.subjects import Subjects
@@ -52,28 +52,29 @@ def answers_stay(same: tuple[SameAnswers, SameAnswers]) -> dict[str, dict[str, f
 
 def test_class(retrieval: Retrieval, subjects: Subjects, judge: Judge, record: Record) -> None:
     """C2 the cell's vectors may stand beside golden's in one index: every mixture keeps golden's recall and answers."""
-    if len(retrieval.images[0]) > 2:  # or there is no order of neighbours
-        overlap, tau = neighbour_agreement(retrieval.images[1], retrieval.images[0])
+    if retrieval.neighbours:
+        overlap, tau = retrieval.neighbours
         record("retrieval.image_to_image", {"overlap_at_10": overlap, "kendall_tau": tau})
     record("class", retrieval.verdict)
     if retrieval.finite:
         record("answers_stay", {name: answers_stay(retrieval.same[mixture]) for mixture, name in NAMED.items()})
     if retrieval.labelled:
-        _with_labels(retrieval, subjects, record)
+        for name, found in subjects.once(("with labels", id(retrieval)), lambda: _with_labels(retrieval, subjects)).items():
+            record(name, found)
     judge_class(retrieval, judge)
 
 
-def _with_labels(retrieval: Retrieval, subjects: Subjects, record: Record) -> None:
-    """Record what needs right answers: random weights have none."""
+def _with_labels(retrieval: Retrieval, subjects: Subjects) -> dict[str, object]:
+    """What needs right answers, by its name in a row: random weights have none."""
     (images, found_images), (texts, found_texts) = retrieval.images, retrieval.texts
     then = subjects.once("golden's first texts", lambda: first_texts(images, texts, subjects.dataset))
-    record("worst_answer", worst_answer(subjects.dataset, retrieval, then))
+    found: dict[str, object] = {"worst_answer": worst_answer(subjects.dataset, retrieval, then)}
     golden = subjects.once("answers", lambda: GoldenAnswers(Vectors(texts, images), subjects.dataset.gold_images))
     answers = Answers(golden, Vectors(found_texts, found_images))
     tail = subjects.once("tail of wrong scores", lambda: golden_tail(golden))
     if tail and retrieval.finite:
-        record("may_flip", may_flip(answers, tail))
+        found["may_flip"] = may_flip(answers, tail)
     filled = subjects.once("filled indexes", lambda: filled_by(golden))
-    if found := in_storage(filled, answers, retrieval.round_off):
-        record("in_storage", found)
-    record("mixtures_keep_recall", {name: retrieval.kept(mixture) for mixture, name in NAMED.items()})
+    if stored := in_storage(filled, answers, retrieval.round_off):
+        found["in_storage"] = stored
+    return found | {"mixtures_keep_recall": {name: retrieval.kept(mixture) for mixture, name in NAMED.items()}}

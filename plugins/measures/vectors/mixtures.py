@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from fixtures.capability import Array
 from fixtures.datasets import Dataset
 from plugins.measures.vectors.metrics import Float64, cosine_distance, normalised
 from plugins.measures.vectors.recall import Flips, Ints, flips, ranks_of
-from plugins.measures.vectors.same_answers import FEWEST, SameAnswers, same_answers
+from plugins.measures.vectors.same_answers import FEWEST, GoldenScores, SameAnswers, neighbour_agreement, same_answers
 
 Class = Literal["identical", "interchangeable", "re-index", "broken", "unjudged"]
 Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
@@ -47,6 +46,9 @@ class Retrieval:
 
     text_to_image: dict[Mixture, Ints]
     image_to_text: dict[Mixture, Ints]
+    # How many of golden's answers stay in each mixture but golden's own: text→image and image→image; no image finds itself.
+    same: dict[Mixture, tuple[SameAnswers, SameAnswers]]
+    neighbours: tuple[float, float] | None  # overlap and Kendall tau of the cell's images; None if they have no order
     labels: Ints  # [Q], number of things that each query names
     images: tuple[Array, Array]  # golden's and the cell's, of the scenes
     texts: tuple[Array, Array]  # golden's and the cell's, of the queries
@@ -76,19 +78,6 @@ class Retrieval:
             self.finite, self.round_off, self.kept, lambda mixture: all(a.kept for a in self.same[mixture]), self.answers
         )
 
-    @cached_property
-    def same(self) -> dict[Mixture, tuple[SameAnswers, SameAnswers]]:
-        """How many of golden's answers stay in each mixture, text→image and image→image; an image does not find itself."""
-        images, texts = ({"golden": normalised(a), "cell": normalised(b)} for a, b in (self.images, self.texts))
-        of_texts, of_images = texts["golden"] @ images["golden"].T, others(images["golden"] @ images["golden"].T)
-        return {
-            (i, t): (
-                same_answers(of_texts, texts[t] @ images[i].T),
-                same_answers(of_images, others(images[t] @ images[i].T)),
-            )
-            for i, t in MIXTURES[1:]
-        }
-
     @property
     def points_lost(self) -> float:
         """The largest loss of R@1 over all mixtures and directions, in points; infinite if a vector is not finite."""
@@ -112,11 +101,26 @@ def others(scores: Float64) -> Float64:
     return scores
 
 
-def both_ways(dataset: Dataset, images: Float64, texts: Float64) -> Ranks:
-    """Rank the right images of each text, and the right texts of each image that has one, by unit vectors [N, D] and [Q, D]."""
+def both_ways(dataset: Dataset, scores: Float64) -> Ranks:
+    """Rank the right images of each text, and the right texts of each image that has one, by cosines [Q, N]."""
     described = [i for i, gold in enumerate(dataset.gold_texts) if gold]
     gold_texts: list[Sequence[int]] = [dataset.gold_texts[i] for i in described]
-    return ranks_of(texts @ images.T, dataset.gold_images), ranks_of(images[described] @ texts.T, gold_texts)
+    return ranks_of(scores, dataset.gold_images), ranks_of(scores.T[described], gold_texts)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What golden alone decides, which a caller may keep from one cell to the next."""
+
+    ranks: Ranks
+    of_texts: GoldenScores  # with all images
+    of_images: GoldenScores  # with all others
+
+    @classmethod
+    def of(cls, dataset: Dataset, images: Float64, texts: Float64) -> "Own":
+        """From unit vectors [N, D] and [Q, D]."""
+        scores = texts @ images.T
+        return cls(both_ways(dataset, scores), GoldenScores(scores), GoldenScores(others(images @ images.T)))
 
 
 def retrieve(
@@ -126,20 +130,30 @@ def retrieve(
     golden_images: Array,
     golden_texts: Array,
     limits: tuple[Float64, Float64],
-    own: Ranks | None = None,
+    own: Own | None = None,
     labelled: bool = True,
 ) -> Retrieval:
     """Rank all items in all four mixtures. `limits` are the fp32 cosine tolerances of the images and the texts, one per row.
 
-    `own` are golden's ranks from `both_ways`, if a caller keeps them from one cell to the next. `labelled`: as of `Retrieval`.
+    `labelled`: as of `Retrieval`.
     """
     of_images = {"golden": normalised(golden_images), "cell": normalised(images)}
     of_texts = {"golden": normalised(golden_texts), "cell": normalised(texts)}
-    ranks = {(i, t): own if own and (i, t) == GOLDEN else both_ways(dataset, of_images[i], of_texts[t]) for i, t in MIXTURES}
+    own = own or Own.of(dataset, of_images["golden"], of_texts["golden"])
+    ranks, same, neighbours = {GOLDEN: own.ranks}, dict[Mixture, tuple[SameAnswers, SameAnswers]](), None
+    for mixture in MIXTURES[1:]:
+        i, t = mixture
+        scores, near = (_finite(asked @ of_images[i].T) for asked in (of_texts[t], of_images[t]))
+        ranks[mixture] = both_ways(dataset, scores)
+        same[mixture] = same_answers(own.of_texts, scores), same_answers(own.of_images, others(near))
+        if mixture == PURE and len(images) > 2:
+            neighbours = neighbour_agreement(own.of_images, near)
     drifts = (cosine_distance(images, golden_images), cosine_distance(texts, golden_texts))
     return Retrieval(
         {mixture: forward for mixture, (forward, _) in ranks.items()},
         {mixture: backward for mixture, (_, backward) in ranks.items()},
+        same,
+        neighbours,
         np.array([query.labels for query in dataset.queries]),
         (golden_images, images),
         (golden_texts, texts),
@@ -147,3 +161,9 @@ def retrieve(
         bool(np.isfinite(images).all() and np.isfinite(texts).all()),
         labelled,
     )
+
+
+def _finite(scores: Float64) -> Float64:
+    """With -inf for what is no number, in place: such items come last."""
+    scores[~np.isfinite(scores)] = -np.inf
+    return scores

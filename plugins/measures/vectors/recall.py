@@ -119,22 +119,6 @@ def flips(ranks: Ints, golden: Ints) -> Flips:
     return Flips(int(((golden == 0) & (ranks > 0)).sum()), int(((golden > 0) & (ranks == 0)).sum()), len(golden))
 
 
-def neighbour_agreement(found: NDArray[np.floating], golden: NDArray[np.floating], k: int = 10) -> tuple[float, float]:
-    """Return mean overlap@k of image neighbours with golden's, and mean Kendall tau over golden's top k.
-
-    An image whose neighbours have no order, as one whose vector is not finite, has a tau of 0.
-    """
-    a, b = (normalised(v) @ normalised(v).T for v in (np.nan_to_num(found), golden))
-    np.fill_diagonal(a, -np.inf)
-    np.fill_diagonal(b, -np.inf)
-    a = np.where(np.isnan(a), -np.inf, a)
-    k = min(k, len(a) - 1)
-    top_a, top_b = top(a, k), top(b, k)
-    overlap = np.mean([len(set(x) & set(y)) / k for x, y in zip(top_a, top_b, strict=True)])
-    taus = kendall_tau(np.take_along_axis(a, top_b, axis=1), np.take_along_axis(b, top_b, axis=1))
-    return float(overlap), float(np.nan_to_num(taus).mean())
-
-
 def kendall_tau(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return Kendall's tau-b of each row of `a` with the same row of `b` [N]; NaN for a row of equal values.
 

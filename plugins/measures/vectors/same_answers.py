@@ -3,14 +3,14 @@
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plugins.measures.vectors.metrics import Float64
-from plugins.measures.vectors.recall import top
+from plugins.measures.vectors.recall import Ints, kendall_tau, top
 from plugins.measures.vectors.share import share_interval
 
 STAY = 0.95  # the share of answers that vectors beside golden's must leave as they are
@@ -56,9 +56,36 @@ class SameAnswers:
         return f"{first:.1%} of first answers and {nearest:.1%} of the nearest {NEAREST} stay"
 
 
-def same_answers(golden: Float64, found: Float64) -> SameAnswers:
-    """Compare the answers of `found`, cosines of queries and items [Q, N], with golden's [Q, N] of the same; Q, N >= 1."""
-    k = min(NEAREST, golden.shape[1])
-    theirs = np.take_along_axis(golden, top(found, k), axis=1)  # golden's own cosines of what was found
-    nearest = np.partition(golden, -k, axis=1)[:, -k, None]
-    return SameAnswers(theirs[:, 0] >= golden.max(axis=1) - TIE, np.asarray((theirs >= nearest - TIE).mean(axis=1), np.float64))
+@dataclass(frozen=True)
+class GoldenScores:
+    """Golden's cosines of queries and items [Q, N], Q, N >= 1, and what they say in every comparison with them."""
+
+    scores: Float64
+
+    @cached_property
+    def order(self) -> Ints:
+        """The nearest of each query [Q, up to NEAREST], best first."""
+        return top(self.scores, NEAREST)
+
+    @cached_property
+    def floors(self) -> tuple[Float64, Float64]:
+        """The cosines from which on an item is as good as the first answer, and as the last of the nearest [Q, 1]."""
+        own = np.take_along_axis(self.scores, self.order, axis=1)
+        return own[:, :1] - TIE, own[:, -1:] - TIE
+
+
+def same_answers(golden: GoldenScores, found: Float64) -> SameAnswers:
+    """Compare the answers of `found`, cosines of the same queries and items [Q, N], with golden's."""
+    theirs = np.take_along_axis(golden.scores, top(found, NEAREST), axis=1)  # golden's own cosines of what was found
+    first, nearest = golden.floors
+    return SameAnswers(theirs[:, 0] >= first[:, 0], np.asarray((theirs >= nearest).mean(axis=1), np.float64))
+
+
+def neighbour_agreement(golden: GoldenScores, found: Float64) -> tuple[float, float]:
+    """Return the mean overlap of the nearest with golden's, and the mean Kendall tau over golden's nearest.
+
+    A query whose items have no order, as one whose vector is not finite, has a tau of 0.
+    """
+    overlap = np.mean([len({*x} & {*y}) / len(x) for x, y in zip(golden.order, top(found, NEAREST), strict=True)])
+    taus = kendall_tau(*(np.take_along_axis(scores, golden.order, axis=1) for scores in (found, golden.scores)))
+    return float(overlap), float(np.nan_to_num(taus).mean())

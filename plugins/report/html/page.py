@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,9 +117,9 @@ def _flat(found: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
 
 def _chosen(command: str) -> list[str]:
     """The run's own options of CHOSEN, as they were typed."""
-    typed = command.split()
+    typed = shlex.split(command)
     return [
-        arg if "=" in arg else f"{arg}={value}"
+        shlex.quote(arg if "=" in arg else f"{arg}={value}")
         for arg, value in zip(typed, [*typed[1:], ""], strict=True)
         if arg.partition("=")[0] in CHOSEN
     ]

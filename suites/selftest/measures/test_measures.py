@@ -7,8 +7,18 @@ import pytest
 
 from plugins.measures.latency import steady as latency
 from plugins.measures.latency.steady import percentiles, warm_up
-from plugins.measures.vectors.metrics import METRICS, Comparison, absolute_difference, add_angles, cosine_distance, norm_ratio
-from plugins.measures.vectors.recall import Flips, gold_ranks, kendall_tau, neighbour_agreement, recalls, top
+from plugins.measures.vectors.metrics import (
+    METRICS,
+    Comparison,
+    absolute_difference,
+    add_angles,
+    cosine_distance,
+    norm_ratio,
+    normalised,
+)
+from plugins.measures.vectors.mixtures import others
+from plugins.measures.vectors.recall import Flips, gold_ranks, kendall_tau, recalls, top
+from plugins.measures.vectors.same_answers import GoldenScores, neighbour_agreement
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
 
@@ -108,12 +118,16 @@ def test_top_is_a_stable_sort(k: int) -> None:
 
 def test_neighbour_agreement_of_itself() -> None:
     """A gallery agrees with itself fully and with noise hardly."""
-    noise = np.random.default_rng(1).normal(size=VECTORS.shape)
-    assert neighbour_agreement(VECTORS, VECTORS, 5) == pytest.approx((1, 1))
-    assert neighbour_agreement(noise, VECTORS, 5)[0] < 0.6
+
+    def scores(vectors: np.ndarray) -> np.ndarray:
+        return others(np.nan_to_num(normalised(vectors) @ normalised(vectors).T, nan=-np.inf))
+
+    golden, noise = GoldenScores(scores(VECTORS)), np.random.default_rng(1).normal(size=VECTORS.shape)
+    assert neighbour_agreement(golden, scores(VECTORS)) == pytest.approx((1, 1))
+    assert neighbour_agreement(golden, scores(noise))[0] < 0.6
     one = VECTORS.copy()
     one[0] = np.nan
-    assert all(0.5 < figure < 1 for figure in neighbour_agreement(one, VECTORS, 5))  # the others' neighbours still count
+    assert all(0.5 < figure < 1 for figure in neighbour_agreement(golden, scores(one)))  # the others' neighbours still count
 
 
 def test_pixel_maximum_is_not_hidden_by_the_mean() -> None:

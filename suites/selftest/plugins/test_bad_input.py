@@ -70,6 +70,14 @@ def test_what_is_not_goldens(run: Run, golden: Path, field: str, parts: tuple[st
     sentence(run(ONE, *FEW, f"--golden={golden.parent}"), *parts)
 
 
+def test_a_manifest_that_lacks_something(run: Run, golden: Path) -> None:
+    """As after a merge by hand."""
+    manifest = json.loads((golden / "manifest.json").read_text())
+    del manifest["tokens_sha256"]
+    (golden / "manifest.json").write_text(json.dumps(manifest))
+    sentence(run(ONE, *FEW, f"--golden={golden.parent}"), "manifest.json cannot be read (it has no tokens_sha256)")
+
+
 def test_golden_cut_in_half(run: Run, golden: Path) -> None:
     """A damaged golden file is named, with what to do."""
     path = golden / "vectors.safetensors"

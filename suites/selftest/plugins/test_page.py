@@ -110,6 +110,9 @@ def test_a_cell_is_repeated_with_its_own_model() -> None:
     again = embedded(page(found))["cells"]["m-a-fp32-original_clip-cpu"]["again"]  # type: ignore[index]
     own = "--backend=a --precision=fp32 --preprocessor=original_clip --device=cpu"
     assert again == f"pytest --model=ViT-B-32 --pretrained=random:0 {own}"
+    found["run"]["command"] = "pytest '--dataset=/my data' --golden '/my golden'"
+    again = embedded(page(found))["cells"]["m-a-fp32-original_clip-cpu"]["again"]  # type: ignore[index]
+    assert again == f"pytest '--dataset=/my data' '--golden=/my golden' {own}"
 
 
 def test_a_thousand_cells_fit(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Arguments are pytest's; --evidence writes golden/evidence/profile.{json,md} too.
 import sys
 from collections import defaultdict
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import psutil
@@ -63,6 +64,7 @@ def watch(ledger: Ledger) -> None:
     for module, name in ((subjects, "load_model"), (truth, "eager")):
         setattr(module, name, ledger.within("load", getattr(module, name)))
     Encoder.encode = ledger.within("forward", Encoder.encode)  # type: ignore[method-assign]
+    Future.result = ledger.within("forward", Future.result)  # type: ignore[method-assign]  # what other threads encode
 
 
 def page(found: dict[str, Any]) -> str:
