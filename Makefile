@@ -62,7 +62,7 @@ golden: $(READY)  # pytest ends an update with status 1, because it tested nothi
 train: $(READY)  # an hour and a half on 2 cores; `make harden` follows
 	$(RUN) -m fixtures.models.scenes_s.train $(ARGS)
 
-train-siglip: $(READY)  # a quarter of an hour on 2 cores, from the weights of `make train`
+train-siglip: $(READY)  # half an hour on 2 cores, from the weights of `make train`
 	$(RUN) -m fixtures.models.scenes_siglip.train $(ARGS)
 
 harden: $(READY)  # a minute, from the weights of `make train`; `make golden` must follow

@@ -21,4 +21,5 @@ def judge_class(found: Retrieval, judge: Judge) -> None:
         )
     if found.finite and not found.labelled:
         return
-    judge(found.verdict in KEPT, f"class {found.verdict}: {found.evidence}", points=found.points_lost)
+    if found.verdict not in KEPT:
+        judge(False, f"class {found.verdict}: {found.evidence}", points=found.points_lost)

@@ -82,10 +82,13 @@ def same_answers(golden: GoldenScores, found: Float64) -> SameAnswers:
 
 
 def neighbour_agreement(golden: GoldenScores, found: Float64) -> tuple[float, float]:
-    """Return the mean overlap of the nearest with golden's, and the mean Kendall tau over golden's nearest.
+    """Return the mean overlap of the nearest with golden's, and the mean Kendall tau over golden's nearest, of items with all
+    others [N, N], N > 1.
 
-    A query whose items have no order, as one whose vector is not finite, has a tau of 0.
+    One whose neighbours have no order, as one whose vector is not finite, has a tau of 0.
     """
-    overlap = np.mean([len({*x} & {*y}) / len(x) for x, y in zip(golden.order, top(found, NEAREST), strict=True)])
-    taus = kendall_tau(*(np.take_along_axis(scores, golden.order, axis=1) for scores in (found, golden.scores)))
+    k = min(NEAREST, len(found) - 1)  # its own score, -inf, is the last
+    then, now = golden.order[:, :k], top(found, k)
+    overlap = np.mean([len({*x} & {*y}) / k for x, y in zip(then, now, strict=True)])
+    taus = kendall_tau(*(np.take_along_axis(scores, then, axis=1) for scores in (found, golden.scores)))
     return float(overlap), float(np.nan_to_num(taus).mean())

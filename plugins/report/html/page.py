@@ -117,7 +117,10 @@ def _flat(found: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
 
 def _chosen(command: str) -> list[str]:
     """The run's own options of CHOSEN, as they were typed."""
-    typed = shlex.split(command)
+    try:
+        typed = shlex.split(command)
+    except ValueError:  # of an earlier version, which did not quote
+        typed = command.split()
     return [
         shlex.quote(arg if "=" in arg else f"{arg}={value}")
         for arg, value in zip(typed, [*typed[1:], ""], strict=True)

@@ -113,6 +113,8 @@ def test_a_cell_is_repeated_with_its_own_model() -> None:
     found["run"]["command"] = "pytest '--dataset=/my data' --golden '/my golden'"
     again = embedded(page(found))["cells"]["m-a-fp32-original_clip-cpu"]["again"]  # type: ignore[index]
     assert again == f"pytest '--dataset=/my data' '--golden=/my golden' {own}"
+    found["run"]["command"] = "pytest -k it's --model=ViT-B-32"  # as earlier versions wrote it
+    assert embedded(page(found))["cells"]["m-a-fp32-original_clip-cpu"]["again"] == f"pytest --model=ViT-B-32 {own}"  # type: ignore[index]
 
 
 def test_a_thousand_cells_fit(tmp_path: Path) -> None:
