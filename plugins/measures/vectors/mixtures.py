@@ -10,7 +10,7 @@ import numpy as np
 from fixtures.capability import Array
 from fixtures.datasets import Dataset
 from plugins.measures.vectors.metrics import Float64, cosine_distance, normalised
-from plugins.measures.vectors.recall import Flips, Ints, flips, ranks_of
+from plugins.measures.vectors.recall import Flips, Ints, flips, numbers, ranks_of
 from plugins.measures.vectors.same_answers import FEWEST, GoldenScores, SameAnswers, neighbour_agreement, same_answers
 
 Class = Literal["identical", "interchangeable", "re-index", "broken", "unjudged"]
@@ -143,7 +143,7 @@ def retrieve(
     ranks, same, neighbours = {GOLDEN: own.ranks}, dict[Mixture, tuple[SameAnswers, SameAnswers]](), None
     for mixture in MIXTURES[1:]:
         i, t = mixture
-        scores, near = (_finite(asked @ of_images[i].T) for asked in (of_texts[t], of_images[t]))
+        scores, near = (numbers(asked @ of_images[i].T) for asked in (of_texts[t], of_images[t]))
         ranks[mixture] = both_ways(dataset, scores)
         same[mixture] = same_answers(own.of_texts, scores), same_answers(own.of_images, others(near))
         if mixture == PURE and len(images) > 2:
@@ -161,9 +161,3 @@ def retrieve(
         bool(np.isfinite(images).all() and np.isfinite(texts).all()),
         labelled,
     )
-
-
-def _finite(scores: Float64) -> Float64:
-    """With -inf for what is no number, in place: such items come last."""
-    scores[~np.isfinite(scores)] = -np.inf
-    return scores

@@ -20,9 +20,8 @@ def gold_ranks(queries: NDArray[np.floating], index: NDArray[np.floating], gold:
 
 
 def ranks_of(scores: Float64, gold: Sequence[Sequence[int]]) -> Ints:
-    """The same from cosines [Q, N], which this changes: one that is not finite becomes -inf."""
-    if not (finite := np.isfinite(scores)).all():
-        scores[~finite] = -np.inf
+    """The same from cosines [Q, N], which this changes: see `numbers`."""
+    numbers(scores)
     right = [sorted(set(items)) for items in gold]
     sizes = [len(items) for items in right]
     rows, starts = np.repeat(np.arange(len(right)), sizes), np.cumsum([0, *sizes[:-1]])
@@ -30,6 +29,13 @@ def ranks_of(scores: Float64, gold: Sequence[Sequence[int]]) -> Ints:
     best = np.maximum.reduceat(of_right, starts)
     as_high = (scores >= best[:, None]).sum(axis=1)  # all items if best is -inf
     return np.asarray(as_high - np.add.reduceat((of_right >= best[rows]).astype(np.int64), starts), np.int64)
+
+
+def numbers(scores: Float64) -> Float64:
+    """The same scores with -inf in the place of what is no number, changed in place: such items rank last."""
+    if not (finite := np.isfinite(scores)).all():
+        scores[~finite] = -np.inf
+    return scores
 
 
 def top(scores: Float64, k: int) -> Ints:
