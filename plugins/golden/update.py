@@ -132,6 +132,7 @@ def _write(
     from safetensors.numpy import save
 
     names = manifest["pixel_names"]
+    apart(names)
     files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
     kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
     with writing(f"golden data {where.name}", where.parent), replacing(where) as work:
@@ -144,6 +145,15 @@ def _write(
         hashes = {str(p.relative_to(work)): hashlib.sha256(p.read_bytes()).hexdigest() for p in everything}
         about = json.dumps({**manifest, "files": hashes}, indent=1, ensure_ascii=False)
         (work / "manifest.json").write_text(about, encoding="utf-8")
+
+
+def apart(names: list[str]) -> None:
+    """Raise BadInput if two images would share a file of pixels, as `a/b.png` and `a_b.png` would."""
+    owners: dict[str, str] = {}
+    for name in names:
+        other = owners.setdefault(pixel_file(name), name)
+        if other != name:
+            raise BadInput(f"images {other} and {name} would share the golden file {pixel_file(name)}: rename one of them")
 
 
 def _manifest(subjects: Subjects, names: list[str], command: list[str], reference: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ SLOWER = 0.05  # change of the ratio to the reference from which a latency count
 Report = dict[str, Any]
 Row = dict[str, Any]
 Line = tuple[str, str, str, str]  # cell, what, before, after
+ABSENT: Row = {"verdict": "-", "broken_promises": []}  # a cell that a report does not have
 
 
 def read(path: Path) -> Report:
@@ -37,8 +38,9 @@ def changes(before: Report, after: Report) -> dict[str, list[Line]]:
     """Lines by heading, the gravest first; headings without a line are left out."""
     old, new = ({row["id"]: row for row in report["cells"]} for report in (before, after))
     both = [(old[name], new[name]) for name in new if name in old]
+    added = [row for name, row in new.items() if name not in old]
     found = {
-        "new failures": [line for a, b in both for line in _failures(a, b)],
+        "new failures": [line for a, b in [*both, *((ABSENT, row) for row in added)] for line in _failures(a, b)],
         "no longer failing": [line for a, b in both for line in _failures(b, a, turned=True)],
         "verdict": [line for a, b in both for line in _verdict(a, b)],
         "class": [
@@ -47,7 +49,7 @@ def changes(before: Report, after: Report) -> dict[str, list[Line]]:
         "drift": [line for a, b in both for line in _drift(a, b)],
         "latency": [line for a, b in both for line in _latency(a, b)],
         "only before": [(name, "cell", row["verdict"], "-") for name, row in old.items() if name not in new],
-        "only after": [(name, "cell", "-", row["verdict"]) for name, row in new.items() if name not in old],
+        "only after": [(row["id"], "cell", "-", row["verdict"]) for row in added],
         "environment": list(_environment(before["environment"], after["environment"])),
     }
     return {heading: lines for heading, lines in found.items() if lines}

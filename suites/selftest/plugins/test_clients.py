@@ -157,6 +157,15 @@ def test_errors(
 
 
 @pytest.mark.parametrize("name", CLIENTS)
+def test_a_server_here_needs_no_proxy(odd: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The environment names a proxy, as it does in many companies: what answers is the server."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    Odd.answers = [(502, b"the server's own words")]
+    with pytest.raises(RuntimeError, match="the server's own words"):
+        services()[name].load(MODEL, "fp32", "service")
+
+
+@pytest.mark.parametrize("name", CLIENTS)
 def test_no_server(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """None named, what is no address, and an address where nothing listens: the reason of the skipped row."""
     service = services()[name]

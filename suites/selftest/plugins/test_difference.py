@@ -84,6 +84,19 @@ def test_cells_and_environments_that_differ() -> None:
     }
 
 
+def test_a_new_cell_that_fails(tmp_path: Path) -> None:
+    """It is a new failure, and the command says so by its exit code."""
+    row = {**ROW, "id": "m-c-fp32-cpu", "verdict": "fail", "broken_promises": ["E2"]}
+    then, now = {**BEFORE, "cells": [ROW]}, {**BEFORE, "cells": [ROW, row]}
+    assert changes(then, now) == {
+        "new failures": [("m-c-fp32-cpu", "broken", "-", "E2")],
+        "only after": [("m-c-fp32-cpu", "cell", "-", "fail")],
+    }
+    for name, report in (("a.json", then), ("b.json", now)):
+        (tmp_path / name).write_text(json.dumps(report))
+    assert main([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 1
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its exit code says whether something fails that did not; a file that is no report is one sentence."""
     paths = [tmp_path / name for name in ("a.json", "b.json", "c.json")]
