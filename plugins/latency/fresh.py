@@ -56,7 +56,7 @@ class Side:
         self.worker.limit_s = self.started.limit_s = seconds
 
     def block(self, inputs: NewInputs, tower: Tower, rests: bool) -> Block:
-        """Timed calls there, each on a new input; if it `rests`, it does so before several calls, never before a single one."""
+        """Timed calls there, each on a new input; if it `rests`, it does so after several calls, never after a single one."""
 
         return lambda calls: self.timed(np.concatenate(inputs.take(calls)), tower, rest=rests and calls > 1)
 
@@ -85,6 +85,7 @@ def begun(sides: tuple[Side, Side], inputs: NewInputs, tower: Tower, rests: bool
             block = side.block(inputs.beside(), tower, rests)
             opened["first_s"] = block(1)[0][0]
             warm_up(partial(block, 1), WARM_UP_S)
+            side.started.ask("settle")
             blocks.append(block)
         yield blocks[0], blocks[1]
         sides[0].look()
@@ -110,7 +111,7 @@ class Timing:
     """How an encoder's tower is timed beside what it is compared with."""
 
     opponent: str  # shown to users, and part of a stored run's name
-    begin: Callable[[bool], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side; do blocks rest first?
+    begin: Callable[[bool], AbstractContextManager[tuple[Block, Block]]]  # a new process of each side; do blocks rest?
     starts: int | None = None  # of each side; None: what the budget holds
     sides: tuple[Side, ...] = ()  # ours and the other, where they are in processes of their own
 

@@ -1,17 +1,16 @@
 """Stored runs, read cell by cell: the time of each cell's tower relative to the reference, when, and on which machine."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from fixtures.errors import BadInput
 from plugins.latency.adapter import BenchmarkSession
 from plugins.latency.machine import machine
-from plugins.measures.latency.starts import DecisionByStarts, Start
+from plugins.measures.latency.level import Sides
+from plugins.measures.latency.starts import DecisionByStarts
 
 FIELD = "vs_reference"  # of a stored benchmark's extra_info
 SLOW = "slow_calls"  # in it: both sides' counts; runs that were stored before they were counted have none
@@ -23,8 +22,8 @@ JUDGED_GOOD = ("pass", "recorded", "refined")
 
 
 def stored_form(cell: str, tower: str, reference: str, decision: DecisionByStarts, verdict: str) -> dict[str, Any]:
-    """The form of a comparison in extra_info: the log ratio of each start, the level that they give, and what starting took."""
-    starts, found = decision.starts, decision.found.interval(0.95)
+    """The form of a comparison in extra_info: the seconds of each start's blocks, and the level that they give."""
+    found = decision.found.interval(0.95)
     return {
         "cell": cell,
         "tower": tower,
@@ -35,14 +34,9 @@ def stored_form(cell: str, tower: str, reference: str, decision: DecisionByStart
         "high": found.high,
         "confidence": 0.95,
         "n": found.n,
-        "reference_s": reference_s(starts),
-        "starts": [round(start.log_ratio, 6) for start in starts],
+        "reference_s": decision.usual_s[1],
+        "starts": [[[round(seconds, 8) for seconds in side] for side in start.blocks] for start in decision.starts],
     }
-
-
-def reference_s(starts: Sequence[Start]) -> float:
-    """Seconds of the reference's call, over these starts."""
-    return float(np.median([start.usual_s[1] for start in starts]))
 
 
 @dataclass(frozen=True)
@@ -61,9 +55,9 @@ class Stored:
         return self.found["cell"], self.found["tower"], self.found["reference"]
 
     @property
-    def starts(self) -> list[float]:
-        """The log ratio of each process; a run that was stored before they were several has one, in blocks."""
-        return self.found.get("starts") or [float(np.median(self.found["log_ratios"]))]
+    def starts(self) -> list[Sides]:
+        """The seconds of each start's blocks, ours and the reference's."""
+        return [(ours, other) for ours, other in self.found["starts"]]
 
 
 class History:
@@ -138,11 +132,16 @@ class History:
                 found = bench.get("extra_info", {}).get(FIELD)
                 if found is not None and not _whole(found):
                     self.unread.append(
-                        f"{path}: {FIELD} of {bench.get('fullname')} is not what this suite stores; it is not compared"
+                        f"{path}: {FIELD} of {bench.get('fullname')} is not what this version stores; it is not compared"
                     )
                 elif found is not None:
                     commit = str(data.get("commit_info", {}).get("id", "unknown"))[:12]
                     yield Stored(path, str(data.get("datetime", "unknown")), data.get("machine_info", {}), commit, found)
+
+
+def _seconds(side: Any) -> bool:
+    """True for the times of one or more blocks."""
+    return isinstance(side, list) and len(side) > 0 and all(isinstance(value, float) and value > 0 for value in side)
 
 
 def _whole(found: Any) -> bool:
@@ -152,8 +151,8 @@ def _whole(found: Any) -> bool:
         isinstance(found, dict)
         and all(isinstance(found.get(name), str) for name in texts)
         and all(isinstance(found.get(name), float) and found[name] > 0 for name in numbers)
-        and isinstance(logs := found.get("starts", found.get("log_ratios")), list)
-        and len(logs) > 0
-        and all(isinstance(value, float) for value in logs)
+        and isinstance(starts := found.get("starts"), list)
+        and len(starts) > 0
+        and all(isinstance(start, list) and len(start) == 2 and all(map(_seconds, start)) for start in starts)
         and all(isinstance(found.get(name, {}), dict) for name in (SLOW, STARTING))
     )

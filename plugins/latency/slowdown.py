@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import exp, hypot, log, sqrt
 from typing import Any
 
-from plugins.latency.history import SLOW, Stored, reference_s
+from plugins.latency.history import SLOW, Stored
 from plugins.latency.limits import Limits
 from plugins.latency.machine import differences, machine
 from plugins.measures.latency.decision import Limit, Verdict, verdict
-from plugins.measures.latency.level import Level
+from plugins.measures.latency.level import Level, usual_s
 from plugins.measures.latency.paired import Interval
 from plugins.measures.latency.power import smallest_slowdown
 from plugins.measures.latency.starts import DecisionByStarts, Start
@@ -46,7 +46,7 @@ class Against:
 
     def change(self, now: Level, starts: Sequence[Start], confidence: float) -> Interval:
         """The slowdown since the baseline, of the level of these starts."""
-        drift = log(reference_s(starts) / self.then.found["reference_s"])
+        drift = log(usual_s([start.blocks[1] for start in starts]) / self.then.found["reference_s"])
         return change(now, self.level, self.limits.between_runs, drift, confidence)
 
     def seen(self, decision: DecisionByStarts) -> float:
@@ -93,6 +93,6 @@ class Against:
         return (
             f"{since.ratio - 1:+.1%} [{since.low - 1:+.1%}, {since.high - 1:+.1%}] against {self.limit.slowdown:+.1%} allowed: "
             f"{exp(decision.found.mean):.4g} × {self.then.found['reference']} now, {self.then.found['ratio']:.4g} × then "
-            f"(itself {1e3 * reference_s(decision.starts):.3g} ms now, {1e3 * self.then.found['reference_s']:.3g} ms then)\n"
+            f"(itself {1e3 * decision.usual_s[1]:.3g} ms now, {1e3 * self.then.found['reference_s']:.3g} ms then)\n"
             f"baseline: {self.then.file} of {self.then.when[:19]}, commit {self.then.commit}{other}"
         )

@@ -1,9 +1,9 @@
 """Two sides over several fresh processes of each: what differs from process to process is part of the uncertainty.
 
 Two processes of the same code differ by more than their calls say: memory layout, page placement, thread placement. So a start,
-a process of each side timed in alternation, gives ONE figure, and intervals come from the spread of these figures (Kalibera and
-Jones, "Rigorous benchmarking in reasonable time", 2013: the highest level at which results vary is the one to repeat; Bulej et
-al., "Duet benchmarking", 2020: what runs beside each other is compared pair by pair).
+a process of each side timed in alternation, is what is drawn again for an interval (Kalibera and Jones, "Rigorous benchmarking
+in reasonable time", 2013: the highest level at which results vary is the one to repeat; Bulej et al., "Duet benchmarking",
+2020: what runs beside each other meets the same load).
 """
 
 import time
@@ -15,14 +15,14 @@ from functools import cached_property
 import numpy as np
 
 from plugins.measures.latency.decision import Limit, Verdict, verdict
-from plugins.measures.latency.level import Level
+from plugins.measures.latency.level import Level, Sides, usual_s
 from plugins.measures.latency.paired import Interval
 from plugins.measures.latency.power import smallest_slowdown
 from plugins.measures.latency.tail import Slow, rise
 
 LOW = 20  # the percentile that stands for a block: other load only adds time, and a slowdown of all calls moves it as the rest
 WAITED = 0.01  # a call was interrupted if its threads waited for a processor for this share of its time
-FEWEST_OWN, FEWEST_CALM = 2, 2  # calls of a block, and pairs of blocks, that count even if they were interrupted
+FEWEST_OWN = 2  # calls of a block that count even if they were interrupted
 PROBED = 5  # calls, whose fastest says how many make a block
 BLOCK_S, CALLS = 0.03, (3, 40)  # aim for a block of calls; the fewest and the most calls of one
 FEWEST_BLOCKS = 3  # of each side in a start
@@ -81,18 +81,9 @@ class Start:
     other: list[Calls]
 
     @cached_property
-    def log_ratio(self) -> float:
-        """Of our time to the other's, in the median pair of blocks; of calm blocks, if there are enough."""
-        pairs = list(zip(self.ours, self.other, strict=True))
-        calm = [(ours, other) for ours, other in pairs if ours.calm and other.calm]
-        kept = calm if len(calm) >= FEWEST_CALM else pairs
-        return float(np.median([np.log(ours.usual_s / other.usual_s) for ours, other in kept]))
-
-    @cached_property
-    def usual_s(self) -> tuple[float, float]:
-        """Seconds of our call and of the other's, in the median block."""
-        ours, other = (float(np.median([block.usual_s for block in side])) for side in (self.ours, self.other))
-        return ours, other
+    def blocks(self) -> Sides:
+        """Seconds of the call that stands for each block, ours and the other's."""
+        return [block.usual_s for block in self.ours], [block.usual_s for block in self.other]
 
 
 def slow_calls(starts: Sequence[Start]) -> tuple[Slow, Slow]:
@@ -147,6 +138,12 @@ class DecisionByStarts:
         return self.found.interval(self.confidence)
 
     @property
+    def usual_s(self) -> tuple[float, float]:
+        """Seconds of our call and of the other's."""
+        ours, other = (usual_s([start.blocks[side] for start in self.starts]) for side in (0, 1))
+        return ours, other
+
+    @property
     def whole(self) -> tuple[Level, float]:
         """What the whole budget would have found, about, and the confidence of its last look."""
         if self.verdict == "inconclusive" or len(self.starts) >= self.wanted:
@@ -197,7 +194,7 @@ def decide_by_starts(
                 starts.append(start(sides, calls, budget_s / wanted, rng))
         last = look == wanted or time.perf_counter() >= ends
         confidence = limit.after(1.0 if last else look / wanted, before)
-        found, before = Level.of([each.log_ratio for each in starts], known), look / wanted
+        found, before = Level.of([each.blocks for each in starts], known), look / wanted
         answer = judged(found, starts, confidence) if judged else verdict(found.interval(confidence), limit.slowdown)
         if last or answer != "inconclusive":
             break

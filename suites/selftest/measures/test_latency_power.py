@@ -29,7 +29,7 @@ def test_the_smallest_slowdown_is_found_in_95_of_100() -> None:
 def test_more_pairs_see_more() -> None:
     """Four times as many halve the interval, about."""
     rng = np.random.default_rng(1)
-    short, long = (Level.of((np.log(pairs(rng, 0, n)) @ [1, -1]).tolist(), NOISE) for n in (PAIRS, 4 * PAIRS))
+    short, long = (Level.of([([ours], [other]) for ours, other in pairs(rng, 0, n)], NOISE) for n in (PAIRS, 4 * PAIRS))
     expected, stated = (smallest_slowdown(level.interval(CONFIDENCE), ALLOWED) for level in (long, short.longer(4)))
     assert stated == pytest.approx(expected, abs=0.015)
     assert short.longer(0.5) == short

@@ -37,15 +37,12 @@ class Clock:
         self.now += seconds
 
 
-class NeverWaits:
-    """Stands for Waiting: no other program is in the way."""
+class AtRest(server.Threads):
+    """No other program is in the way, and no thread goes on."""
 
-    def seconds(self) -> float:
-        """None."""
-        return 0.0
-
-    def close(self) -> None:
-        """Nothing is open."""
+    def __init__(self) -> None:
+        """No thread is looked at."""
+        self._files = []
 
 
 CLOCK = Clock()
@@ -64,7 +61,7 @@ def _takes_its_time(kind: type[Encoder]) -> None:
 @pytest.hookimpl(trylast=True)  # behind tiny.py, which has a WARM_UP_S of its own
 def pytest_configure() -> None:
     """Before the processes of comparisons are forked; each goes on with a copy of the clock."""
-    vars(server).update(time=CLOCK, Waiting=NeverWaits)
+    vars(server).update(time=CLOCK, Threads=AtRest)
     timed: tuple[type[Encoder], ...] = (TorchEncoder, Anchor)
     for kind in timed:
         _takes_its_time(kind)

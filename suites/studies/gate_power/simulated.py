@@ -10,16 +10,21 @@ from plugins.measures.latency.starts import Block
 
 CALL_S = 0.003
 NOISE = 0.02  # standard deviation from call to call
+SLOW = (
+    1.6,
+    1.33,
+)  # times as long in another state of the machine: ours as onnxruntime, the other as torch eager, as seen
 
 
 class Machine:
     """Processes whose level differs by `spread` from one to the next, on a machine that interrupts a share of the calls.
 
-    All of them take `pace` times as long as usual.
+    All of them take `pace` times as long as usual. In a share `slow` of the starts the machine is in a state in which both
+    sides take longer, unequally: SLOW.
     """
 
-    def __init__(self, seed: int, spread: float = 0.01, busy: float = 0.3, pace: float = 1.0) -> None:
-        self.rng, self.spread, self.busy, self.pace = np.random.default_rng(seed), spread, busy, pace
+    def __init__(self, seed: int, spread: float = 0.01, busy: float = 0.3, pace: float = 1.0, slow: float = 0.0) -> None:
+        self.rng, self.spread, self.busy, self.pace, self.slow = np.random.default_rng(seed), spread, busy, pace, slow
         self.processes = 0
 
     def block(self, seconds: float, every: float = 0.0, times: float = 1.0) -> Block:
@@ -37,4 +42,5 @@ class Machine:
     def begin(self, slower: float = 0.0, every: float = 0.0, times: float = 1.0) -> Iterator[tuple[Block, Block]]:
         """A process of each side, ours `slower`: 0.1 is 10 %."""
         self.processes += 2
-        yield self.block(CALL_S * (1 + slower), every, times), self.block(CALL_S)
+        ours, other = SLOW if self.rng.random() < self.slow else (1.0, 1.0)
+        yield self.block(CALL_S * (1 + slower) * ours, every, times), self.block(CALL_S * other)
