@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SIZES, FEW_ROWS = (1, 2, 1, 5, 2, 1, 3, 1, 2, 1), (1, 1, 1, 3, 1, 1, 2, 1, 1, 1)
 WARM_UP, QUARTERS = 3, 4  # rounds before the measured ones; parts of the measured rounds
 ROUNDS = (3, 5)  # fewest and most rounds in a quarter, as BUDGET_S allows: 120 to 200 calls
-LOOKS = 2  # rounds at the end of a quarter after which the resources are read, which takes as long as some calls
+LOOKS = 2  # usually: rounds at the end of a quarter after which the resources are read, which takes as long as some calls
 BUDGET_S = 0.4
 # Allowed growth beyond the reference's. Encoders without a leak showed, on 2 cores with 13 to 30 processes, 0.2 KiB per call
 # if free memory returns to the system, and 0.8 if it does not (in a worker, without glibc).
@@ -73,8 +73,11 @@ class Growth:
         return cast("GrowthFigures", {"what": self.what, **kept})
 
 
-def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) -> Growth:
-    """Measure growth: call with changing numbers of rows, and read the resources after each round of the same calls."""
+def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str, looks: int = LOOKS) -> Growth:
+    """Measure growth: call with changing numbers of rows, and read the resources after each of a quarter's last `looks` rounds.
+
+    All rounds of a quarter are alike.
+    """
     position = 0
 
     def call_round(sizes: tuple[int, ...]) -> float:
@@ -91,14 +94,12 @@ def growth(encoder: Encoder, inputs: Array | Tokens, tower: Tower, device: str) 
         last_s = [call_round(SIZES) for _ in range(WARM_UP)][-1]
         sizes = SIZES if QUARTERS * ROUNDS[0] * last_s < 2 * BUDGET_S else FEW_ROWS
         rounds = int(np.clip(BUDGET_S / last_s / QUARTERS, *ROUNDS))
-        looks = []
+        seen = []
         for number in range(QUARTERS * rounds):
             call_round(sizes)
-            if number % rounds >= rounds - LOOKS:
-                looks.append(held(device))
-    quarters = {
-        name: np.min(np.reshape([look[name] for look in looks], (QUARTERS, LOOKS)), axis=1).tolist() for name in looks[0]
-    }
+            if number % rounds >= rounds - looks:
+                seen.append(held(device))
+    quarters = {name: np.min(np.reshape([look[name] for look in seen], (QUARTERS, looks)), axis=1).tolist() for name in seen[0]}
     calls = rounds * len(sizes)
     return Growth(f"{QUARTERS * calls} calls with 1 to {max(sizes)} {tower}s", calls, quarters)
 

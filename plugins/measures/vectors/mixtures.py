@@ -11,7 +11,7 @@ from fixtures.capability import Array
 from fixtures.datasets import Dataset
 from plugins.measures.vectors.metrics import Float64, cosine_distance, normalised
 from plugins.measures.vectors.recall import Flips, Ints, flips, numbers, ranks_of
-from plugins.measures.vectors.same_answers import FEWEST, GoldenScores, SameAnswers, neighbour_agreement, same_answers
+from plugins.measures.vectors.same_answers import FEWEST, SameAnswers, Scores, neighbour_agreement, same_answers
 
 Class = Literal["identical", "interchangeable", "re-index", "broken", "unjudged"]
 Mixture = tuple[str, str]  # source of the images, source of the texts: "golden" or "cell"
@@ -113,14 +113,14 @@ class Own:
     """What golden alone decides, which a caller may keep from one cell to the next."""
 
     ranks: Ranks
-    of_texts: GoldenScores  # with all images
-    of_images: GoldenScores  # with all others
+    of_texts: Scores  # with all images
+    of_images: Scores  # with all others
 
     @classmethod
     def of(cls, dataset: Dataset, images: Float64, texts: Float64) -> "Own":
         """From unit vectors [N, D] and [Q, D]."""
         scores = texts @ images.T
-        return cls(both_ways(dataset, scores), GoldenScores(scores), GoldenScores(others(images @ images.T)))
+        return cls(both_ways(dataset, scores), Scores(scores), Scores(others(images @ images.T)))
 
 
 def retrieve(
@@ -145,9 +145,10 @@ def retrieve(
         i, t = mixture
         scores, near = (numbers(asked @ of_images[i].T) for asked in (of_texts[t], of_images[t]))
         ranks[mixture] = both_ways(dataset, scores)
-        same[mixture] = same_answers(own.of_texts, scores), same_answers(own.of_images, others(near))
+        of_texts, of_others = Scores(scores), Scores(others(near))
+        same[mixture] = same_answers(own.of_texts, of_texts), same_answers(own.of_images, of_others)
         if mixture == PURE and len(images) > 2:
-            neighbours = neighbour_agreement(own.of_images, near)
+            neighbours = neighbour_agreement(own.of_images, of_others)
     drifts = (cosine_distance(images, golden_images), cosine_distance(texts, golden_texts))
     return Retrieval(
         {mixture: forward for mixture, (forward, _) in ranks.items()},

@@ -57,8 +57,8 @@ class SameAnswers:
 
 
 @dataclass(frozen=True)
-class GoldenScores:
-    """Golden's cosines of queries and items [Q, N], Q, N >= 1, and what they say in every comparison with them."""
+class Scores:
+    """Cosines of queries and items [Q, N], Q, N >= 1, and what they say in every comparison with others of the same."""
 
     scores: Float64
 
@@ -74,21 +74,21 @@ class GoldenScores:
         return own[:, :1] - TIE, own[:, -1:] - TIE
 
 
-def same_answers(golden: GoldenScores, found: Float64) -> SameAnswers:
-    """Compare the answers of `found`, cosines of the same queries and items [Q, N], with golden's."""
-    theirs = np.take_along_axis(golden.scores, top(found, NEAREST), axis=1)  # golden's own cosines of what was found
+def same_answers(golden: Scores, found: Scores) -> SameAnswers:
+    """Compare the answers of `found` with golden's."""
+    theirs = np.take_along_axis(golden.scores, found.order, axis=1)  # golden's own cosines of what was found
     first, nearest = golden.floors
     return SameAnswers(theirs[:, 0] >= first[:, 0], np.asarray((theirs >= nearest).mean(axis=1), np.float64))
 
 
-def neighbour_agreement(golden: GoldenScores, found: Float64) -> tuple[float, float]:
+def neighbour_agreement(golden: Scores, found: Scores) -> tuple[float, float]:
     """Return the mean overlap of the nearest with golden's, and the mean Kendall tau over golden's nearest, of items with all
     others [N, N], N > 1.
 
     One whose neighbours have no order, as one whose vector is not finite, has a tau of 0.
     """
-    k = min(NEAREST, len(found) - 1)  # its own score, -inf, is the last
-    then, now = golden.order[:, :k], top(found, k)
+    k = min(NEAREST, len(found.scores) - 1)  # its own score, -inf, is the last
+    then, now = golden.order[:, :k], found.order[:, :k]
     overlap = np.mean([len({*x} & {*y}) / k for x, y in zip(then, now, strict=True)])
-    taus = kendall_tau(*(np.take_along_axis(scores, then, axis=1) for scores in (found, golden.scores)))
+    taus = kendall_tau(*(np.take_along_axis(scores, then, axis=1) for scores in (found.scores, golden.scores)))
     return float(overlap), float(np.nan_to_num(taus).mean())

@@ -18,7 +18,7 @@ from plugins.measures.vectors.metrics import (
 )
 from plugins.measures.vectors.mixtures import others
 from plugins.measures.vectors.recall import Flips, gold_ranks, kendall_tau, recalls, top
-from plugins.measures.vectors.same_answers import GoldenScores, neighbour_agreement
+from plugins.measures.vectors.same_answers import Scores, neighbour_agreement
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
 
@@ -119,10 +119,10 @@ def test_top_is_a_stable_sort(k: int) -> None:
 def test_neighbour_agreement_of_itself() -> None:
     """A gallery agrees with itself fully and with noise hardly."""
 
-    def scores(vectors: np.ndarray) -> np.ndarray:
-        return others(np.nan_to_num(normalised(vectors) @ normalised(vectors).T, nan=-np.inf))
+    def scores(vectors: np.ndarray) -> Scores:
+        return Scores(others(np.nan_to_num(normalised(vectors) @ normalised(vectors).T, nan=-np.inf)))
 
-    golden, noise = GoldenScores(scores(VECTORS)), np.random.default_rng(1).normal(size=VECTORS.shape)
+    golden, noise = scores(VECTORS), np.random.default_rng(1).normal(size=VECTORS.shape)
     assert neighbour_agreement(golden, scores(VECTORS)) == pytest.approx((1, 1))
     assert neighbour_agreement(golden, scores(noise))[0] < 0.6
     one = VECTORS.copy()

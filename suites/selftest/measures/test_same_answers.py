@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from plugins.measures.vectors.mixtures import MIXTURES, PURE, Retrieval, class_of, retrieve
-from plugins.measures.vectors.same_answers import FEWEST, GoldenScores, SameAnswers, same_answers, stay, would_see
+from plugins.measures.vectors.same_answers import FEWEST, SameAnswers, Scores, same_answers, stay, would_see
 
 RNG = np.random.default_rng(5)
 COSINES = RNG.uniform(-1, 1, (400, 60))
@@ -22,7 +22,7 @@ def test_answers_that_change() -> None:
         found = COSINES.copy()
         best = COSINES[:changed].argmax(axis=1)
         found[np.arange(changed), best] = np.sort(COSINES[:changed], axis=1)[:, -2] - 1e-3  # the second is the first now
-        same = same_answers(GoldenScores(COSINES), found)
+        same = same_answers(Scores(COSINES), Scores(found))
         assert same.shares == pytest.approx((1 - changed / 400, 1.0))
         assert same.kept is kept
 
@@ -31,7 +31,7 @@ def test_the_nearest_that_change() -> None:
     """First answers stay and one in ten of the nearest goes: not kept."""
     found, order = COSINES.copy(), np.argsort(-COSINES, axis=1)
     found[np.arange(400), order[:, 9]] = -2
-    same = same_answers(GoldenScores(COSINES), found)
+    same = same_answers(Scores(COSINES), Scores(found))
     assert same.shares == pytest.approx((1.0, 0.9))
     assert not same.kept
     assert "100.0% of first answers and 90.0% of the nearest 10 stay" in str(same)
@@ -39,9 +39,9 @@ def test_the_nearest_that_change() -> None:
 
 def test_a_copy_is_as_good_an_answer() -> None:
     """Two copies of an image in the index: either is golden's answer; an index of fewer than ten has fewer nearest."""
-    golden = GoldenScores(np.array([[0.9, 0.9 - 1e-9, 0.1]] * 5))
-    assert same_answers(golden, np.array([[0.8, 0.9, 0.1]] * 5)).shares == (1, 1)
-    assert same_answers(golden, np.array([[0.1, 0.2, 0.9]] * 5)).shares == (0, 1)
+    golden = Scores(np.array([[0.9, 0.9 - 1e-9, 0.1]] * 5))
+    assert same_answers(golden, Scores(np.array([[0.8, 0.9, 0.1]] * 5))).shares == (1, 1)
+    assert same_answers(golden, Scores(np.array([[0.1, 0.2, 0.9]] * 5))).shares == (0, 1)
 
 
 def test_chance_is_allowed_for() -> None:
