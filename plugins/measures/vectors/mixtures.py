@@ -145,10 +145,10 @@ def retrieve(
         i, t = mixture
         scores, near = (numbers(asked @ of_images[i].T) for asked in (of_texts[t], of_images[t]))
         ranks[mixture] = both_ways(dataset, scores)
-        of_texts, of_others = Scores(scores), Scores(others(near))
-        same[mixture] = same_answers(own.of_texts, of_texts), same_answers(own.of_images, of_others)
+        neighbouring = Scores(others(near))
+        same[mixture] = same_answers(own.of_texts, Scores(scores)), same_answers(own.of_images, neighbouring)
         if mixture == PURE and len(images) > 2:
-            neighbours = neighbour_agreement(own.of_images, of_others)
+            neighbours = neighbour_agreement(own.of_images, neighbouring)
     drifts = (cosine_distance(images, golden_images), cosine_distance(texts, golden_texts))
     return Retrieval(
         {mixture: forward for mixture, (forward, _) in ranks.items()},
