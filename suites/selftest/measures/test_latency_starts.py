@@ -6,6 +6,7 @@ from math import exp, log
 import numpy as np
 import pytest
 
+from fixtures.worker import server
 from plugins.latency.limits import Limits
 from plugins.latency.slowdown import Against, change
 from plugins.latency.starting import slower, starting
@@ -195,3 +196,39 @@ def test_starting_has_wide_limits() -> None:
         "first call: at least 3.0 times as long as in the stored run, in all of 2 processes",
     ]
     assert slower({"load": [9.0]}, {}) == []
+
+
+@pytest.mark.parametrize(("busy", "looks"), [([0.0], 1), ([9e-3, 9e-3, 2e-4], 3), ([9e-3] * 999, 50)])
+def test_what_goes_on_after_a_call_is_waited_for(monkeypatch: pytest.MonkeyPatch, busy: list[float], looks: int) -> None:
+    """Until threads rest, however long they spin, but not for ever. `busy`: seconds that they run between two looks."""
+
+    class Spinning(server.Threads):
+        """Each sleep is as long as it says."""
+
+        slept = 0
+
+        def ran(self) -> float:
+            """So far."""
+            return sum(busy[: self.slept])
+
+        def sleep(self, seconds: float) -> None:
+            """Time goes on."""
+            self.slept += 1
+
+        def perf_counter(self) -> float:
+            """The time."""
+            return self.slept * server.LOOK_S + 1e-9
+
+    threads = Spinning()
+    monkeypatch.setattr(server, "time", threads)
+    threads.settle()
+    assert threads.slept == looks
+
+
+def test_threads_that_run_are_seen() -> None:
+    """Those of this process."""
+    threads = server.Threads()
+    before = threads.ran()
+    sum(range(10**6))
+    assert threads.ran() - before > 1e-3
+    threads.close()
