@@ -1,6 +1,7 @@
 """The page golden/evidence/serving.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from plugins.report.layout import code, table
@@ -103,7 +104,7 @@ def _claims(found: Found) -> Iterator[str]:
     starts = [one["start"] for one in found["starts"]]
     if starts:
         yield COLD.format(model=found["model"], count=len(starts))
-        middle = {part: sorted(one[part] for one in starts)[len(starts) // 2] for part in (*PARTS, "total")}
+        middle = {part: median(one[part] for one in starts) for part in (*PARTS, "total")}
         what = {**PARTS, "total": "all of it"}
         lines = ((what[part], f"{s:.2f}", f"{s / middle['total']:.0%}") for part, s in middle.items())
         yield table(("", "seconds", "share"), lines).rstrip()
