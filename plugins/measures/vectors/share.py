@@ -3,11 +3,14 @@
 from functools import cache
 
 
-@cache  # milliseconds each, for the same few counts in every cell
+@cache  # the same few counts in every cell
 def share_interval(found: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact interval of the share `found` of `of` (Clopper and Pearson, "The use of confidence or fiducial limits",
     Biometrika 1934): it holds the true share at least so often. Raises ValueError for a share of none."""
-    from scipy.stats import binomtest
+    from scipy.stats import beta
 
-    exact = binomtest(found, of).proportion_ci(confidence, method="exact")
-    return float(exact.low), float(exact.high)
+    if not 0 <= found <= of or of == 0:
+        raise ValueError(f"found {found} of {of}, expected a share of one or more")
+    beyond = (1 - confidence) / 2  # binomtest gives the same, and takes 10 ms for a p-value
+    low = float(beta.ppf(beyond, found, of - found + 1)) if found else 0.0
+    return low, float(beta.ppf(1 - beyond, found + 1, of - found)) if found < of else 1.0
