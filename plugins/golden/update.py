@@ -85,6 +85,8 @@ def update(subjects: Subjects, command: list[str], store: Path | None = None) ->
     to_be_written(where.parent)
     put_back(where)
     model, dataset = subjects.model, subjects.dataset
+    names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
+    apart(names)  # before the minutes that the rest takes
     print(f"\nmaking golden data in {where} ({len(dataset.images)} images, {len(dataset.texts)} texts)", file=sys.stderr)
     taken = FromStored.of(store, subjects) if store else None
     inputs: dict[Tower, Any] = {"image": subjects.pixels(REFERENCE).rows(range(len(dataset.images))), "text": subjects.tokens}
@@ -100,7 +102,6 @@ def update(subjects: Subjects, command: list[str], store: Path | None = None) ->
         f"{tower}.error.{name}": metric(vectors[tower], exact[tower]) for tower in vectors for name, metric in METRICS.items()
     }
     before = Replaced.of(subjects)
-    names = [*dataset.scenes[:: -(-len(dataset.scenes) // KEPT)], *dataset.odd]
     files = {
         "tolerances.toml": "\n".join(
             [tolerances(subjects, inputs, exact, partial(counted, "tolerances")), *before.tables.values()]
@@ -132,7 +133,6 @@ def _write(
     from safetensors.numpy import save
 
     names = manifest["pixel_names"]
-    apart(names)
     files["vectors.safetensors"] = save({**{str(tower): rows for tower, rows in vectors.items()}, **errors})
     kept = subjects.pixels(REFERENCE).rows(subjects.dataset.rows(names))
     with writing(f"golden data {where.name}", where.parent), replacing(where) as work:

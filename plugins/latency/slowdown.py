@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, hypot, log, sqrt
 from typing import Any
 
@@ -39,9 +40,9 @@ class Against:
     limit: Limit
     limits: Limits
 
-    @property
+    @cached_property
     def level(self) -> Level:
-        """The baseline's."""
+        """The baseline's; each look at the starts needs it."""
         return Level.of(self.then.starts, self.limits.between_starts)
 
     def change(self, now: Level, starts: Sequence[Start], confidence: float) -> Interval:

@@ -11,6 +11,6 @@ def share_interval(found: int, of: int, confidence: float = 0.95) -> tuple[float
 
     if not 0 <= found <= of or of == 0:
         raise ValueError(f"found {found} of {of}, expected a share of one or more")
-    beyond = (1 - confidence) / 2  # binomtest gives the same, and takes 10 ms for a p-value
+    beyond = (1 - confidence) / 2  # binomtest finds the same bounds by a search, which takes milliseconds
     low = float(beta.ppf(beyond, found, of - found + 1)) if found else 0.0
     return low, float(beta.ppf(1 - beyond, found + 1, of - found)) if found < of else 1.0

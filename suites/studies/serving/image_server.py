@@ -3,11 +3,12 @@
 import re
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
+
+from fixtures.services._http import DIRECT
 
 SAYS = re.compile(r"Serving HTTP on \S+ port (\d+)")
 LIMIT_S = 10.0  # of a download
@@ -35,6 +36,3 @@ def download(address: str, name: str) -> bytes:
     """The file's bytes, over a connection of its own and past any proxy; raises OSError."""
     with DIRECT.open(f"{address}/{quote(name)}", timeout=LIMIT_S) as answer:
         return bytes(answer.read())
-
-
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
